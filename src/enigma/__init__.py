@@ -1,0 +1,91 @@
+"""enigma: a Python DSL and compiler for GPU compute kernels, Apple Metal first.
+
+    Python source -> traced IR -> MLIR -> Metal source -> .metallib -> GPU output
+
+Importing it is cheap: every name is found when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+from enigma import context
+from enigma._version import __version__
+
+_HOME = {
+    "kernel": "trace.kernel", "KernelDef": "trace.kernel", "KernelHandle": "trace.kernel",
+    "Scalar": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
+    "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
+    "compile": "compile", "CompiledKernel": "compile",
+    "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
+    "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "LaunchError": "errors", "ToolchainError": "errors",
+    "DeviceError": "errors", "OutOfBoundsError": "errors", "InternalError": "errors", "ErrorGroup": "errors",
+    "EnigmaWarning": "trace.tracer",
+    "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal",
+    "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
+    "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
+    "make_layout_tv": "layout", "size": "layout",
+}  # fmt: skip
+_DTYPES = (
+    "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
+    "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'enigma' has no attribute {name!r}")
+    if name in _DTYPES:
+        value = _member("dtypes", name)
+    elif name in _HOME:
+        value = _member(_HOME[name], name)
+    elif name == "range":
+        value = _member("trace.convert", "runtime_range")
+    elif name == "arch":
+        value = _member("trace.functions", "arch")()
+    elif name in (attributes := _member("trace.functions", "attributes")()):
+        return attributes[name]()  # made anew at each use: never kept
+    else:
+        known = _functions()
+        if name not in known:
+            raise AttributeError(f"module 'enigma' has no attribute {name!r}{_near(name)}")
+        value = known[name]
+    globals()[name] = value
+    return value
+
+
+def _member(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(f"enigma.{module}"), name)
+
+
+def _functions() -> dict[str, Any]:
+    """The functions of the language: those made from rows, and those that are more than one row."""
+    return {**_member("trace.functions", "functions")(), **_member("trace.language", "PUBLIC")}
+
+
+def _near(name: str) -> str:
+    difflib = importlib.import_module("difflib")  # only when a name is wrong
+    near = difflib.get_close_matches(name, __dir__(), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def __dir__() -> list[str]:
+    attributes = _member("trace.functions", "attributes")()
+    return sorted({*_HOME, *_DTYPES, *attributes, *_functions(), "range", "arch", "__version__"})
+
+
+class _Package(ModuleType):
+    """Keeps `enigma.compile` and `enigma.runtime` the functions they are when the modules of those names are imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+context.load_compiler = lambda: importlib.import_module("enigma.compile")  # the top layer: only when a kernel runs
+
+__all__ = ["__version__"]

@@ -1,0 +1,689 @@
+"""What type checkers see of enigma. Written by tools/make_stub.py: edit the rows, not this file."""
+
+# a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
+# pyright: reportOverlappingOverload=false
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+from enigma.compile import CompiledKernel as CompiledKernel
+from enigma.compile import compile as compile
+from enigma.errors import DeviceError as DeviceError
+from enigma.errors import EnigmaError as EnigmaError
+from enigma.errors import EnigmaIndexError as EnigmaIndexError
+from enigma.errors import EnigmaNameError as EnigmaNameError
+from enigma.errors import EnigmaSyntaxError as EnigmaSyntaxError
+from enigma.errors import EnigmaTypeError as EnigmaTypeError
+from enigma.errors import EnigmaValueError as EnigmaValueError
+from enigma.errors import ErrorGroup as ErrorGroup
+from enigma.errors import InternalError as InternalError
+from enigma.errors import LaunchError as LaunchError
+from enigma.errors import OutOfBoundsError as OutOfBoundsError
+from enigma.errors import ToolchainError as ToolchainError
+from enigma.layout import Layout as Layout
+from enigma.layout import make_identity_layout as make_identity_layout
+from enigma.layout import make_layout as make_layout
+from enigma.layout import make_layout_tv as make_layout_tv
+from enigma.layout import make_ordered_layout as make_ordered_layout
+from enigma.layout import size as size
+from enigma.runtime.base import PreparedKernel as PreparedKernel
+from enigma.runtime.base import Runtime as Runtime
+from enigma.runtime.choose import runtime as runtime
+from enigma.runtime.cpu import CpuRuntime as CpuRuntime
+from enigma.runtime.metal import MetalRuntime as MetalRuntime
+from enigma.runtime.sim import SimRuntime as SimRuntime
+from enigma.trace.kernel import KernelDef as KernelDef
+from enigma.trace.kernel import KernelHandle as KernelHandle
+from enigma.trace.kernel import kernel as kernel
+from enigma.trace.scoped import Carry as Carry
+from enigma.trace.tensor import Tensor as Tensor
+from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
+
+__version__: str
+
+class Numeric(type):
+    """A scalar data type."""
+
+    name: str
+    metal_name: str
+    mlir_name: str
+    numpy_name: str
+    kind: str
+    width: int
+    @property
+    def is_float(cls) -> bool: ...
+    @property
+    def is_integer(cls) -> bool: ...
+    @property
+    def is_signed(cls) -> bool: ...
+    @property
+    def size(cls) -> int: ...
+    @property
+    def min(cls) -> int: ...
+    @property
+    def max(cls) -> int: ...
+    @property
+    def numpy(cls) -> Any: ...
+
+class Value(metaclass=Numeric):
+    """What a kernel's body sees: a number that exists when the kernel runs, or a buffer of them. Only in this stub."""
+
+    def __init__(self, value: Value | float, /) -> None: ...
+    @property
+    def dtype(self) -> type[Self]: ...
+    @property
+    def shape(self) -> tuple[int, ...] | None: ...
+    @overload
+    def to(self, dtype: type[_T]) -> _T: ...
+    @overload
+    def to(self, dtype: Any) -> Any: ...
+    def __getitem__(self, index: _Index | tuple[_Index, ...], /) -> Self: ...
+    def __setitem__(self, index: _Index | tuple[_Index, ...], value: Value | float, /) -> None: ...
+    def __pos__(self) -> Self: ...
+    def __round__(self) -> Self: ...
+    def __floor__(self) -> Self: ...
+    def __ceil__(self) -> Self: ...
+    def __trunc__(self) -> Self: ...
+    # what Python's `if`, `range`, `int` and `float` ask for: in a kernel they work on such values
+    def __bool__(self) -> bool: ...
+    def __index__(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+    def __eq__(self, other: object, /) -> b1: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __ne__(self, other: object, /) -> b1: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __lt__(self, other: Value | float, /) -> b1: ...
+    def __le__(self, other: Value | float, /) -> b1: ...
+    def __gt__(self, other: Value | float, /) -> b1: ...
+    def __ge__(self, other: Value | float, /) -> b1: ...
+
+_Sum = TypeVar("_Sum")
+_Bits = TypeVar("_Bits")
+
+class _Float(Value):
+    """A float, or a buffer of floats."""
+
+    @overload
+    def __add__(self, other: Self | float, /) -> Self: ...
+    @overload
+    def __add__(self, other: Value, /) -> Any: ...
+    def __radd__(self, other: float, /) -> Self: ...
+    @overload
+    def __sub__(self, other: Self | float, /) -> Self: ...
+    @overload
+    def __sub__(self, other: Value, /) -> Any: ...
+    def __rsub__(self, other: float, /) -> Self: ...
+    @overload
+    def __mul__(self, other: Self | float, /) -> Self: ...
+    @overload
+    def __mul__(self, other: Value, /) -> Any: ...
+    def __rmul__(self, other: float, /) -> Self: ...
+    @overload
+    def __truediv__(self, other: Self | float, /) -> Self: ...
+    @overload
+    def __truediv__(self, other: Value, /) -> Any: ...
+    def __rtruediv__(self, other: float, /) -> Self: ...
+    @overload
+    def __floordiv__(self, other: Self | float, /) -> Self: ...
+    @overload
+    def __floordiv__(self, other: Value, /) -> Any: ...
+    def __rfloordiv__(self, other: float, /) -> Self: ...
+    @overload
+    def __mod__(self, other: Self | float, /) -> Self: ...
+    @overload
+    def __mod__(self, other: Value, /) -> Any: ...
+    def __rmod__(self, other: float, /) -> Self: ...
+    @overload
+    def __pow__(self, other: Self | float, /) -> Self: ...
+    @overload
+    def __pow__(self, other: Value, /) -> Any: ...
+    def __rpow__(self, other: float, /) -> Self: ...
+    def __neg__(self) -> Self: ...
+    def __abs__(self) -> Self: ...
+
+class _Whole(Value, Generic[_Sum, _Bits]):
+    """An integer or bool, or a buffer of them; what arithmetic and bit operators give, C's promotion decides."""
+
+    @overload
+    def __add__(self, other: Self | int, /) -> _Sum: ...
+    @overload
+    def __add__(self, other: float, /) -> f32: ...
+    @overload
+    def __add__(self, other: Value, /) -> Any: ...
+    @overload
+    def __radd__(self, other: int, /) -> _Sum: ...
+    @overload
+    def __radd__(self, other: float, /) -> f32: ...
+    @overload
+    def __sub__(self, other: Self | int, /) -> _Sum: ...
+    @overload
+    def __sub__(self, other: float, /) -> f32: ...
+    @overload
+    def __sub__(self, other: Value, /) -> Any: ...
+    @overload
+    def __rsub__(self, other: int, /) -> _Sum: ...
+    @overload
+    def __rsub__(self, other: float, /) -> f32: ...
+    @overload
+    def __mul__(self, other: Self | int, /) -> _Sum: ...
+    @overload
+    def __mul__(self, other: float, /) -> f32: ...
+    @overload
+    def __mul__(self, other: Value, /) -> Any: ...
+    @overload
+    def __rmul__(self, other: int, /) -> _Sum: ...
+    @overload
+    def __rmul__(self, other: float, /) -> f32: ...
+    @overload
+    def __truediv__(self, other: Self | int, /) -> _Sum: ...
+    @overload
+    def __truediv__(self, other: float, /) -> f32: ...
+    @overload
+    def __truediv__(self, other: Value, /) -> Any: ...
+    @overload
+    def __rtruediv__(self, other: int, /) -> _Sum: ...
+    @overload
+    def __rtruediv__(self, other: float, /) -> f32: ...
+    @overload
+    def __floordiv__(self, other: Self | int, /) -> _Sum: ...
+    @overload
+    def __floordiv__(self, other: float, /) -> f32: ...
+    @overload
+    def __floordiv__(self, other: Value, /) -> Any: ...
+    @overload
+    def __rfloordiv__(self, other: int, /) -> _Sum: ...
+    @overload
+    def __rfloordiv__(self, other: float, /) -> f32: ...
+    @overload
+    def __mod__(self, other: Self | int, /) -> _Sum: ...
+    @overload
+    def __mod__(self, other: float, /) -> f32: ...
+    @overload
+    def __mod__(self, other: Value, /) -> Any: ...
+    @overload
+    def __rmod__(self, other: int, /) -> _Sum: ...
+    @overload
+    def __rmod__(self, other: float, /) -> f32: ...
+    @overload
+    def __and__(self, other: Self | int, /) -> _Bits: ...
+    @overload
+    def __and__(self, other: Value, /) -> Any: ...
+    def __rand__(self, other: int, /) -> _Bits: ...
+    @overload
+    def __or__(self, other: Self | int, /) -> _Bits: ...
+    @overload
+    def __or__(self, other: Value, /) -> Any: ...
+    def __ror__(self, other: int, /) -> _Bits: ...
+    @overload
+    def __xor__(self, other: Self | int, /) -> _Bits: ...
+    @overload
+    def __xor__(self, other: Value, /) -> Any: ...
+    def __rxor__(self, other: int, /) -> _Bits: ...
+    @overload
+    def __lshift__(self, other: Self | int, /) -> _Bits: ...
+    @overload
+    def __lshift__(self, other: Value, /) -> Any: ...
+    def __rlshift__(self, other: int, /) -> _Bits: ...
+    @overload
+    def __rshift__(self, other: Self | int, /) -> _Bits: ...
+    @overload
+    def __rshift__(self, other: Value, /) -> Any: ...
+    def __rrshift__(self, other: int, /) -> _Bits: ...
+    def __invert__(self) -> _Bits: ...
+    def __neg__(self) -> _Sum: ...
+    def __abs__(self) -> Self: ...
+
+class f32(_Float):
+    """IEEE single precision: Metal `float`."""
+
+class f16(_Float):
+    """IEEE half precision: Metal `half`."""
+
+class bf16(_Float):
+    """Brain floating point, the upper half of a float: Metal `bfloat` (MSL 3.1 and later)."""
+
+class i8(_Whole[i32, i32]):
+    """Signed 8-bit integer: Metal `char`."""
+
+class i16(_Whole[i32, i32]):
+    """Signed 16-bit integer: Metal `short`."""
+
+class i32(_Whole[i32, i32]):
+    """Signed 32-bit integer: Metal `int`."""
+
+class i64(_Whole[i64, i64]):
+    """Signed 64-bit integer: Metal `long`."""
+
+class u8(_Whole[i32, i32]):
+    """Unsigned 8-bit integer: Metal `uchar`."""
+
+class u16(_Whole[i32, i32]):
+    """Unsigned 16-bit integer: Metal `ushort`."""
+
+class u32(_Whole[u32, u32]):
+    """Unsigned 32-bit integer: Metal `uint`."""
+
+class u64(_Whole[u64, u64]):
+    """Unsigned 64-bit integer: Metal `ulong`."""
+
+class b1(_Whole[i32, b1]):
+    """A truth value, one byte in a buffer: Metal `bool`."""
+
+Float32 = f32
+Float16 = f16
+BFloat16 = bf16
+Int8 = i8
+Int16 = i16
+Int32 = i32
+Int64 = i64
+UInt8 = u8
+UInt16 = u16
+UInt32 = u32
+UInt64 = u64
+Bool = b1
+
+class Scalar:
+    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
+
+    dtype: Numeric
+    def __init__(self, dtype: Numeric) -> None: ...
+    @property
+    def metal_name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+
+constexpr = Any
+
+_Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
+_Axis = Literal["x", "y", "z"]
+_MemFlags = Literal["mem_none", "mem_device", "mem_threadgroup", "mem_device_and_threadgroup", "mem_texture"]
+_MemoryOrder = Literal["relaxed", "acquire", "release", "acq_rel"]
+_T = TypeVar("_T", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | b1)
+_F = TypeVar("_F", bound=f32 | f16 | bf16)
+_R = TypeVar("_R", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
+_I = TypeVar("_I", bound=i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
+_X = TypeVar("_X", bound=f32 | f16 | i32 | u32 | i16 | u16 | i8 | u8)
+_B = TypeVar("_B", bound=i32 | u32 | i16 | u16 | i8 | u8)
+_A = TypeVar("_A", bound=i32 | u32 | f32)
+_A7 = TypeVar("_A7", bound=i32 | u32)
+
+class _Arch:
+    """Grid queries of all three axes, as tuples (x, y, z)."""
+
+    def thread_idx(self) -> tuple[u32, u32, u32]: ...
+    def block_idx(self) -> tuple[u32, u32, u32]: ...
+    def block_dim(self) -> tuple[u32, u32, u32]: ...
+
+arch: _Arch
+thread_position_in_grid: u32
+
+def pow(x: _F | float, y: _F | float) -> _F:
+    """x to the power y; NaN for a negative x unless y is a whole number."""
+
+def cmp_eq(x: Value | float, y: Value | float) -> b1:
+    """Whether x equals y. False when an operand is NaN."""
+
+def cmp_ne(x: Value | float, y: Value | float) -> b1:
+    """Whether x differs from y. True when an operand is NaN."""
+
+def cmp_lt(x: Value | float, y: Value | float) -> b1:
+    """Whether x is less than y. False when an operand is NaN."""
+
+def cmp_le(x: Value | float, y: Value | float) -> b1:
+    """Whether x is at most y. False when an operand is NaN."""
+
+def cmp_gt(x: Value | float, y: Value | float) -> b1:
+    """Whether x is greater than y. False when an operand is NaN."""
+
+def cmp_ge(x: Value | float, y: Value | float) -> b1:
+    """Whether x is at least y. False when an operand is NaN."""
+
+@overload
+def metal_cast(x: Value, dtype: type[_T]) -> _T:
+    """x as another dtype: floats to integers truncate towards zero, integers wrap, NaN becomes 0."""
+
+@overload
+def metal_cast(x: Value, dtype: Any) -> Any:
+    """x as another dtype: floats to integers truncate towards zero, integers wrap, NaN becomes 0."""
+
+@overload
+def as_type(x: Value, dtype: type[_R]) -> _R:
+    """The bits of x read as another dtype of the same size."""
+
+@overload
+def as_type(x: Value, dtype: Any) -> Any:
+    """The bits of x read as another dtype of the same size."""
+
+def sqrt(x: _F) -> _F:
+    """Square root; NaN below zero."""
+
+def rsqrt(x: _F) -> _F:
+    """One over the square root."""
+
+def floor(x: _F) -> _F:
+    """The largest whole number not above x."""
+
+def ceil(x: _F) -> _F:
+    """The smallest whole number not below x."""
+
+def round(x: _F) -> _F:
+    """The nearest whole number, ties to even."""
+
+def trunc(x: _F) -> _F:
+    """The whole part of x."""
+
+def sign(x: _F) -> _F:
+    """-1, 0 or 1 by the sign of x; 0 for NaN."""
+
+def saturate(x: _F) -> _F:
+    """x clamped to [0, 1]; 0 for NaN."""
+
+def fract(x: _F) -> _F:
+    """x minus its floor, always below 1."""
+
+def exp(x: _F) -> _F:
+    """e to the power x."""
+
+def exp2(x: _F) -> _F:
+    """2 to the power x."""
+
+def log(x: _F) -> _F:
+    """Natural logarithm; NaN below zero."""
+
+def log2(x: _F) -> _F:
+    """Logarithm to base 2; NaN below zero."""
+
+def log10(x: _F) -> _F:
+    """Logarithm to base 10; NaN below zero."""
+
+def sin(x: _F) -> _F:
+    """Sine of x in radians."""
+
+def cos(x: _F) -> _F:
+    """Cosine of x in radians."""
+
+def tan(x: _F) -> _F:
+    """Tangent of x in radians."""
+
+def asin(x: _F) -> _F:
+    """Arc sine in [-pi/2, pi/2]; NaN outside of [-1, 1]."""
+
+def acos(x: _F) -> _F:
+    """Arc cosine in [0, pi]; NaN outside of [-1, 1]."""
+
+def atan(x: _F) -> _F:
+    """Arc tangent in [-pi/2, pi/2]."""
+
+def sinh(x: _F) -> _F:
+    """Hyperbolic sine."""
+
+def cosh(x: _F) -> _F:
+    """Hyperbolic cosine."""
+
+def tanh(x: _F) -> _F:
+    """Hyperbolic tangent."""
+
+def fmin(x: _F | float, y: _F | float) -> _F:
+    """The smaller; the other one where one is NaN."""
+
+def fmax(x: _F | float, y: _F | float) -> _F:
+    """The larger; the other one where one is NaN."""
+
+def fmod(x: _F | float, y: _F | float) -> _F:
+    """What truncating division leaves: the sign of x."""
+
+def atan2(y: _F | float, x: _F | float) -> _F:
+    """The angle of the point (x, y) in [-pi, pi]."""
+
+def step(edge: _F | float, x: _F | float) -> _F:
+    """0 where x is below the edge, else 1."""
+
+def copysign(x: _F | float, y: _F | float) -> _F:
+    """The magnitude of x with the sign of y."""
+
+def clamp(x: _F | float, low: _F | float, high: _F | float) -> _F:
+    """x limited to [low, high]; undefined where low is above high."""
+
+def fma(a: _F | float, b: _F | float, c: _F | float) -> _F:
+    """a * b + c, rounded once."""
+
+def mix(a: _F | float, b: _F | float, t: _F | float) -> _F:
+    """a + (b - a) * t."""
+
+def smoothstep(low: _F | float, high: _F | float, x: _F | float) -> _F:
+    """Hermite step from 0 at low to 1 at high."""
+
+def isnan(x: _Float) -> b1:
+    """Whether x is NaN."""
+
+def isinf(x: _Float) -> b1:
+    """Whether x is infinite."""
+
+def isfinite(x: _Float) -> b1:
+    """Whether x is neither infinite nor NaN."""
+
+def signbit(x: _Float) -> b1:
+    """Whether the sign of x is negative, of -0.0 and NaN too."""
+
+def isnormal(x: _Float) -> b1:
+    """Whether x is finite, not zero and not subnormal."""
+
+def abs(x: _R) -> _R:
+    """The magnitude of x; the smallest integer stays itself."""
+
+def abs_diff_unary(x: _I) -> _I:
+    """The magnitude of an integer, in its own dtype."""
+
+def imin(x: _I | int, y: _I | int) -> _I:
+    """The smaller integer."""
+
+def imax(x: _I | int, y: _I | int) -> _I:
+    """The larger integer."""
+
+def iclamp(x: _I | int, low: _I | int, high: _I | int) -> _I:
+    """x limited to [low, high]."""
+
+def abs_diff(x: _I | int, y: _I | int) -> _I:
+    """The distance between two integers, in their own dtype."""
+
+def add_sat(x: _I | int, y: _I | int) -> _I:
+    """The sum, held at the ends of the dtype instead of wrapping."""
+
+def sub_sat(x: _I | int, y: _I | int) -> _I:
+    """The difference, held at the ends of the dtype instead of wrapping."""
+
+def mul_hi(x: _I | int, y: _I | int) -> _I:
+    """The upper half of the full product."""
+
+def mad_sat(a: _I | int, b: _I | int, c: _I | int) -> _I:
+    """a * b + c, held at the ends of the dtype instead of wrapping."""
+
+def rotate(x: _I | int, n: _I | int) -> _I:
+    """The bits of x moved left by n, those that fall out coming in at the right."""
+
+def popcount(x: _I) -> _I:
+    """How many bits are set."""
+
+def clz(x: _I) -> _I:
+    """Zero bits before the first set bit; the width where there is none."""
+
+def ctz(x: _I) -> _I:
+    """Zero bits after the last set bit; the width where there is none."""
+
+def reverse_bits(x: _I) -> _I:
+    """The bits in opposite order."""
+
+def extract_bits(x: _I, offset: int, bits: int) -> _I:
+    """The field of `bits` bits at `offset`, sign-extended where x is signed."""
+
+def insert_bits(base: _I | int, insert: _I | int, offset: int, bits: int) -> _I:
+    """`base` with its field of `bits` bits at `offset` replaced by the low bits of `insert`."""
+
+def thread_position_in_grid_xyz(dim: _Axis = "x") -> u32:
+    """This thread's position in the grid, along one axis."""
+
+def thread_position_in_threadgroup(dim: _Axis = "x") -> u32:
+    """This thread's position in its threadgroup, along one axis."""
+
+def threadgroup_position_in_grid(dim: _Axis = "x") -> u32:
+    """This threadgroup's position in the grid of threadgroups, along one axis."""
+
+def threads_per_threadgroup(dim: _Axis = "x") -> u32:
+    """Threads in this threadgroup; the last of an axis may have fewer, along one axis."""
+
+def threads_per_grid(dim: _Axis = "x") -> u32:
+    """Threads in the grid, along one axis."""
+
+def threadgroups_per_grid(dim: _Axis = "x") -> u32:
+    """Threadgroups in the grid, along one axis."""
+
+def grid_size(dim: _Axis = "x") -> u32:
+    """Threadgroups in the grid, along one axis."""
+
+def thread_index_in_threadgroup() -> u32:
+    """This thread's number in its threadgroup, x fastest."""
+
+def thread_index_in_simdgroup() -> u32:
+    """This thread's lane, 0 to 31."""
+
+def simdgroup_index_in_threadgroup() -> u32:
+    """The number of this thread's simdgroup."""
+
+def threads_per_simdgroup() -> u32:
+    """Lanes of a simdgroup: 32 on every Apple GPU."""
+
+def simdgroups_per_threadgroup() -> u32:
+    """Simdgroups in this threadgroup, a partial one counted."""
+
+def barrier(mem_flags: _MemFlags = "mem_threadgroup") -> None:
+    """Wait until every thread of the threadgroup is here; memory named by the flags is then the same for all."""
+
+def simd_barrier(mem_flags: _MemFlags = "mem_threadgroup") -> None:
+    """Wait until every thread of the simdgroup is here; memory named by the flags is then the same for all."""
+
+def simd_sum(x: _X) -> _X:
+    """The sum over the active lanes, the same in each."""
+
+def simd_product(x: _X) -> _X:
+    """The product over the active lanes, the same in each."""
+
+def simd_min(x: _X) -> _X:
+    """The smallest value over the active lanes, the same in each."""
+
+def simd_max(x: _X) -> _X:
+    """The largest value over the active lanes, the same in each."""
+
+def simd_and(x: _B) -> _B:
+    """The bits set in all values over the active lanes, the same in each."""
+
+def simd_or(x: _B) -> _B:
+    """The bits set in any value over the active lanes, the same in each."""
+
+def simd_xor(x: _B) -> _B:
+    """The bits set in an odd number of values over the active lanes, the same in each."""
+
+def simd_prefix_inclusive_sum(x: _X) -> _X:
+    """The sum over the active lanes up to and with this one."""
+
+def simd_prefix_exclusive_sum(x: _X) -> _X:
+    """The sum over the active lanes before this one."""
+
+def simd_prefix_inclusive_product(x: _X) -> _X:
+    """The product over the active lanes up to and with this one."""
+
+def simd_prefix_exclusive_product(x: _X) -> _X:
+    """The product over the active lanes before this one."""
+
+def simd_shuffle(x: _X | float, lane: _Index) -> _X:
+    """The value of x in another lane."""
+
+def simd_shuffle_up(x: _X | float, delta: _Index) -> _X:
+    """The value of x `delta` lanes below; the lane's own below lane 0."""
+
+def simd_shuffle_down(x: _X | float, delta: _Index) -> _X:
+    """The value of x `delta` lanes above; the lane's own above lane 31."""
+
+def simd_shuffle_xor(x: _X | float, mask: _Index) -> _X:
+    """The value of x in the lane whose number differs in the bits of `mask`."""
+
+def simd_broadcast(x: _X | float, lane: _Index) -> _X:
+    """The value of x in one lane, the same for all."""
+
+def atomic_load(buf: _A, i: _Index, order: _MemoryOrder = "relaxed") -> _A:
+    """Element i, read in one step."""
+
+def atomic_store(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> None:
+    """Set element i in one step."""
+
+def atomic_exchange(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
+    """Set element i in one step; returns what was there before."""
+
+def atomic_fetch_add(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
+    """Add x to element i in one step; returns what was there before."""
+
+def atomic_fetch_sub(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
+    """Subtract x from element i in one step; returns what was there before."""
+
+def atomic_fetch_min(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+    """Lower element i to x in one step; returns what was there before."""
+
+def atomic_fetch_max(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+    """Raise element i to x in one step; returns what was there before."""
+
+def atomic_fetch_and(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+    """Keep the bits of element i that x has in one step; returns what was there before."""
+
+def atomic_fetch_or(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+    """Set the bits of element i that x has in one step; returns what was there before."""
+
+def atomic_fetch_xor(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+    """Turn over the bits of element i that x has in one step; returns what was there before."""
+
+def atomic_compare_exchange_weak(
+    buf: _A7,
+    i: _Index,
+    expected: _A7 | int,
+    desired: _A7 | int,
+    success_order: _MemoryOrder = "relaxed",
+    failure_order: _MemoryOrder = "relaxed",
+) -> b1:
+    """Set element i to `desired` if it is `expected`; returns whether it was. May fail without cause: loop."""
+
+def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
+    """Return `if_true` where the condition holds, else `if_false`; both are computed."""
+
+def load_if(buf: _T, index: _Index, mask: Value | bool, default: Value | float = 0) -> _T:
+    """Return element `index` of `buf` where `mask` holds, else `default`; nothing is read elsewhere."""
+
+def store_if(buf: Value, index: _Index, value: Value | float, mask: Value | bool) -> None:
+    """Set element `index` of `buf` to `value` where `mask` holds; nothing is written elsewhere."""
+
+def threadgroup_alloc(dtype: type[_T], size: int | tuple[int, ...], layout: Layout | None = None) -> _T:
+    """Return memory shared by the threads of a threadgroup: `size` elements, or a shape indexed by tuples (row-major)."""
+
+def cmp_ult(x: Value | float, y: Value | float) -> b1:
+    """Return whether `x < y`, integers compared as unsigned; floats as they are."""
+
+def cmp_ule(x: Value | float, y: Value | float) -> b1:
+    """Return whether `x <= y`, integers compared as unsigned; floats as they are."""
+
+def cmp_ugt(x: Value | float, y: Value | float) -> b1:
+    """Return whether `x > y`, integers compared as unsigned; floats as they are."""
+
+def cmp_uge(x: Value | float, y: Value | float) -> b1:
+    """Return whether `x >= y`, integers compared as unsigned; floats as they are."""
+
+def range_constexpr(*args: int) -> Iterator[int]:
+    """Return the ints of Python's range: a loop over them is always unrolled, without a warning."""
+
+def for_range(low: Any, high: Any, step: Any = 1, dtype: Any = None, init: Any = None) -> AbstractContextManager[Any]:
+    """A loop of the kernel over [low, high): `with for_range(0, n) as i:`, or `as (i, carry)` with `init=[...]`."""
+
+def if_(condition: Value | bool) -> AbstractContextManager[Any]:
+    """A branch: `with if_(c):` or `with if_(c) as (then, orelse):` with a `with` block for each."""
+
+def while_(condition: Any, init: Any = None) -> AbstractContextManager[Any]:
+    """A loop while `condition()` holds; with `init=[...]` it is `condition(carry)` and the block gets the carry."""
+
+def range(*bounds: _Index) -> Iterator[Any]:
+    """The range whose loop is always one of the kernel."""

@@ -1,0 +1,20 @@
+"""The kernel being traced now: the one piece of global state, a `ContextVar`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+
+class Literals(Protocol):
+    """What a dtype object asks of the kernel being traced."""
+
+    def literal(self, value: Any, dtype: Any) -> Any:
+        """Return `value` as a constant of `dtype` in the kernel."""
+        ...
+
+
+current: ContextVar[Any] = ContextVar("enigma_kernel", default=None)
+
+load_compiler: Callable[[], Any] = lambda: None  # noqa: E731 - replaced by the package, whose top layer it imports

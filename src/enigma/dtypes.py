@@ -1,0 +1,309 @@
+"""Data types: twelve scalar dtypes, buffers of them, and how two of them combine.
+
+A dtype is an object, `enigma.f32`; wherever the API takes one it also accepts the class (`Float32`), Metal's name
+("float"), the short name ("f32") and NumPy's dtypes. Source: Metal Shading Language specification, 2.1 and 2.21.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, cast
+
+from enigma.context import current
+from enigma.errors import EnigmaTypeError
+
+
+class Numeric:
+    """A scalar data type. The singletons `f32`, `u8`, ... are the instances; `f32(x)` converts inside a kernel.
+
+    `width` is in bits, `metal_name` is Metal's spelling, `name` the short one, `kind` one of "f", "i", "u", "b".
+    """
+
+    __slots__ = ()
+    name: ClassVar[str]
+    metal_name: ClassVar[str]
+    mlir_name: ClassVar[str]
+    numpy_name: ClassVar[str]
+    kind: ClassVar[str]
+    width: ClassVar[int]
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        return self.metal_name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return as_dtype, (self.name,)
+
+    def __call__(self, value: Any) -> Any:
+        """Return `value` converted to this dtype: a traced value is cast, a Python number becomes a typed constant.
+
+        Raises `EnigmaTypeError` outside a kernel.
+        """
+        tracer = current.get()
+        if tracer is None:
+            raise EnigmaTypeError(
+                f"{self.name}(...) makes a value of a kernel, and no kernel is being traced",
+                help="use a Python number or a NumPy scalar outside of kernels",
+            )
+        return tracer.convert(value, self)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether this is f32, f16 or bf16."""
+        return self.kind == "f"
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether this is a signed or unsigned integer (b1 is not)."""
+        return self.kind in "iu"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether this is a signed integer."""
+        return self.kind == "i"
+
+    @property
+    def size(self) -> int:
+        """Bytes of one element in a buffer; a bool takes one."""
+        return max(self.width // 8, 1)
+
+    @property
+    def min(self) -> int:
+        """The smallest integer of this dtype; 0 for b1."""
+        return -(1 << (self.width - 1)) if self.is_signed else 0
+
+    @property
+    def max(self) -> int:
+        """The largest integer of this dtype; 1 for b1."""
+        return (1 << (self.width - (1 if self.is_signed else 0))) - 1
+
+    @property
+    def numpy(self) -> Any:
+        """The NumPy dtype of this type's arrays (ml_dtypes' for bf16)."""
+        import numpy as np  # heavy, and not needed to trace
+
+        if self.numpy_name == "bfloat16":
+            import ml_dtypes  # heavy likewise
+
+            return np.dtype(ml_dtypes.bfloat16)
+        return np.dtype(self.numpy_name)
+
+
+class Float32(Numeric):
+    """IEEE single precision: Metal `float`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "f32", "float", "f32", "float32", "f", 32
+    aliases = ("float32",)
+
+
+class Float16(Numeric):
+    """IEEE half precision: Metal `half`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "f16", "half", "f16", "float16", "f", 16
+    aliases = ("float16",)
+
+
+class BFloat16(Numeric):
+    """Brain floating point, the upper half of a float: Metal `bfloat` (MSL 3.1 and later)."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "bf16", "bfloat", "bf16", "bfloat16", "f", 16
+    aliases = ("bfloat16",)
+
+
+class Int8(Numeric):
+    """Signed 8-bit integer: Metal `char`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "i8", "char", "si8", "int8", "i", 8
+    aliases = ("int8",)
+
+
+class UInt8(Numeric):
+    """Unsigned 8-bit integer: Metal `uchar`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "u8", "uchar", "ui8", "uint8", "u", 8
+    aliases = ("uint8",)
+
+
+class Int16(Numeric):
+    """Signed 16-bit integer: Metal `short`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "i16", "short", "si16", "int16", "i", 16
+    aliases = ("int16",)
+
+
+class UInt16(Numeric):
+    """Unsigned 16-bit integer: Metal `ushort`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "u16", "ushort", "ui16", "uint16", "u", 16
+    aliases = ("uint16",)
+
+
+class Int32(Numeric):
+    """Signed 32-bit integer: Metal `int`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "i32", "int", "si32", "int32", "i", 32
+    aliases = ("int32",)
+
+
+class UInt32(Numeric):
+    """Unsigned 32-bit integer: Metal `uint`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "u32", "uint", "ui32", "uint32", "u", 32
+    aliases = ("uint32",)
+
+
+class Int64(Numeric):
+    """Signed 64-bit integer: Metal `long`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "i64", "long", "si64", "int64", "i", 64
+    aliases = ("int64",)
+
+
+class UInt64(Numeric):
+    """Unsigned 64-bit integer: Metal `ulong`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "u64", "ulong", "ui64", "uint64", "u", 64
+    aliases = ("uint64",)
+
+
+class Bool(Numeric):
+    """A truth value, one byte in a buffer: Metal `bool`."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "b1", "bool", "i1", "bool", "b", 1
+    aliases = ("i1",)
+
+
+class Index(Numeric):
+    """MLIR's index, in which scf loops count. Not a dtype of the language: only the dialect uses it."""
+
+    __slots__ = ()
+    name, metal_name, mlir_name, numpy_name, kind, width = "index", "uint", "index", "int64", "i", 64
+
+
+index = Index()
+f32, f16, bf16 = Float32(), Float16(), BFloat16()
+i8, i16, i32, i64 = Int8(), Int16(), Int32(), Int64()
+u8, u16, u32, u64 = UInt8(), UInt16(), UInt32(), UInt64()
+b1 = Bool()
+
+FLOATS: tuple[Numeric, ...] = (f32, f16, bf16)
+SIGNED: tuple[Numeric, ...] = (i8, i16, i32, i64)
+UNSIGNED: tuple[Numeric, ...] = (u8, u16, u32, u64)
+INTEGERS: tuple[Numeric, ...] = SIGNED + UNSIGNED
+DTYPES: tuple[Numeric, ...] = (*FLOATS, *INTEGERS, b1)
+
+_BY_NAME: dict[str, Numeric] = {
+    spelling: dtype for dtype in DTYPES for spelling in (dtype.name, dtype.metal_name, *dtype.aliases)
+}
+
+
+class Space(Enum):
+    """Metal's address spaces."""
+
+    DEVICE = "device"
+    CONSTANT = "constant"
+    THREADGROUP = "threadgroup"
+    THREAD = "thread"
+
+
+@dataclass(frozen=True, slots=True)
+class BufferType:
+    """The type of a buffer: what it holds and in which address space it lives."""
+
+    element: Numeric
+    space: Space = Space.DEVICE
+
+    def __str__(self) -> str:
+        return f"{self.space.value} {self.element.metal_name}*"
+
+
+Type = Numeric | BufferType
+"""What a value of the traced IR can be."""
+
+
+def as_dtype(spec: Any) -> Numeric:
+    """Return the dtype that `spec` names: an object, a class, a Metal or short name, or a NumPy dtype.
+
+    Raises `EnigmaTypeError` for anything else, with the nearest name.
+
+    >>> as_dtype("uint"), as_dtype(Float16), as_dtype("bf16")
+    (uint, half, bfloat)
+    """
+    if isinstance(spec, Numeric):
+        return spec
+    if isinstance(spec, type) and issubclass(spec, Numeric) and spec is not Numeric:
+        return _BY_NAME[spec.name]
+    if isinstance(spec, str):
+        if spec in _BY_NAME:
+            return _BY_NAME[spec]
+        near = difflib.get_close_matches(spec, _BY_NAME, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise EnigmaTypeError(f"unknown dtype {spec!r}", help=f"{hint}dtypes are {names(DTYPES)}")
+    if any(spec is python for python in _PYTHONS):  # not ==: NumPy's int64 equals int
+        raise EnigmaTypeError(f"Python's {spec.__name__} is not a dtype", help=f"write enigma.{_PYTHONS[spec]}")
+    given = cast(Any, spec)  # what it is not, is of no use to a type checker
+    name = getattr(given, "name", None) or getattr(given, "__name__", None)
+    if isinstance(name, str) and (dtype := _BY_NUMPY.get(name)) is not None:
+        return dtype
+    raise EnigmaTypeError(f"{spec!r} is not a dtype", help=f"dtypes are {names(DTYPES)}")
+
+
+_PYTHONS: dict[Any, str] = {int: "i32", float: "f32", bool: "b1"}
+_BY_NUMPY: dict[str, Numeric] = {**{dtype.numpy_name: dtype for dtype in DTYPES}, "bool_": b1}
+
+
+def names(dtypes: tuple[Numeric, ...]) -> str:
+    """Return the short names as a person lists them: `f16, bf16 or f32`."""
+    words = [dtype.name for dtype in dtypes]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def promote(a: Numeric, b: Numeric) -> Numeric | None:
+    """Return the dtype in which `a op b` is computed, or None when Metal has no common type (half with bfloat).
+
+    C's usual arithmetic conversions: narrow integers become int, the wider wins, equal widths of mixed sign become
+    unsigned, a float wins over an integer, float over half and bfloat. A bool counts as int.
+
+    >>> promote(u8, u8), promote(i32, u32), promote(f16, i64), promote(f16, bf16)
+    (int, uint, half, None)
+    """
+    if a.is_float or b.is_float:
+        if a is b or not b.is_float:
+            return a
+        if not a.is_float:
+            return b
+        return None if {a, b} == {f16, bf16} else f32
+    a, b = (i32 if x.width < 32 else x for x in (a, b))
+    if a.width != b.width:
+        return a if a.width > b.width else b
+    return b if a.is_signed else a
+
+
+def literal_dtype(value: bool | int | float) -> Numeric:
+    """Return the dtype of a bare literal that nothing else decides: b1, i32 or f32; an int too big for i32 gets the next.
+
+    >>> literal_dtype(1), literal_dtype(2.5), literal_dtype(True), literal_dtype(2**31), literal_dtype(2**63)
+    (int, float, bool, uint, ulong)
+    """
+    if isinstance(value, bool):
+        return b1
+    if isinstance(value, float):
+        return f32
+    for dtype in (i32, u32, i64, u64):
+        if dtype.min <= value <= dtype.max:
+            return dtype
+    raise EnigmaTypeError(f"{value} fits no integer dtype", help="the widest are i64 and u64")
