@@ -1,0 +1,1 @@
+"""From a Python function to the traced IR: an append-only tree of nodes that knows its Python lines."""

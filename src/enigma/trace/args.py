@@ -1,0 +1,210 @@
+"""A kernel's parameters: what their annotations mean, checked all at once."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from enigma.dtypes import DTYPES, Numeric, as_dtype, names
+from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
+from enigma.source import SourceLoc, caller
+from enigma.trace.sources import source_of
+
+
+class Scalar:
+    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only.
+
+    Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
+    """
+
+    def __init__(self, dtype: Numeric) -> None:
+        given: Any = dtype
+        if not isinstance(given, Numeric):
+            raise EnigmaTypeError(
+                f"Scalar takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=_scalar_help(dtype)
+            )
+        self.dtype = dtype
+
+    @property
+    def metal_name(self) -> str:
+        """Metal's name of the dtype."""
+        return self.dtype.metal_name
+
+    @property
+    def width(self) -> int:
+        """Bits of the dtype."""
+        return self.dtype.width
+
+    def __repr__(self) -> str:
+        return f"Scalar({self.dtype.metal_name})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scalar) and other.dtype is self.dtype
+
+    def __hash__(self) -> int:
+        return hash(("Scalar", self.dtype.name))
+
+
+def _scalar_help(dtype: Any) -> str:
+    try:
+        return f"write enigma.Scalar(enigma.{as_dtype(dtype).name})"
+    except EnigmaTypeError:
+        return f"dtypes are {names(DTYPES)}, for example enigma.Scalar(enigma.u32)"
+
+
+def _shown(value: Any) -> str:
+    return value.__name__ if isinstance(value, type) else repr(value)
+
+
+class Constexpr:
+    """Annotation of a parameter that is a Python value: the kernel is compiled anew for each."""
+
+    def __repr__(self) -> str:
+        return "constexpr"
+
+
+constexpr = Constexpr()
+
+
+class Kind(Enum):
+    """What a parameter is."""
+
+    BUFFER = "buffer"
+    SCALAR = "scalar"
+    CONSTEXPR = "constexpr"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter as annotated: its kind, its dtype (None for constexpr), and the default of a constexpr."""
+
+    name: str
+    kind: Kind
+    dtype: Numeric | None
+    default: Any
+    loc: SourceLoc
+
+
+def location(fn: types.FunctionType) -> SourceLoc:
+    """Return the place of the `def` of a function."""
+    source = source_of(fn)
+    if source is None:
+        return SourceLoc(fn.__code__.co_filename, fn.__code__.co_firstlineno, 1, 0, fn.__name__)
+    return SourceLoc(source.file, source.node.lineno, source.node.col_offset + 1, 0, fn.__name__)
+
+
+def _param_location(fn: types.FunctionType, name: str) -> SourceLoc:
+    source = source_of(fn)
+    args = source.node.args if source is not None else None
+    every = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg] if args is not None else []
+    for arg in every:
+        if arg is not None and arg.arg == name:
+            return SourceLoc(fn.__code__.co_filename, arg.lineno, arg.col_offset + 1, 0, fn.__name__)
+    return location(fn)
+
+
+def _scope(fn: types.FunctionType) -> dict[str, Any]:
+    """The variables of enclosing functions that the function uses."""
+    scope: dict[str, Any] = {}
+    for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
+        try:
+            scope[name] = cell.cell_contents
+        except ValueError:  # a variable of the enclosing function that is assigned later
+            continue
+    return scope
+
+
+def annotation_scope(fn: types.FunctionType, frame: types.FrameType) -> dict[str, Any]:
+    """Return the local variables of the defining `frame` that annotations written as text name.
+
+    With `from __future__ import annotations` nothing else would keep them: Python makes closures for code only.
+    """
+    scope = _scope(fn)
+    for annotation in fn.__annotations__.values():
+        if isinstance(annotation, str) and frame.f_locals is not frame.f_globals:
+            scope |= {name: frame.f_locals[name] for name in _NAME.findall(annotation) if name in frame.f_locals}
+    return scope
+
+
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+def _annotation(fn: types.FunctionType, name: str, scope: dict[str, Any], loc: SourceLoc) -> Any:
+    """A parameter's annotation, evaluated: `from __future__ import annotations` makes it a string."""
+    annotation = fn.__annotations__.get(name, inspect.Parameter.empty)
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, fn.__globals__, scope)
+    except (NameError, AttributeError, SyntaxError) as error:
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise EnigmaTypeError(
+            f"the annotation of {name} cannot be evaluated: {what}", loc=loc,
+            help=f"write {name}: enigma.f32, and import what the annotation names",
+        ) from None  # fmt: skip
+
+
+def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter, ...]:
+    """Return the parameters of a kernel in slot order; `scope` is where annotations written as text are evaluated.
+
+    Raises the errors of all parameters together.
+    """
+    signature = inspect.signature(fn)
+    errors: list[EnigmaError] = []
+    found: list[Parameter] = []
+    for name, parameter in signature.parameters.items():
+        loc = _param_location(fn, name)
+        try:
+            found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), loc))
+        except EnigmaError as error:
+            errors.append(error)
+    raise_all(errors)
+    return tuple(found)
+
+
+def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: SourceLoc) -> Parameter:
+    empty = inspect.Parameter.empty
+    if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+        stars = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else "**"
+        raise EnigmaTypeError(
+            f"a kernel cannot take {stars}{name}",
+            loc=loc,
+            help="name every buffer: its slot is its place in the signature",
+        )
+    if annotation is empty and name in ("self", "cls"):
+        raise EnigmaTypeError(
+            f"a kernel cannot be a method: its parameter {name} is no buffer", loc=loc,
+            help="define it outside of the class; helpers that it calls may be methods",
+        )  # fmt: skip
+    if annotation is empty:
+        raise EnigmaTypeError(
+            f"parameter {name} has no annotation", loc=loc,
+            help=f"write {name}: enigma.f32 for a buffer, {name}: enigma.Scalar(enigma.u32) for a number, or "
+            f"{name}: enigma.constexpr for a Python value",
+        )  # fmt: skip
+    if annotation is constexpr or annotation is Constexpr:
+        return Parameter(name, Kind.CONSTEXPR, None, parameter.default, loc)
+    if parameter.default is not empty:
+        raise EnigmaTypeError(
+            f"parameter {name} has a default, which only a constexpr can have", loc=loc, help="pass it at launch"
+        )
+    if isinstance(annotation, Scalar):
+        return Parameter(name, Kind.SCALAR, annotation.dtype, None, loc)
+    if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
+        annotation = annotation()
+    if isinstance(annotation, Numeric):
+        return Parameter(name, Kind.BUFFER, annotation, None, loc)
+    if annotation is Scalar:
+        raise EnigmaTypeError(
+            f"parameter {name} is a Scalar without a dtype", loc=loc, help=f"write {name}: enigma.Scalar(enigma.f32)"
+        )
+    shown = _shown(annotation)
+    native = {"float": "enigma.f32", "int": "enigma.i32", "bool": "enigma.b1"}.get(shown)
+    raise EnigmaTypeError(
+        f"parameter {name} is annotated {shown}, which is no dtype of a kernel", loc=loc,
+        help=f"write {native or 'enigma.f32'} for a buffer or enigma.Scalar({native or 'enigma.f32'}) for a number",
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""The traced IR as text: nested, typed, with buffers, constants and source lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from enigma.dtypes import Numeric
+from enigma.source import SourceLoc
+from enigma.trace.node import Block, For, If, Node, Op, Traced, Value, While
+
+_COLUMN = 64
+
+
+def dump(traced: Traced) -> str:
+    """Return the text of a traced kernel, headed `=== IR: NAME (N ops) ===`."""
+    printer = _Printer()
+    count = sum(1 for _ in traced.nodes())
+    lines = [f"=== IR: {traced.name} ({count} ops) ==="]
+    for param in traced.params:
+        kind = f"scalar {param.dtype.name}" if param.is_scalar else f"buffer {param.dtype.name}"
+        lines.append(_with_loc(f"  param {param.slot}: {printer.name(param.value)}: {kind}", param.loc))
+    lines.extend(printer.block(traced.body, 1))
+    return "\n".join(lines) + "\n"
+
+
+def _with_loc(text: str, loc: SourceLoc) -> str:
+    return f"{text.ljust(_COLUMN)} # {loc.short_file}:{loc.line}"
+
+
+class _Printer:
+    """Gives each value a name of its own: the variable's, numbered when it is taken, else `%n`."""
+
+    def __init__(self) -> None:
+        self.names: dict[Value, str] = {}
+        self.used: set[str] = set()
+
+    def name(self, value: Value) -> str:
+        if value not in self.names:
+            base = value.name or f"%{len(self.names)}"
+            name, count = base, 1
+            while name in self.used:
+                count += 1
+                name = f"{base}_{count}"
+            self.used.add(name)
+            self.names[value] = name
+        return self.names[value]
+
+    def typed(self, value: Value) -> str:
+        kind = (
+            value.type.name
+            if isinstance(value.type, Numeric)
+            else f"{value.type.space.value} {value.type.element.name}[]"
+        )
+        return f"{self.name(value)}: {kind}"
+
+    def block(self, block: Block, depth: int) -> Iterator[str]:
+        for node in block.nodes:
+            yield from self.node(node, depth)
+
+    def node(self, node: Node, depth: int) -> Iterator[str]:
+        pad = "  " * depth
+        match node:
+            case Op():
+                yield _with_loc(pad + self._op(node), node.loc)
+            case If():
+                results = self._results(node.results)
+                yield _with_loc(f"{pad}{results}if {self.name(node.condition)}:", node.loc)
+                yield from self._body(node.then, depth)
+                if node.orelse.nodes or node.orelse.yields:
+                    yield f"{pad}else:"
+                    yield from self._body(node.orelse, depth)
+            case For():
+                counter = self.typed(node.body.args[0])
+                bounds = f"range({self.name(node.low)}, {self.name(node.high)}, {self.name(node.step)})"
+                yield _with_loc(
+                    f"{pad}{self._results(node.results)}for {counter} in {bounds}{self._carried(node)}:", node.loc
+                )
+                yield from self._body(node.body, depth)
+            case While():
+                yield _with_loc(f"{pad}{self._results(node.results)}while{self._carried(node)}:", node.loc)
+                yield from self._body(node.test, depth)
+                yield f"{pad}do:"
+                yield from self._body(node.body, depth)
+
+    def _body(self, block: Block, depth: int) -> Iterator[str]:
+        yield from self.block(block, depth + 1)
+        if block.yields:
+            yield f"{'  ' * (depth + 1)}yield {', '.join(self.name(value) for value in block.yields)}"
+
+    def _results(self, results: list[Value]) -> str:
+        return f"{', '.join(self.typed(value) for value in results)} = " if results else ""
+
+    def _carried(self, node: For | While) -> str:
+        args = node.body.args[1:] if isinstance(node, For) else node.test.args
+        pairs = [f"{self.name(arg)} = {self.name(init)}" for arg, init in zip(args, node.inits, strict=True)]
+        if isinstance(node, While):
+            for arg, inner in zip(node.test.args, node.body.args, strict=True):
+                self.names[inner] = self.name(arg)
+        return f" carrying ({', '.join(pairs)})" if pairs else ""
+
+    def _op(self, node: Op) -> str:
+        parts = [self.name(value) for value in node.operands]
+        parts += [f"{name}={_shown(value)}" for name, value in node.attrs.items()]
+        call = f"{node.row.name}({', '.join(parts)})"
+        return f"{self.typed(node.result)} = {call}" if node.result is not None else f"(void) = {call}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    return value.name if isinstance(value, Numeric) else repr(value)

@@ -1,0 +1,372 @@
+"""The type rule: from a row and the arguments of a call to operands of exact types, conversions included.
+
+Literals are weak: they take the dtype of the other operands. Source: Metal specification 2.21, and `docs/design/semantics.md`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from enigma.dtypes import BufferType, Numeric, as_dtype, b1, bf16, f16, f32, i32, literal_dtype, names, promote
+from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
+from enigma.source import SourceLoc
+from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Static, Term, Var
+from enigma.trace.undefined import Undefined
+from enigma.trace.value import TracedValue
+
+Literal = bool | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a call was resolved to: the dtype of each value operand, the compile-time arguments and the result's type."""
+
+    operands: tuple[Numeric | BufferType, ...]
+    attrs: dict[str, Any]
+    result: Numeric | BufferType | None
+
+
+def literal(value: Any) -> Literal | None:
+    """Return a Python number for anything that is one (NumPy scalars among them), else None."""
+    if isinstance(value, bool | int | float):
+        return value
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        item = value.item()
+        return item if isinstance(item, bool | int | float) else None
+    return None
+
+
+def describe(value: Any) -> str:
+    """Return how a message names an argument: its dtype if it is traced, else what it is."""
+    if isinstance(value, Undefined):
+        value.refuse()
+    if isinstance(value, TracedValue):
+        return value.type.name if isinstance(value.type, Numeric) else f"a buffer of {value.type.element.name}"
+    if literal(value) is not None:
+        return f"the literal {value!r}"
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if value is None:
+        return "None"
+    named = getattr(value, "__name__", None)
+    return (
+        f"the Python function {named}"
+        if callable(value) and isinstance(named, str)
+        else f"a Python {type(value).__name__}"
+    )
+
+
+def plural(count: int, word: str) -> str:
+    """Return `1 value`, `2 values`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def located_dtype(dtype: Any, loc: SourceLoc) -> Numeric:
+    """Return the dtype that `dtype` names; the error of an unknown one says where."""
+    try:
+        return as_dtype(dtype)
+    except EnigmaTypeError as error:
+        raise EnigmaTypeError(error.message, loc=loc, help=error.help) from None
+
+
+def number_dtype(number: Literal, loc: SourceLoc) -> Numeric:
+    """Return the dtype of a literal that nothing else decides; the error of one that fits none says where."""
+    try:
+        return literal_dtype(number)
+    except EnigmaTypeError as error:
+        raise EnigmaValueError(error.message, loc=loc, help=error.help) from None
+
+
+def check_literal(value: Literal, dtype: Numeric, loc: SourceLoc) -> Literal:
+    """Return `value` as a number of `dtype`; raises `EnigmaValueError` for one that does not fit."""
+    if dtype is b1:
+        if isinstance(value, bool) or value in (0, 1):
+            return bool(value)
+        raise EnigmaValueError(f"{value!r} is no bool", loc=loc, help="write True or False, or a comparison")
+    if dtype.is_float:
+        return float(value)
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise EnigmaValueError(
+                f"the literal {value!r} is not a whole number, but {dtype.name} holds only those", loc=loc,
+                help=f"write a whole number, or convert with the rounding you want: enigma.{dtype.name}(...)",
+            )  # fmt: skip
+        value = int(value)
+    if not dtype.min <= value <= dtype.max:
+        raise EnigmaValueError(
+            f"the literal {value} does not fit into {dtype.name}, which holds {dtype.min} to {dtype.max}", loc=loc,
+            help="write a number of that range, or use a wider or signed dtype: x.to(enigma.i64)",
+        )  # fmt: skip
+    return int(value)
+
+
+_resolved: dict[tuple[Any, ...], Signature] = {}
+
+
+def resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Signature:
+    """Return the types of a call. Raises located errors for wrong dtypes, literals, choices and address spaces."""
+    key = (row.name, *[arguments[name] if name in row.attributes else _kind(arguments[name]) for name in row.params])
+    if any(not isinstance(arguments[name], str | Enum | Numeric) for name in row.attributes):
+        return _resolve(row, arguments, loc)
+    known = _resolved.get(key)
+    if known is None:
+        known = _resolve(row, arguments, loc)
+        if None not in key:
+            _resolved[key] = known
+    return known
+
+
+_SMALL = 1 << 31
+
+
+def _kind(x: Any) -> Any:
+    """All that the types of a call depend on in one argument; None for what they may depend on in other ways."""
+    if isinstance(x, TracedValue):
+        return x.type
+    if type(x) is float or type(x) is bool:
+        return type(x)
+    if type(x) is int:
+        return int if -_SMALL <= x < _SMALL else None
+    return None
+
+
+def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Signature:
+    attrs = {name: _attribute(row, name, term, arguments[name], loc) for name, term in row.attributes.items()}
+    bound: dict[Var, Numeric] = {
+        term.var: attrs[name] for name, term in row.attributes.items() if isinstance(term, DTypeArg)
+    }
+    fixed: set[Var] = set()
+    for name, term in row.operands.items():
+        if isinstance(term, Buffer):
+            element = _buffer(row, name, term, arguments[name], loc)
+            if isinstance(term.element, Var):
+                bound[term.element] = element
+                fixed.add(term.element)
+    for name, term in row.operands.items():
+        if isinstance(term, Var) and term not in bound:
+            bound[term] = _unify(row, term, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc)
+        elif isinstance(term, Var) and term in fixed:
+            check_assignable(arguments[name], bound[term], _element(row, name, arguments), loc)
+    operands: list[Numeric | BufferType] = []
+    for name, term in row.operands.items():
+        if isinstance(term, Buffer):
+            operands.append(arguments[name].type)
+        elif isinstance(term, Var):
+            operands.append(bound[term])
+        elif isinstance(term, Numeric):
+            _fixed(row, name, term, arguments[name], loc)
+            operands.append(term)
+    if row.check is not None and (wrong := row.check(bound, attrs)) is not None:
+        raise EnigmaTypeError(f"{_title(row)}: {wrong}", loc=loc, help=f"for example: enigma.{row.example}")
+    return Signature(tuple(operands), attrs, _result(row.result, bound))
+
+
+def _title(row: Intrinsic) -> str:
+    if row.operator is not None and "()" not in row.operator:
+        return f"`{row.operator.removeprefix('u')}`"
+    return "where" if row.algebra is Algebra.SELECT else row.public_name or row.name
+
+
+def _element(row: Intrinsic, name: str, arguments: Mapping[str, Any]) -> str:
+    """How a message names what is stored: the element of a buffer."""
+    buffer = next((arguments[n] for n, term in row.operands.items() if isinstance(term, Buffer)), None)
+    of = f"an element of {buffer.name or 'the buffer'}" if isinstance(buffer, TracedValue) else name
+    return of if row.algebra is Algebra.STORE else f"{_title(row)}: {of}"
+
+
+def _operand_name(row: Intrinsic, name: str, value: Any) -> str:
+    """How a message names an operand: the variable's name, else the side of the operator it stands on, else the parameter's."""
+    if isinstance(value, TracedValue) and value.name is not None:
+        return value.name
+    if not _title(row).startswith("`"):
+        return name
+    sides = tuple(row.operands)
+    return "the operand" if len(sides) == 1 else f"the {'left' if name == sides[0] else 'right'} side"
+
+
+def _result(term: Term | None, bound: Mapping[Var, Numeric]) -> Numeric | BufferType | None:
+    match term:
+        case Var():
+            return bound[term]
+        case Buffer(element=element, spaces=spaces):
+            return BufferType(bound[element] if isinstance(element, Var) else element, spaces[0])
+        case Numeric() | None:
+            return term
+        case _:
+            raise InternalError(f"{term!r} is no result")
+
+
+def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, value: Any, loc: SourceLoc) -> Any:
+    match term:
+        case DTypeArg(var=var):
+            dtype = located_dtype(value, loc)
+            if dtype not in var.dtypes:
+                raise EnigmaTypeError(
+                    f"{_title(row)} takes a dtype among {names(var.dtypes)}, but it got {dtype.name}", loc=loc,
+                    help=f"for example: enigma.{row.example}",
+                )  # fmt: skip
+            return dtype
+        case Choice(enum=enum):
+            if isinstance(value, enum):
+                return value
+            for member in enum:
+                if member.value == value:
+                    return member
+            raise EnigmaValueError(
+                f"{_title(row)}: {name} cannot be {value!r}", loc=loc, help=f"write one of {_listed(enum)}"
+            )
+        case Static(low=low, high=high):
+            number = literal(value)
+            if isinstance(value, TracedValue) or not isinstance(number, int) or isinstance(number, bool):
+                raise EnigmaTypeError(
+                    f"{_title(row)}: {name} must be a Python int, but it is {describe(value)}", loc=loc,
+                    help="it is fixed when the kernel is compiled: use a number or an enigma.constexpr parameter",
+                )  # fmt: skip
+            if not low <= number <= high:
+                raise EnigmaValueError(
+                    f"{_title(row)}: {name} must be from {low} to {high}, but it is {number}", loc=loc,
+                    help=f"for example: enigma.{row.example}",
+                )  # fmt: skip
+            return number
+
+
+def _listed(enum: type[Enum]) -> str:
+    return ", ".join(repr(member.value) for member in enum)
+
+
+def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc) -> Numeric:
+    if not isinstance(value, TracedValue) or not isinstance(value.type, BufferType):
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be a buffer, but it is {describe(value)}", loc=loc,
+            help="pass a buffer parameter or threadgroup memory itself, not an element of it",
+        )  # fmt: skip
+    kind = value.type
+    if kind.space not in term.spaces:
+        legal = " or ".join(space.value for space in term.spaces)
+        raise EnigmaTypeError(
+            f"{_title(row)} works on {legal} memory, but {value.name} is {kind.space.value} memory", loc=loc,
+            help="copy it to memory of that kind first",
+        )  # fmt: skip
+    if isinstance(term.element, Var) and kind.element not in term.element.dtypes:
+        raise EnigmaTypeError(
+            f"{_title(row)} works on buffers of {names(term.element.dtypes)}, but {value.name} holds {kind.element.name}", loc=loc,
+            help=f"declare {value.name} as one of them, or use another operation",
+        )  # fmt: skip
+    return kind.element
+
+
+def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLoc) -> Numeric:
+    dtype: Numeric | None = None
+    first = ""
+    for name, value in arguments.items():
+        if literal(value) is not None:
+            continue
+        own = _scalar_dtype(row, name, value, var, loc)
+        if dtype is None:
+            dtype, first = own, name
+        elif own is not dtype:
+            common = promote(dtype, own)
+            if common is None:
+                both = (_operand_name(row, first, arguments[first]), _operand_name(row, name, value))
+                raise EnigmaTypeError(
+                    f"{_title(row)}: {both[0]} is {dtype.name} and {both[1]} is {own.name}, and Metal has no common type for "
+                    f"{names((bf16, f16))}",
+                    loc=loc, help="convert one of them: x.to(enigma.f32)",
+                )  # fmt: skip
+            dtype = common
+    if dtype is not None and var.widens and dtype not in var.dtypes and not dtype.is_float:
+        dtype = promote(dtype, dtype) or dtype
+    dtype = _with_literals(var, dtype, [x for v in arguments.values() if (x := literal(v)) is not None], loc)
+    if dtype not in var.dtypes:
+        raise _outside(row, var, arguments, dtype, loc)
+    return dtype
+
+
+def _scalar_dtype(row: Intrinsic, name: str, value: Any, var: Var, loc: SourceLoc) -> Numeric:
+    if isinstance(value, TracedValue) and isinstance(value.type, Numeric):
+        return value.type
+    shown = _operand_name(row, name, value)
+    help = (
+        f"read an element: {shown}[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number"
+    )
+    raise EnigmaTypeError(
+        f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc, help=help
+    )
+
+
+def _with_literals(var: Var, dtype: Numeric | None, numbers: list[Literal], loc: SourceLoc) -> Numeric:
+    has_float = any(isinstance(number, float) for number in numbers)
+    if dtype is None:
+        if has_float or not any(not d.is_float for d in var.dtypes):
+            return f32
+        dtypes = [number_dtype(number, loc) for number in numbers]
+        wide = dtypes[0]
+        for other in dtypes[1:]:
+            wide = wide if other is wide else (promote(wide, other) or wide)
+        return wide if wide in var.dtypes else (promote(wide, wide) or wide)
+    if has_float and not dtype.is_float:
+        return f32
+    if dtype is b1 and any(not isinstance(number, bool) for number in numbers):
+        return i32
+    return dtype
+
+
+def _outside(row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Numeric, loc: SourceLoc) -> EnigmaTypeError:
+    name, value = next(((n, v) for n, v in arguments.items() if literal(v) is None), next(iter(arguments.items())))
+    shown = _operand_name(row, name, value)
+    what = f"{shown} is {dtype.name}" if literal(value) is None else f"{name} is the literal {value!r}"
+    wanted = "i32" if dtype.is_float and not all(d.is_float for d in var.dtypes) else var.dtypes[0].name
+    help = f"convert it first: {shown if shown.isidentifier() else 'x'}.to(enigma.{wanted})"
+    return EnigmaTypeError(f"{_title(row)} takes {names(var.dtypes)}, but {what}", loc=loc, help=help)
+
+
+def _fixed(row: Intrinsic, name: str, dtype: Numeric, value: Any, loc: SourceLoc) -> None:
+    if (number := literal(value)) is not None:
+        check_literal(number, dtype, loc)
+        return
+    if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be {dtype.name}, but it is {describe(value)}", loc=loc,
+            help="read an element: A[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number",
+        )  # fmt: skip
+    if dtype is b1 and value.type is not b1:
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be a bool, but {value.name or 'it'} is {value.type.name}",
+            loc=loc,
+            help="compare it: x != 0",
+        )
+    if value.type.is_float and not dtype.is_float:
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be an integer, but {value.name or 'it'} is {value.type.name}", loc=loc,
+            help=f"convert it: {value.name or 'x'}.to(enigma.{dtype.name})",
+        )  # fmt: skip
+
+
+def check_assignable(value: Any, dtype: Numeric, what: str, loc: SourceLoc) -> None:
+    """Refuse to store what would silently lose its kind: a float into integers, a number into bools, half into bfloat."""
+    if (number := literal(value)) is not None:
+        if dtype.is_integer and isinstance(number, float) and math.isfinite(number) and number.is_integer():
+            number = int(number)
+        check_literal(number, dtype, loc)
+        return
+    if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
+        help = "read an element: B[i]" if isinstance(value, TracedValue) else "store a traced value or a Python number"
+        raise EnigmaTypeError(f"{what} must be {dtype.name}, but it is given {describe(value)}", loc=loc, help=help)
+    own, shown, it = value.type, value.name or "the value", value.name or "x"
+    if own.is_float and dtype.is_integer:
+        raise EnigmaTypeError(
+            f"{what} must be {dtype.name}, but {shown} is {own.name}: its fraction would be lost", loc=loc,
+            help=f"say so: {it}.to(enigma.{dtype.name})",
+        )  # fmt: skip
+    if dtype is b1 and own is not b1:
+        raise EnigmaTypeError(f"{what} must be b1, but {shown} is {own.name}", loc=loc, help=f"compare it: {it} != 0")
+    if {own, dtype} == {f16, bf16}:
+        raise EnigmaTypeError(
+            f"{what} must be {dtype.name}, but {shown} is {own.name}, and Metal does not convert one to the other by itself",
+            loc=loc, help=f"say so: {it}.to(enigma.{dtype.name})",
+        )  # fmt: skip

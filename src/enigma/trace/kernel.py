@@ -1,0 +1,211 @@
+"""`@enigma.kernel`: the object that a decorated function becomes, and its tracing."""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from enigma.context import current
+from enigma.dtypes import BufferType
+from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, InternalError
+from enigma.source import SourceLoc, caller, calling_frame
+from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
+from enigma.trace.convert import RUNTIME_OBJECT
+from enigma.trace.fingerprint import Fingerprint, fingerprint
+from enigma.trace.hooks import hooks
+from enigma.trace.node import Param, Traced
+from enigma.trace.scopes import own_statements
+from enigma.trace.sources import remember, source_of
+from enigma.trace.tensor import Tensor
+from enigma.trace.tracer import Tracer
+from enigma.trace.undefined import Undefined
+from enigma.trace.value import TracedValue
+
+MISSING: Any = object()
+
+
+class KernelDef:
+    """A kernel: a Python function whose body becomes GPU code. `.fn` is the function, `.name` its name.
+
+    `kernel[grid, threads](*arguments)` runs it: `grid` is the number of threads per axis, `threads` how many of them
+    form a threadgroup; both are ints or tuples of up to three. `enigma.compile(kernel)` shows every stage.
+    """
+
+    def __init__(self, fn: types.FunctionType) -> None:
+        given: Any = fn
+        if not isinstance(given, types.FunctionType):
+            raise EnigmaTypeError(
+                f"@enigma.kernel takes a function, but it got {given!r}", loc=caller(), help="write it above a `def`"
+            )
+        remember(fn)
+        self.fn = fn
+        self._scope = annotation_scope(fn, calling_frame())
+        self.name = fn.__name__
+        self.__name__, self.__doc__, self.__module__ = fn.__name__, fn.__doc__, fn.__module__
+        self.__wrapped__ = fn
+        self._parameters: tuple[Parameter, ...] | None = None
+        self._traced: dict[tuple[Any, ...], tuple[Fingerprint, Traced]] = {}
+        self.compiled: dict[Any, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<enigma.kernel {self.name}>"
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters in slot order. Raises `EnigmaTypeError` for missing or wrong annotations, all together."""
+        if self._parameters is None:
+            self._parameters = parameters(self.fn, self._scope)
+        return self._parameters
+
+    def __call__(self, *args: Any, **kwargs: Any) -> KernelHandle:
+        """Bind arguments for `.launch(grid, block)` inside an `@enigma.jit` function."""
+        if isinstance(current.get(), Tracer):
+            raise EnigmaTypeError(
+                f"the kernel {self.name} is called inside of another kernel", loc=caller(),
+                help="call a plain Python function: helpers need no decorator",
+            )  # fmt: skip
+        return KernelHandle(self, args, kwargs)
+
+    def __getitem__(self, launch: Any) -> Callable[..., None]:
+        """Return the launcher of `kernel[grid, threads]`."""
+        return hooks.launcher(self, launch)
+
+    def launch(
+        self,
+        *args: Any,
+        grid: Any,
+        threads: Any = None,
+        constants: Mapping[str, Any] | None = None,
+        device: str | None = None,
+    ) -> None:
+        """Run the kernel on arrays, outputs written in place. `device` is "cpu", "sim" or "metal" (default: the best here).
+
+        `grid` counts threads per axis. Raises `LaunchError` for arrays that do not fit.
+        """
+        hooks.launch(self, args, grid, threads, constants, device)
+
+    def constants(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the value of every constexpr parameter: given, or its default. Raises `EnigmaTypeError` for others."""
+        wanted = {p.name: p for p in self.parameters if p.kind is Kind.CONSTEXPR}
+        for name in given:
+            if name not in wanted:
+                known = ", ".join(wanted) or "none"
+                raise EnigmaTypeError(f"kernel {self.name} has no constexpr parameter {name} (it has: {known})")
+        values: dict[str, Any] = {}
+        for name, parameter in wanted.items():
+            value = given.get(name, parameter.default)
+            if value is parameter.default and type(value) is type and value.__name__ == "_empty":
+                raise EnigmaTypeError(
+                    f"constexpr parameter {name} of {self.name} has no value", loc=parameter.loc,
+                    help=f"pass it: enigma.compile({self.name}, {name}=...)",
+                )  # fmt: skip
+            values[name] = value
+        return values
+
+    def trace(self, given: Mapping[str, Any] | None = None) -> Traced:
+        """Return the traced IR for these constexpr values; kept until a Python value the kernel reads changes."""
+        constants = self.constants(given or {})
+        key = tuple(sorted((name, type(value).__name__, _hashable(value)) for name, value in constants.items()))
+        known = self._traced.get(key)
+        if known is not None and known[0].is_current():
+            return known[1]
+        try:
+            traced = trace(self.fn, self.parameters, constants)
+        except EnigmaError as error:
+            if error.loc is None or isinstance(error, InternalError):
+                raise
+            raise error.with_traceback(None) from None  # the message shows the kernel's lines, the rest is enigma's own
+        self._traced[key] = (fingerprint(self.fn), traced)
+        return traced
+
+
+@dataclass(frozen=True, slots=True)
+class KernelHandle:
+    """A kernel with arguments; `launch` is legal inside an `@enigma.jit` function only."""
+
+    kernel: KernelDef
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def launch(self, grid: Any, block: Any = None) -> None:
+        """Record the launch. Raises `RuntimeError` outside of `enigma.compile` of a jit function."""
+        raise EnigmaRuntimeError(
+            f"kernel {self.kernel.name} is launched outside of compile()", loc=caller(),
+            help=f"to run it on arrays, write {self.kernel.name}[grid, threads](...)",
+        )  # fmt: skip
+
+
+class EnigmaRuntimeError(EnigmaError, RuntimeError):
+    """Something done at the wrong time or place."""
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
+
+
+def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapping[str, Any]) -> Traced:
+    """Run a kernel's function once and return what it recorded."""
+    tracer = Tracer(fn.__name__)
+    arguments: dict[str, Any] = dict(constants)
+    slots: list[Param] = []
+    for parameter in params:
+        if parameter.dtype is None:
+            continue
+        if parameter.kind is Kind.SCALAR:
+            value: TracedValue = TracedValue(parameter.dtype, parameter.name)
+        else:
+            value = Tensor(BufferType(parameter.dtype), parameter.name)
+        value.scope = tracer.body
+        slots.append(
+            Param(parameter.name, len(slots), parameter.dtype, parameter.kind is Kind.SCALAR, value, parameter.loc)
+        )
+        arguments[parameter.name] = value
+    _refuse_results(fn)
+    with tracer.active():
+        unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
+        result = RUNTIME_OBJECT.convert(fn)(*unnamed, **arguments)
+    if result is not None and not isinstance(result, Undefined):  # of a function without source
+        raise _returns(fn, location(fn))
+    return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants))
+
+
+def _refuse_results(fn: types.FunctionType) -> None:
+    source = source_of(fn)
+    if source is None:
+        return
+    if isinstance(source.node, ast.AsyncFunctionDef):
+        raise EnigmaSyntaxError("a kernel cannot be async", loc=location(fn), help="write `def`")
+    for part in own_statements(source.node.body) if isinstance(source.node, ast.FunctionDef) else ():
+        if isinstance(part, ast.Return) and not (
+            part.value is None or (isinstance(part.value, ast.Constant) and part.value.value is None)
+        ):
+            raise _returns(fn, SourceLoc(source.file, part.lineno, part.col_offset + 1, 0, fn.__name__))
+
+
+def _returns(fn: types.FunctionType, loc: SourceLoc) -> EnigmaTypeError:
+    return EnigmaTypeError(
+        f"the kernel {fn.__name__} returns a value",
+        loc=loc,
+        help="a kernel returns nothing: store the result in a buffer",
+    )
+
+
+def kernel(fn: types.FunctionType) -> KernelDef:
+    """Make a kernel of a function: each parameter annotated with a dtype (a buffer), `Scalar(dtype)` or `constexpr`.
+
+    >>> import enigma
+    >>> @enigma.kernel
+    ... def double(A: enigma.f32, Out: enigma.f32):
+    ...     i = enigma.thread_position_in_grid
+    ...     Out[i] = A[i] * 2
+    >>> double
+    <enigma.kernel double>
+    """
+    return KernelDef(fn)

@@ -1,0 +1,152 @@
+"""The traced IR: blocks of nodes, each an intrinsic's row applied to values, and the three structured statements.
+
+It imports no third party and is never rewritten: what the simulator runs, the cache hashes and `dump_ir` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from enigma.dtypes import Numeric, Type
+from enigma.source import SourceLoc
+from enigma.spec.intrinsic import Intrinsic
+
+
+class Value:
+    """One value of the traced IR: the result of a node, a block's argument or a kernel's parameter.
+
+    `type` is a dtype or a `BufferType`; `name` is the Python variable it was first assigned to, or None. Subclassed by the
+    traced values that users handle (`trace/value.py`); identity is equality.
+    """
+
+    __slots__ = ("name", "owner", "type")
+
+    def __init__(self, type: Type, name: str | None = None, owner: Node | None = None) -> None:
+        self.type: Type = type
+        self.name: str | None = name
+        self.owner: Node | None = owner
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A straight list of nodes; `args` are defined on entry, `yields` are what it hands to its statement at the end."""
+
+    args: list[Value] = field(default_factory=list[Value])
+    nodes: list[Node] = field(default_factory=list["Node"])
+    yields: list[Value] = field(default_factory=list[Value])
+
+
+@dataclass(slots=True, eq=False)
+class Op:
+    """An intrinsic applied to operands. `attrs` holds the row's compile-time arguments (enum members, ints, dtypes).
+
+    A constant has the attribute `value` besides its dtype.
+    """
+
+    row: Intrinsic
+    operands: tuple[Value, ...]
+    attrs: dict[str, Any]
+    result: Value | None
+    loc: SourceLoc
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """No intrinsic has a region."""
+        return ()
+
+
+@dataclass(slots=True, eq=False)
+class If:
+    """Two branches; `results` are merged from the branches' yields."""
+
+    condition: Value
+    then: Block
+    orelse: Block
+    results: list[Value]
+    loc: SourceLoc
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The branches."""
+        return (self.then, self.orelse)
+
+
+@dataclass(slots=True, eq=False)
+class For:
+    """A counted loop `for i in range(low, high, step)` with `step > 0`; all three have the dtype of `i`.
+
+    `body.args[0]` is `i`, the others are the carried values, which start as `inits`, are yielded by the body and end as
+    `results`.
+    """
+
+    low: Value
+    high: Value
+    step: Value
+    inits: list[Value]
+    body: Block
+    results: list[Value]
+    loc: SourceLoc
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The body."""
+        return (self.body,)
+
+
+@dataclass(slots=True, eq=False)
+class While:
+    """A loop: `test` (arguments: the carried values) yields one bool; while it is true `body` (same arguments) yields the next.
+
+    The carried values start as `inits` and end as `results`.
+    """
+
+    inits: list[Value]
+    test: Block
+    body: Block
+    results: list[Value]
+    loc: SourceLoc
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The condition and the body."""
+        return (self.test, self.body)
+
+
+Node = Op | If | For | While
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A kernel parameter in its slot: a buffer of `dtype`, or a scalar passed by value."""
+
+    name: str
+    slot: int
+    dtype: Numeric
+    is_scalar: bool
+    value: Value
+    loc: SourceLoc
+
+
+@dataclass(slots=True, eq=False)
+class Traced:
+    """A traced kernel: its name, parameters in slot order, and body."""
+
+    name: str
+    params: tuple[Param, ...]
+    body: Block
+    loc: SourceLoc
+    constants: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def nodes(self) -> Iterator[Node]:
+        """Yield every node, an outer one before those in its blocks."""
+        return walk(self.body)
+
+
+def walk(block: Block) -> Iterator[Node]:
+    """Yield every node of a block and of the blocks inside, an outer one before those in its blocks."""
+    for node in block.nodes:
+        yield node
+        for inner in node.blocks:
+            yield from walk(inner)

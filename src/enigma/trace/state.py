@@ -1,0 +1,219 @@
+"""The Python variables that a branch or loop may change: taken apart into leaves, merged, and put back.
+
+A leaf is a traced value or a Python number; lists, tuples and dicts are taken apart; anything else must stay the same.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, cast
+
+from enigma.dtypes import Numeric, promote
+from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.source import SourceLoc
+from enigma.trace.exits import RESULT
+from enigma.trace.infer import check_literal, describe, literal, number_dtype, plural
+from enigma.trace.node import Op
+from enigma.trace.tensor import Tensor
+from enigma.trace.undefined import Undefined
+from enigma.trace.value import TracedValue
+
+Path = tuple[Any, ...]
+
+_OPAQUE = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType, Enum, BaseException, TracedValue, Undefined)
+_FOREIGN = frozenset(sys.stdlib_module_names - {"__main__"}) | {"enigma", "numpy", "ml_dtypes", "torch", "mlx"}
+
+
+def is_leaf(x: Any) -> bool:
+    """Return whether `x` is a traced scalar or a Python number."""
+    return (isinstance(x, TracedValue) and not isinstance(x, Tensor)) or literal(x) is not None
+
+
+def is_container(x: Any) -> bool:
+    """Return whether `x` is taken apart: a list, tuple, dict or named tuple, or an object of one of the program's classes."""
+    return type(x) in (list, tuple, dict) or _is_named_tuple(x) or is_record(x)
+
+
+def is_record(x: Any) -> bool:
+    """Return whether `x` is an object whose attributes a kernel may change: of a class written in Python by the user."""
+    cls = cast(type[Any], type(x))
+    if cls.__module__ in ("builtins", "enigma.trace.value", "enigma.trace.tensor") or not hasattr(x, "__dict__"):
+        return False
+    return not isinstance(x, _OPAQUE) and cls.__module__.split(".")[0] not in _FOREIGN
+
+
+def _is_named_tuple(x: Any) -> bool:
+    return isinstance(x, tuple) and hasattr(cast(Any, x), "_fields")
+
+
+class Attribute(str):
+    """A step of a path that is an attribute."""
+
+    __slots__ = ()
+
+
+def _attributes(x: Any) -> dict[str, Any]:
+    return x.__dict__
+
+
+def items(x: Any) -> list[tuple[Any, Any]]:
+    """Return the parts of a container, each with its key, index or attribute."""
+    if isinstance(x, dict):
+        return list(cast(dict[Any, Any], x).items())
+    if isinstance(x, list | tuple):
+        return list(enumerate(cast(Sequence[Any], x)))
+    return [(Attribute(name), value) for name, value in _attributes(x).items()]
+
+
+def leaves(x: Any, path: Path = (), inside: tuple[int, ...] = ()) -> list[tuple[Path, Any]]:
+    """Return the leaves of `x` and any other objects in it, each with its path; an object inside of itself ends a path."""
+    if is_container(x) and id(x) not in inside:
+        return [leaf for key, item in items(x) for leaf in leaves(item, (*path, key), (*inside, id(x)))]
+    return [(path, x)]
+
+
+def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False) -> Any:
+    """Return `x` with its leaves replaced in order by `new`.
+
+    Lists, dicts and objects are changed in place, for others may hold them; when `fresh`, copies of them are.
+    """
+    stream = iter(new)
+
+    def put(item: Any, inside: tuple[int, ...]) -> Any:
+        if not is_container(item) or id(item) in inside:
+            return next(stream)
+        parts = [put(part, (*inside, id(item))) for _, part in items(item)]
+        if isinstance(item, tuple):
+            made = cast(Any, item)
+            return made._make(parts) if _is_named_tuple(made) else tuple(parts)
+        target = copy.copy(item) if fresh else item
+        _fill(target, [(key, part) for (key, _), part in zip(items(item), parts, strict=True)])
+        return target
+
+    return put(x, ())
+
+
+def _fill(target: Any, parts: Sequence[tuple[Any, Any]]) -> None:
+    if isinstance(target, list):
+        cast(list[Any], target)[:] = [part for _, part in parts]
+    else:
+        held: dict[Any, Any] = cast(dict[Any, Any], target) if isinstance(target, dict) else _attributes(target)
+        held.clear()
+        held.update((str(key) if isinstance(key, Attribute) else key, part) for key, part in parts)
+
+
+class Snapshot:
+    """What variables held at one moment: the leaves of each, and the contents of every list, dict and object in them."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.leaves = [leaves(value) for value in values]
+        self._contents: list[tuple[Any, list[tuple[Any, Any]]]] = []
+        seen: set[int] = set()
+        for value in values:
+            self._keep(value, seen)
+
+    def _keep(self, x: Any, seen: set[int]) -> None:
+        if not is_container(x) or id(x) in seen:
+            return
+        seen.add(id(x))
+        held = items(x)
+        if not isinstance(x, tuple):
+            self._contents.append((x, held))
+        for _, part in held:
+            self._keep(part, seen)
+
+    def restore(self) -> None:
+        """Put back the contents of every list, dict and object."""
+        for target, held in self._contents:
+            _fill(target, held)
+
+
+def shape(x: Any, found: Sequence[Any]) -> str:
+    """Return how a message names a variable: its dtype, or what kind of container it is and of how many leaves."""
+    return f"a {type(x).__name__} of {plural(len(found), 'value')}" if is_container(x) else describe(x)
+
+
+def zeros(x: Any) -> Any:
+    """Return `x` with every traced leaf replaced by the literal 0 of its kind: what a value not computed yet starts as."""
+    return rebuild(x, [_zero(leaf) for _, leaf in leaves(x)], fresh=True)
+
+
+def _zero(leaf: Any) -> Any:
+    if not isinstance(leaf, TracedValue) or not is_leaf(leaf):
+        return leaf
+    return {"f": 0.0, "b": False}.get(leaf.dtype.kind, 0)
+
+
+def same(x: Any, y: Any) -> bool:
+    """Return whether two leaves are one object or equal numbers of one type."""
+    return x is y or (literal(x) is not None and type(x) is type(y) and (x == y or (x != x and y != y)))
+
+
+def label(name: str, path: Path) -> str:
+    """Return how a message names a leaf: `acc[0]`."""
+    start = "the returned value" if name == RESULT else name
+    return start + "".join(f".{key}" if isinstance(key, Attribute) else f"[{key!r}]" for key in path)
+
+
+def hint(name: str, path: Path) -> str:
+    """Return the name of the SSA value of a leaf: `acc0` for `acc[0]`; our own flags lose their underscores."""
+    if name.startswith("__"):
+        name = "" if name == RESULT else name.strip("_").rstrip("0123456789")
+    return name + "_".join(str(key) for key in path) if name else ""
+
+
+def where_made(x: Any) -> SourceLoc | None:
+    """Return the line at which a traced value was made, or None."""
+    return x.owner.loc if isinstance(x, TracedValue) and isinstance(x.owner, Op) else None
+
+
+def common_dtype(name: str, a: Any, b: Any, loc: SourceLoc, *, what: str) -> Numeric:
+    """Return the dtype that the two values of a merged variable share; literals are weak, traced values must agree."""
+    number_a, number_b = literal(a), literal(b)
+    if number_a is not None and number_b is not None:
+        first, second = number_dtype(number_a, loc), number_dtype(number_b, loc)
+        common = first if first is second else promote(first, second)
+        return common if common is not None else first
+    if number_a is not None or number_b is not None:
+        number = number_a if number_a is not None else number_b
+        dtype = (b if number_a is not None else a).dtype
+        if (isinstance(number, float) and not dtype.is_float) or (dtype.kind == "b") != isinstance(number, bool):
+            raise _differ(name, a, b, loc, what)
+        if number is not None:
+            _check_merged(name, number, dtype, b if number_a is not None else a, loc)
+        return dtype
+    if a.type is not b.type:
+        raise _differ(name, a, b, loc, what)
+    return a.type
+
+
+def _check_merged(name: str, number: bool | int | float, dtype: Numeric, other: Any, loc: SourceLoc) -> None:
+    try:
+        check_literal(number, dtype, loc)
+    except EnigmaValueError as error:
+        made = where_made(other)
+        raise EnigmaValueError(
+            f"{name}: {error.message}",
+            loc=loc,
+            help=error.help,
+            notes=[(f"{dtype.name} here", made)] if made is not None else [],
+        ) from None
+
+
+def _differ(name: str, a: Any, b: Any, loc: SourceLoc, what: str) -> EnigmaTypeError:
+    notes = [(f"{describe(x)} here", place) for x in (a, b) if (place := where_made(x)) is not None]
+    kinds = [number_dtype(x, loc) if isinstance(x, bool | int | float) else x.dtype for x in (a, b)]
+    dtype = max(kinds, key=lambda kind: (kind.is_float, kind.width)).name
+    return EnigmaTypeError(
+        f"{name} is {describe(a)} {what.split('|')[0]} and {describe(b)} {what.split('|')[1]}", loc=loc, notes=notes,
+        help=f"convert one of them, for example enigma.{dtype}(...)",
+    )  # fmt: skip
+
+
+def undefined_in(value: Any) -> bool:
+    """Return whether the variable has no value."""
+    return isinstance(value, Undefined)

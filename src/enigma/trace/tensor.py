@@ -1,0 +1,150 @@
+"""What a kernel's body sees of a buffer: something to index, on both sides of an assignment."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from enigma.dtypes import BufferType, Numeric, Space
+from enigma.errors import EnigmaIndexError, EnigmaTypeError
+from enigma.source import SourceLoc, caller
+from enigma.spec.registry import by_algebra
+from enigma.spec.terms import Algebra
+from enigma.trace.infer import describe, literal
+from enigma.trace.value import TracedValue, active
+
+_INDEX = "write a whole number or a traced integer: A[i]"
+
+
+class Tensor(TracedValue):
+    """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
+
+    `size` is the number of elements where it is known (threadgroup memory), else None.
+    """
+
+    __slots__ = ("shape",)
+
+    def __init__(self, type: BufferType, name: str | None, shape: tuple[int, ...] | None = None) -> None:
+        super().__init__(type, name)
+        self.shape = shape
+
+    @property
+    def dtype(self) -> Numeric:
+        """The dtype of the elements."""
+        return self.buffer_type.element
+
+    @property
+    def buffer_type(self) -> BufferType:
+        """The element dtype and address space."""
+        if not isinstance(self.type, BufferType):
+            raise EnigmaTypeError(f"{self.name} is no buffer", loc=caller())
+        return self.type
+
+    @property
+    def address_space(self) -> str:
+        """Metal's name of the address space: "device", "constant" or "threadgroup"."""
+        return self.buffer_type.space.value
+
+    @property
+    def size(self) -> int | None:
+        """Elements, or None for a buffer parameter, whose size is known at launch only."""
+        return math.prod(self.shape) if self.shape is not None else None
+
+    def __repr__(self) -> str:
+        return f"<{self.name or 'buffer'}: {self.type}>"
+
+    __hash__ = object.__hash__
+
+    def offset(self, index: Any, loc: SourceLoc) -> Any:
+        """Return the element number of an index or a coordinate; raises for a static one outside of a known shape."""
+        if isinstance(index, tuple):
+            return self._coordinate(cast(tuple[Any, ...], index), loc)
+        if isinstance(index, slice):
+            raise EnigmaTypeError(
+                f"{self.name or 'a buffer'} cannot be sliced",
+                loc=loc,
+                help="loop over the elements: for i in range(n): A[i]",
+            )
+        number = literal(index)
+        if isinstance(number, float | bool):
+            raise EnigmaTypeError(
+                f"a buffer index must be an integer, but it is {describe(index)}", loc=loc, help=_INDEX
+            )
+        if number is not None:
+            size = self.size
+            if number < 0 or (size is not None and number >= size):
+                holds = f", which has {size} elements" if size is not None else ""
+                raise EnigmaIndexError(
+                    f"index {number} is outside of {self.name or 'the buffer'}{holds}", loc=loc,
+                    help="indices start at 0 and do not count from the end",
+                )  # fmt: skip
+            return number
+        if not isinstance(index, TracedValue):
+            raise EnigmaTypeError(
+                f"a buffer index must be an integer, but it is {describe(index)}", loc=loc, help=_INDEX
+            )
+        if not isinstance(index.type, Numeric) or not index.type.is_integer:
+            raise EnigmaTypeError(
+                f"a buffer index must be an integer, but {index.name or 'it'} is {describe(index)}", loc=loc,
+                help=f"convert it: {index.name or 'i'}.to(enigma.i32)",
+            )  # fmt: skip
+        return index
+
+    def _coordinate(self, index: tuple[Any, ...], loc: SourceLoc) -> Any:
+        if self.shape is None:
+            raise EnigmaTypeError(
+                f"{self.name} has no shape, so it takes one index, but it got {len(index)}", loc=loc,
+                help=f"compute the element number: {self.name}[i * columns + j]",
+            )  # fmt: skip
+        if len(index) != len(self.shape):
+            raise EnigmaTypeError(
+                f"{self.name or 'the buffer'} has {len(self.shape)} axes, but it got {len(index)} indices", loc=loc,
+                help="write one index for each axis",
+            )  # fmt: skip
+        total: Any = 0
+        for axis, (extent, part) in enumerate(zip(self.shape, index, strict=True)):
+            number = literal(part)
+            if number is not None and not 0 <= number < extent:
+                raise EnigmaIndexError(
+                    f"index {number} is outside of axis {axis} of {self.name or 'the buffer'}, "
+                    f"which has {extent} elements", loc=loc, help="indices start at 0 and do not count from the end",
+                )  # fmt: skip
+            total = part if isinstance(total, int) and total == 0 else total * extent + part
+        return total
+
+    def __getitem__(self, index: Any) -> Any:
+        loc = caller()
+        return active().apply(by_algebra()[Algebra.LOAD], {"buf": self, "i": self.offset(index, loc)}, loc)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        loc = caller()
+        tracer = active()
+        if not isinstance(value, TracedValue) and literal(value) is None:
+            raise EnigmaTypeError(
+                f"an element of {self.name or 'the buffer'} must be {self.dtype.name}, but it is given {describe(value)}", loc=loc,
+                help="store a traced value or a Python number",
+            )  # fmt: skip
+        if self.buffer_type.space is Space.CONSTANT:
+            raise EnigmaTypeError(
+                f"{self.name} is constant memory and cannot be written", loc=loc, help="write to a buffer parameter"
+            )
+        tracer.apply(by_algebra()[Algebra.STORE], {"buf": self, "i": self.offset(index, loc), "x": value}, loc)
+
+    def __iter__(self) -> Any:
+        raise EnigmaTypeError(
+            f"{self.name or 'a buffer'} cannot be iterated over",
+            loc=caller(),
+            help="loop over indices: for i in range(n): A[i]",
+        )
+
+    def __len__(self) -> int:
+        if self.shape is None:
+            raise EnigmaTypeError(
+                f"the length of {self.name} is known at launch only",
+                loc=caller(),
+                help="pass it: n: enigma.Scalar(enigma.u32)",
+            )
+        return self.shape[0]
+
+    def __eq__(self, other: object) -> bool:  # type: ignore[override]
+        return self is other

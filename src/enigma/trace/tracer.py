@@ -1,0 +1,253 @@
+"""The tracer: records nodes into the block that is open, one kernel at a time."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any
+
+from enigma.context import current
+from enigma.dtypes import BufferType, Numeric, Space, promote
+from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
+from enigma.source import SourceLoc, caller
+from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.registry import by_algebra, by_operator
+from enigma.spec.terms import Algebra
+from enigma.trace.infer import check_literal, describe, literal, located_dtype, number_dtype, resolve
+from enigma.trace.node import Block, Node, Op, Value
+from enigma.trace.tensor import Tensor
+from enigma.trace.value import TracedValue
+
+_MAX_POWER = 8  # x ** n up to here is multiplications, as a person would write it
+
+
+class EnigmaWarning(UserWarning):
+    """Something legal that is probably not meant, with its Python line."""
+
+
+def warn(message: str, loc: SourceLoc, help: str | None = None) -> None:
+    """Warn at a line of a kernel."""
+    snippet = loc.snippet()
+    text = f"{loc}: warning: {message}" + (f"\n{snippet}" if snippet else "") + (f"\n  help: {help}" if help else "")
+    warnings.warn(EnigmaWarning(text), stacklevel=2)
+
+
+class Tracer:
+    """Records one kernel. `blocks[-1]` is the block being filled; nodes get the user's line as they are made."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.blocks: list[Block] = [Block()]
+        self.threadgroup_bytes = 0
+        self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
+        self.depth: dict[CodeType, int] = {}  # how deep each Python function is in calls of itself
+
+    @property
+    def body(self) -> Block:
+        """The kernel's outermost block."""
+        return self.blocks[0]
+
+    @contextmanager
+    def active(self) -> Generator[Tracer]:
+        """Make this the tracer of the kernel operations called inside; an outer one is restored afterwards."""
+        token = current.set(self)
+        try:
+            yield self
+        finally:
+            current.reset(token)
+
+    @contextmanager
+    def block(self, args: Sequence[Value] = ()) -> Generator[Block]:
+        """Open a new block for the nodes recorded inside."""
+        block = Block(list(args))
+        self.blocks.append(block)
+        try:
+            yield block
+        finally:
+            self.blocks.pop()
+
+    def add(self, node: Node) -> None:
+        """Append a node to the open block."""
+        self.blocks[-1].nodes.append(node)
+
+    def constant(self, value: bool | int | float, dtype: Numeric, loc: SourceLoc | None = None) -> TracedValue:
+        """Return a new constant; the value must fit the dtype."""
+        loc = loc or caller()
+        result = TracedValue(dtype)
+        node = Op(
+            by_algebra()[Algebra.CONST], (), {"dtype": dtype, "value": check_literal(value, dtype, loc)}, result, loc
+        )
+        result.owner, result.scope = node, self.blocks[-1]
+        self.add(node)
+        return result
+
+    def value(self, x: Any, loc: SourceLoc | None = None) -> TracedValue:
+        """Return `x` as a traced value; a bare literal becomes i32, f32 or b1."""
+        if isinstance(x, TracedValue):
+            return x
+        number = literal(x)
+        if number is None:
+            raise EnigmaTypeError(
+                f"a kernel cannot compute with {describe(x)}",
+                loc=loc or caller(),
+                help="use a traced value or a Python number",
+            )
+        return self.constant(number, number_dtype(number, loc or caller()), loc)
+
+    def convert(self, x: Any, dtype: Any, loc: SourceLoc | None = None) -> TracedValue:
+        """Return `x` converted to `dtype`; a value that has it already is returned as it is."""
+        loc = loc or caller()
+        target = located_dtype(dtype, loc)
+        number = literal(x)
+        if number is not None:
+            if target.is_integer and isinstance(number, float):
+                raise (
+                    EnigmaTypeError(
+                        f"{target.name}({number!r}) would drop the fraction",
+                        loc=loc,
+                        help=f"write a whole number: {int(number)}",
+                    )
+                    if not number.is_integer()
+                    else EnigmaTypeError(
+                        f"{target.name}({number!r}): a float literal for an integer",
+                        loc=loc,
+                        help=f"write {int(number)}",
+                    )
+                )
+            return self.constant(number, target, loc)
+        if not isinstance(x, TracedValue) or not isinstance(x.type, Numeric):
+            raise EnigmaTypeError(
+                f"{target.name}(...) takes a value or a number, but it got {describe(x)}", loc=loc,
+                help="read an element: A[i]" if isinstance(x, TracedValue) else "pass a traced value or a Python number",
+            )  # fmt: skip
+        self.check_scope(x, loc)
+        if x.type is target:
+            return x
+        return self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": target}, target, loc)
+
+    def apply(self, row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc | None = None) -> Any:
+        """Record a call of `row`: check and convert its arguments, and return the result or None."""
+        loc = loc or caller()
+        signature = resolve(row, arguments, loc)
+        operands = [
+            self._operand(arguments[name], dtype, loc)
+            for name, dtype in zip(row.operands, signature.operands, strict=True)
+        ]
+        return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
+
+    def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
+        if not isinstance(x, TracedValue) and isinstance(dtype, Numeric):
+            return self.constant(x if (number := literal(x)) is None else number, dtype, loc)
+        self.check_scope(x, loc)
+        return (
+            x
+            if x.type is dtype or isinstance(dtype, BufferType)
+            else self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": dtype}, dtype, loc)
+        )
+
+    def _emit(
+        self,
+        row: Intrinsic,
+        operands: tuple[Value, ...],
+        attrs: dict[str, Any],
+        type: Numeric | BufferType | None,
+        loc: SourceLoc,
+    ) -> Any:
+        result = TracedValue(type) if type is not None else None
+        node = Op(row, operands, attrs, result, loc)
+        if result is not None:
+            result.owner, result.scope = node, self.blocks[-1]
+        self.add(node)
+        return result
+
+    def select(self, condition: TracedValue, x: TracedValue, y: TracedValue, loc: SourceLoc) -> Any:
+        """Record a choice between two computed values of one dtype."""
+        return self._emit(by_algebra()[Algebra.SELECT], (condition, x, y), {}, x.dtype, loc)
+
+    def check_scope(self, x: TracedValue, loc: SourceLoc) -> None:
+        """Refuse a value that was made inside a block that is closed, or in another kernel: it does not exist here."""
+        scope = x.scope
+        if scope is None or scope is self.blocks[-1] or any(scope is block for block in self.blocks):
+            return
+        made = x.owner.loc if x.owner is not None else None
+        if made is None:
+            raise EnigmaNameError(
+                f"{x.name or 'this value'} belongs to a loop that has ended, or to another kernel", loc=loc,
+                help="keep it in a variable that the loop carries, or make it a parameter of this kernel",
+            )  # fmt: skip
+        raise EnigmaNameError(
+            f"{x.name or 'this value'} was made in a branch or loop that has ended, or in another kernel: it does not exist here",
+            loc=loc, notes=[("made here", made)],
+            help="carry it: `for_range(..., init=[x]) as (i, carry)`, or write a native `for` or `if`",
+        )  # fmt: skip
+
+    def operator(self, symbol: str, operands: Sequence[Any], loc: SourceLoc | None = None) -> Any:
+        """Record a Python operator."""
+        loc = loc or caller()
+        if symbol == "**" and (product := self._small_power(operands, loc)) is not None:
+            return product
+        row = by_operator().get(symbol)
+        if row is None:
+            raise InternalError(f"no row answers {symbol}", loc=loc)
+        for operand in operands:
+            if not isinstance(operand, TracedValue) and literal(operand) is None:
+                other = next(x for x in operands if isinstance(x, TracedValue))
+                help = "write `x is None`" if operand is None else "both sides must be traced values or Python numbers"
+                raise EnigmaTypeError(
+                    f"`{symbol.removeprefix('u')}` of {describe(other)} with {describe(operand)}", loc=loc, help=help
+                )
+        self._warn_if_decided(row, operands, loc)
+        return self.apply(row, dict(zip(row.operands, operands, strict=True)), loc)
+
+    def _small_power(self, operands: Sequence[Any], loc: SourceLoc) -> Any:
+        base, exponent = operands
+        whole = literal(exponent)
+        integer_base = isinstance(base, TracedValue) and isinstance(base.type, Numeric) and not base.type.is_float
+        if integer_base and whole == 0:
+            return self.constant(1, promote(base.dtype, base.dtype) or base.dtype, loc)
+        if (
+            isinstance(base, TracedValue)
+            and isinstance(whole, int)
+            and not isinstance(whole, bool)
+            and 1 <= whole <= _MAX_POWER
+        ):
+            result = base
+            for _ in range(whole - 1):
+                result = self.operator("*", (result, base), loc)
+            return result
+        if integer_base:
+            raise EnigmaValueError(
+                "`**` of an integer needs a literal exponent from 0 to 8", loc=loc,
+                help="convert the base: x.to(enigma.f32) ** y, or shift: 1 << n",
+            )  # fmt: skip
+        return None
+
+    def _warn_if_decided(self, row: Intrinsic, operands: Sequence[Any], loc: SourceLoc) -> None:
+        if row.algebra not in (Algebra.GE, Algebra.LT) or len(operands) != 2:
+            return
+        left, right = operands
+        if (
+            isinstance(left, TracedValue)
+            and isinstance(left.type, Numeric)
+            and left.type.kind == "u"
+            and literal(right) == 0
+        ):
+            always = "true" if row.algebra is Algebra.GE else "false"
+            warn(
+                f"`{row.operator} 0` is always {always} here: {left.name or 'the left side'} is {left.type.name}, "
+                "which wraps below 0", loc,
+                "compare before subtracting (i > 0), or convert to a signed dtype: i.to(enigma.i32)",
+            )  # fmt: skip
+
+    def allocate(self, dtype: Numeric, shape: tuple[int, ...], loc: SourceLoc) -> Tensor:
+        """Return new threadgroup memory of a shape."""
+        kind = BufferType(dtype, Space.THREADGROUP)
+        result = Tensor(kind, None, shape)
+        result.owner = Op(by_algebra()[Algebra.ALLOC], (), {"dtype": dtype, "size": math.prod(shape)}, result, loc)
+        result.scope = self.body
+        # before the statement that is open: Metal declares it in the kernel's outermost block
+        self.body.nodes.append(result.owner)
+        return result
