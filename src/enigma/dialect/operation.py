@@ -1,0 +1,175 @@
+"""What all operations of the dialect have in common: their row, typed access to attributes, and the short form.
+
+    %x = enigma.load %X, %i : !enigma.buffer<f32>, ui32
+    %y = enigma.convert %x : f32 -> si32
+    %i = enigma.thread_position_in_grid {dim = "x"} : ui32
+
+The short form shows the types of the operands that bind a type variable, and the result's where no operand decides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from xdsl.ir import Attribute, SSAValue, TypedAttribute
+from xdsl.irdl import IRDLOperation
+from xdsl.parser import Parser, UnresolvedOperand
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import VerifyException
+
+from enigma.dialect.attributes import VALUE, decode
+from enigma.dialect.types import dtype_of, to_mlir
+from enigma.dtypes import Numeric
+from enigma.errors import InternalError
+from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.terms import Algebra, Buffer, DTypeArg, Static, Term, Var
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the short form prints, worked out once per row.
+
+    `terms` are the operands' terms, `shown` the operands whose types are printed, `arrow` is whether the result's is;
+    `first` is the row's first type variable, which names the operation's dtype.
+    """
+
+    terms: tuple[Term, ...]
+    shown: tuple[int, ...]
+    arrow: bool
+    first: Var | None
+
+
+def variable(term: Term | None) -> Var | None:
+    """Return the type variable that a value of this term binds: its own or its elements'."""
+    match term:
+        case Var():
+            return term
+        case Buffer(element=Var() as var):
+            return var
+        case _:
+            return None
+
+
+def shape(row: Intrinsic) -> Shape:
+    """Return what the short form of a row's operation shows."""
+    terms, bound, shown = tuple(row.operands.values()), set[Var](), list[int]()
+    for i, term in enumerate(terms):
+        var = variable(term)
+        if isinstance(term, Buffer) or (var is not None and var not in bound):
+            shown.append(i)
+        if var is not None:
+            bound.add(var)
+    var = variable(row.result)
+    decided = not isinstance(row.result, Buffer) and (var is None or var in bound)
+    if terms and not shown:
+        shown.append(0)
+    arrow = row.result is not None and (not terms or not decided)
+    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None)
+
+
+class IntrinsicOp(IRDLOperation):
+    """An operation of the dialect: `ROW` is the row it was derived from, and all that is known of it."""
+
+    ROW: ClassVar[Intrinsic]
+    SHAPE: ClassVar[Shape]
+
+    @property
+    def row(self) -> Intrinsic:
+        """The row of the tables."""
+        return self.ROW
+
+    def attr(self, key: str) -> Any:
+        """Return a compile-time argument as the row knows it: an enum's member, an int, a dtype, a number."""
+        term = self.ROW.params.get(key)
+        if isinstance(term, DTypeArg):
+            return dtype_of(self.results[0].type)
+        return decode(term, self.attributes.get(key))
+
+    def attrs(self) -> dict[str, Any]:
+        """Return all compile-time arguments by name, a constant's `value` among them: what the row's functions take."""
+        found = {key: self.attr(key) for key in self.ROW.attributes}
+        if self.ROW.algebra is Algebra.CONST:
+            found[VALUE] = self.attr(VALUE)
+        return found
+
+    def bound(self) -> dict[Var, Numeric]:
+        """Return the dtype of each type variable of the row."""
+        found: dict[Var, Numeric] = {}
+        for term, value in zip(self.SHAPE.terms, self.operands, strict=True):
+            if (var := variable(term)) is not None:
+                found.setdefault(var, dtype_of(value.type))
+        if self.results and (var := variable(self.ROW.result)) is not None:
+            found.setdefault(var, dtype_of(self.results[0].type))
+        return found
+
+    @property
+    def dtype(self) -> Numeric | None:
+        """The dtype of the row's first type variable, which decides its spelling; None for a row without any."""
+        return None if self.SHAPE.first is None else self.bound()[self.SHAPE.first]
+
+    def verify_(self) -> None:
+        """Check what constraints on single types cannot say: a constant's number, ranges, the row's own rule."""
+        if self.ROW.algebra is Algebra.CONST:
+            held, type = self.attributes[VALUE], self.result_types[0]
+            if not isinstance(held, TypedAttribute) or held.get_type() != type:
+                raise VerifyException(f"the value {held} is no {type}")
+        for key, term in self.ROW.attributes.items():
+            if isinstance(term, Static) and not term.low <= self.attr(key) <= term.high:
+                raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
+        if (wrong := self.broken_rule()) is not None:
+            raise VerifyException(wrong)
+
+    def broken_rule(self) -> str | None:
+        """Return what the row's own rule over dtypes and arguments says is wrong, or None."""
+        return None if self.ROW.check is None else self.ROW.check(self.bound(), self.attrs())
+
+    def print(self, printer: Printer) -> None:
+        """Print the short form."""
+        if len(self.operands):
+            printer.print_string(" ")
+            printer.print_list(self.operands, printer.print_operand)
+        printer.print_op_attributes(self.attributes)
+        if self.SHAPE.shown:
+            types: Sequence[Attribute] = self.operand_types
+            printer.print_string(" : ")
+            printer.print_list([types[i] for i in self.SHAPE.shown], printer.print_attribute)
+        if self.SHAPE.arrow:
+            printer.print_string(" -> " if self.SHAPE.shown else " : ")
+            printer.print_attribute(self.result_types[0])
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        """Parse the short form."""
+        terms, shown = cls.SHAPE.terms, cls.SHAPE.shown
+        operands = list[UnresolvedOperand]()
+        for i in range(len(terms)):
+            if i:
+                parser.parse_punctuation(",")
+            operands.append(parser.parse_unresolved_operand())
+        attributes = parser.parse_optional_attr_dict()
+        types: dict[int, Attribute] = {}
+        for n, i in enumerate(shown):
+            parser.parse_punctuation("," if n else ":")
+            types[i] = parser.parse_type()
+        bound = {v: to_mlir(dtype_of(attr)) for i, attr in types.items() if (v := variable(terms[i])) is not None}
+        values: list[SSAValue] = []
+        for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
+            values.append(parser.resolve_operand(operand, types[i] if i in types else _resolve(term, bound)))
+        results: list[Attribute] = []
+        if cls.SHAPE.arrow:
+            parser.parse_punctuation("->" if shown else ":")
+            results = [parser.parse_type()]
+        elif cls.ROW.result is not None:
+            results = [_resolve(cls.ROW.result, bound)]
+        return cls.create(operands=values, result_types=results, attributes=attributes)
+
+
+def _resolve(term: Term, bound: dict[Var, Attribute]) -> Attribute:
+    """Return the type of a term whose variable is bound."""
+    if isinstance(term, Numeric):
+        return to_mlir(term)
+    if isinstance(term, Var):
+        return bound[term]
+    raise InternalError(f"the type of {term} is not decided by what the short form shows")

@@ -1,0 +1,108 @@
+"""Types of the dialect: enigma's dtypes as MLIR's, and one buffer type per address space."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, IndexType, IntegerType, Signedness
+from xdsl.ir import Attribute, ParametrizedAttribute, TypeAttribute
+from xdsl.irdl import irdl_attr_definition, param_def
+
+from enigma.dtypes import DTYPES, BufferType, Numeric, Space, Type, b1, bf16, f16, f32, index
+from enigma.errors import InternalError
+
+
+@irdl_attr_definition
+class DeviceType(ParametrizedAttribute, TypeAttribute):
+    """A buffer in device memory: `!enigma.buffer<f32>`."""
+
+    name = "enigma.buffer"
+    element: Attribute = param_def()
+
+
+@irdl_attr_definition
+class ConstantType(ParametrizedAttribute, TypeAttribute):
+    """A buffer in constant memory: `!enigma.constant<f32>`."""
+
+    name = "enigma.constant"
+    element: Attribute = param_def()
+
+
+@irdl_attr_definition
+class ThreadgroupType(ParametrizedAttribute, TypeAttribute):
+    """A buffer in threadgroup memory: `!enigma.threadgroup<f32>`."""
+
+    name = "enigma.threadgroup"
+    element: Attribute = param_def()
+
+
+@irdl_attr_definition
+class ThreadType(ParametrizedAttribute, TypeAttribute):
+    """A buffer in a thread's own memory: `!enigma.thread<f32>`."""
+
+    name = "enigma.thread"
+    element: Attribute = param_def()
+
+
+MemoryType = DeviceType | ConstantType | ThreadgroupType | ThreadType
+"""The type of any buffer; `.element` is the type of what it holds."""
+
+BY_SPACE: dict[Space, type[MemoryType]] = {
+    Space.DEVICE: DeviceType,
+    Space.CONSTANT: ConstantType,
+    Space.THREADGROUP: ThreadgroupType,
+    Space.THREAD: ThreadType,
+}
+_SPACES: dict[type[MemoryType], Space] = {cls: space for space, cls in BY_SPACE.items()}
+
+
+def _scalar(dtype: Numeric) -> Attribute:
+    if (builtin := _BUILTIN.get(dtype)) is not None:
+        return builtin
+    return IntegerType(dtype.width, Signedness.SIGNED if dtype.is_signed else Signedness.UNSIGNED)
+
+
+_BUILTIN: dict[Numeric, Attribute] = {
+    f32: Float32Type(),
+    f16: Float16Type(),
+    bf16: BFloat16Type(),
+    b1: IntegerType(1),
+    index: IndexType(),
+}
+_TO_MLIR: dict[Type, Attribute] = {
+    **{dtype: _scalar(dtype) for dtype in (*DTYPES, index)},
+    **{BufferType(dtype, space): cls(_scalar(dtype)) for dtype in DTYPES for space, cls in BY_SPACE.items()},
+}
+_FROM_MLIR: dict[Attribute, Type] = {attr: type for type, attr in _TO_MLIR.items()}
+
+
+def to_mlir(type: Type) -> Attribute:
+    """Return the MLIR type of a dtype or a buffer: `ui32` for u32, `!enigma.buffer<f32>` for device memory."""
+    return _TO_MLIR[type]
+
+
+def from_mlir(attr: Attribute) -> Type:
+    """Return the dtype or buffer type that an MLIR type stands for; raises `InternalError` for any other type."""
+    type = _FROM_MLIR.get(attr)
+    if type is None:
+        raise InternalError(f"{attr} is no type of the dialect")
+    return type
+
+
+def dtype_of(attr: Attribute) -> Numeric:
+    """Return the dtype of a value of this MLIR type; of a buffer, the dtype of its elements."""
+    type = from_mlir(attr)
+    return type.element if isinstance(type, BufferType) else type
+
+
+def is_memory(attr: Attribute) -> bool:
+    """Return whether an MLIR type is a buffer in some address space."""
+    return attr.__class__ in _SPACES
+
+
+def space_of(attr: Attribute) -> Space:
+    """Return the address space of a buffer type; raises `InternalError` for a type that is no buffer."""
+    space = _SPACES.get(cast(type[MemoryType], attr.__class__))
+    if space is None:
+        raise InternalError(f"{attr} is no buffer")
+    return space
