@@ -1,0 +1,327 @@
+"""The Metal emitter: a module of the dialect as Metal Shading Language source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+
+from enigma.dialect.build import kernel_of
+from enigma.dialect.names import place, user_name
+from enigma.dialect.operation import IntrinsicOp
+from enigma.dialect.types import dtype_of, is_memory, space_of
+from enigma.dtypes import Numeric, Space, bf16, f32, u32
+from enigma.emit.base import Line, Names
+from enigma.emit.cfamily import KernelWriter
+from enigma.emit.expr import Expr, subscript
+from enigma.emit.reserved import legal
+from enigma.emit.spell import Speller
+from enigma.errors import EnigmaError, InternalError
+from enigma.source import SourceLoc
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Template
+from enigma.spec.terms import Algebra, Axis, Buffer, Choice, Effect, MemFlags, MemoryOrder
+
+TARGET = "msl"
+OLDEST = (2, 4)
+RELAXED = "memory_order_relaxed"
+
+# the parameter's name where the kernel gives the position none, by the words of Metal's attribute
+_DEFAULT_NAMES = {
+    "thread position in grid": "gid",
+    "thread position in threadgroup": "lid",
+    "threadgroup position in grid": "group",
+    "threads per threadgroup": "group_size",
+    "threads per grid": "grid_size",
+    "threadgroups per grid": "group_count",
+    "thread index in threadgroup": "tid",
+    "thread index in simdgroup": "lane",
+    "simdgroup index in threadgroup": "simdgroup",
+    "threads per simdgroup": "simd_size",
+    "simdgroups per threadgroup": "simd_count",
+}
+_FLAGS = {
+    MemFlags.NONE: "mem_flags::mem_none",
+    MemFlags.DEVICE: "mem_flags::mem_device",
+    MemFlags.THREADGROUP: "mem_flags::mem_threadgroup",
+    MemFlags.DEVICE_AND_THREADGROUP: "mem_flags::mem_device | mem_flags::mem_threadgroup",
+    MemFlags.TEXTURE: "mem_flags::mem_texture",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MslText:
+    """Metal source. `lines[k]` is the Python line that line k (from 0) comes from; `entry` the kernel's name in it."""
+
+    text: str
+    lines: tuple[SourceLoc | None, ...]
+    msl_version: tuple[int, int]
+    entry: str
+
+
+def emit_msl(
+    module: ModuleOp,
+    *,
+    line_comments: bool = False,
+    source_map: bool = False,
+    threads: tuple[int, int, int] | None = None,
+) -> MslText:
+    """Return the Metal source of a module's kernel.
+
+    `line_comments` names the Python line after each statement, `source_map` adds `#line` directives, `threads` states
+    the largest threadgroup. Raises `EnigmaError` at the Python line of an operation that Metal does not have.
+    """
+    kernel = _MslKernel(kernel_of(module))
+    lines = kernel.lines(threads)
+    text, places = _render(lines, line_comments=line_comments, source_map=source_map)
+    return MslText(text, places, kernel.version(), kernel.entry)
+
+
+class MslSpeller(Speller):
+    """Metal's spelling of single operations."""
+
+    target = TARGET
+    title = "Metal"
+
+    def attribute(self, op: IntrinsicOp, member: Enum) -> str:
+        """Return a compile-time choice as Metal writes it."""
+        match member:
+            case MemFlags():
+                return _FLAGS[member]
+            case MemoryOrder():
+                return RELAXED
+            case _:
+                raise InternalError(f"{op.ROW.name}: no Metal text for {member}", loc=place(op))
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """A position or size in the signature: its attribute, its name, and how many axes it has."""
+
+    attribute: str
+    name: str
+    axes: int
+
+
+class _MslKernel(KernelWriter):
+    """One kernel function with its signature."""
+
+    def __init__(self, function: func.FuncOp) -> None:
+        self.function = function
+        self.entry = legal(function.sym_name.data, file_scope=True)
+        self.ops = [op for op in function.walk() if isinstance(op, IntrinsicOp)]
+        self.atomic = set(_atomic_buffers(self.ops))
+        names = Names({self.entry, *_functions(self.ops)})
+        speller = MslSpeller()
+        super().__init__(function.body.block, speller, names)
+        self.parameters: dict[SSAValue, str] = {}
+        for arg in function.body.block.args:
+            self.parameters[arg] = names.fresh(user_name(arg) or "arg")
+            self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
+        self.allocations: dict[IntrinsicOp, str] = {}
+        for op in self.ops:
+            _check(op)
+            if op.ROW.algebra is Algebra.ALLOC:
+                self.allocations[op] = names.fresh(user_name(op.results[0]) or "shared")
+                self.values.know(op.results[0], _outer(self.allocations[op], dtype_of(op.results[0].type)))
+        self.positions = self._positions()
+
+    # ---- positions
+
+    def _positions(self) -> dict[str, _Position]:
+        queries: dict[str, list[IntrinsicOp]] = {}
+        width = 1
+        for op in self.ops:
+            if isinstance(op.ROW.msl, Builtin):
+                queries.setdefault(op.ROW.msl.attribute, []).append(op)
+                if op.ROW.msl.vector:
+                    width = max(width, _axis(op) + 1)
+        variables = {user_name(value) for value in self.assigner.variables.held()}
+        found: dict[str, _Position] = {}
+        for attribute, ops in queries.items():
+            vector = isinstance(ops[0].ROW.msl, Builtin) and ops[0].ROW.msl.vector
+            axes = width if vector else 1
+            default = _DEFAULT_NAMES.get(attribute.replace("_", " "), attribute)
+            wishes = [wish for op in ops if (wish := user_name(op.results[0])) is not None and wish not in variables]
+            taken = {user_name(value) for op in self.ops for value in op.results} if axes > 1 else set[str | None]()
+            wish = default if axes > 1 or not wishes else wishes[0]
+            found[attribute] = _Position(attribute, self.names.fresh(f"{wish}{axes}" if wish in taken else wish), axes)
+        return found
+
+    def builtin(self, op: IntrinsicOp) -> Expr:
+        """Return a position or size: the parameter, or its component."""
+        if not isinstance(op.ROW.msl, Builtin):
+            raise InternalError(f"{op.ROW.name} is no position", loc=place(op))
+        position = self.positions[op.ROW.msl.attribute]
+        text = position.name if position.axes == 1 else f"{position.name}.{'xyz'[_axis(op)]}"
+        named = position.axes > 1 and user_name(op.results[0]) is not None and len(list(op.results[0].uses)) > 1
+        return Expr(text, u32, trivial=not named)
+
+    # ---- memory that is used atomically
+
+    def operation(self, op: IntrinsicOp, operands: dict[str, Expr]) -> Expr:
+        """Return one operation; an element of an atomic buffer is read and written by an atomic access."""
+        if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE) or op.operands[0] not in self.atomic:
+            return super().operation(op, operands)
+        buf, index, *value = operands.values()
+        element = f"&{buf.inside(Precedence.POSTFIX)}[{subscript(index).text}]"
+        parts = (buf, index, *value)
+        names = frozenset[str]().union(*(part.names for part in parts))
+        if op.ROW.algebra is Algebra.LOAD:
+            text = f"atomic_load_explicit({element}, {RELAXED})"
+            return Expr(text, dtype_of(op.results[0].type), names=names, reads=True)
+        text = f"atomic_store_explicit({element}, {value[0].text}, {RELAXED})"
+        return Expr(text, value[0].dtype, names=names)
+
+    # ---- the text around the body
+
+    def lines(self, threads: tuple[int, int, int] | None) -> list[Line]:
+        """Return all lines of the source."""
+        body = self.write()
+        lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        for helper in self._helpers():
+            lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
+        if threads is not None:
+            x, y, z = threads
+            lines.append(Line(f"[[max_total_threads_per_threadgroup({x * y * z})]]"))
+        parameters = list(self._signature())
+        if not parameters:
+            lines.append(Line(f"kernel void {self.entry}()"))
+        else:
+            lines.append(Line(f"kernel void {self.entry}("))
+            lines += [Line(text + ("," if k + 1 < len(parameters) else ")"), 1) for k, text in enumerate(parameters)]
+        lines.append(Line("{"))
+        shared = [self._allocation(op, local) for op, local in self.allocations.items()]
+        lines += shared
+        if shared and body:
+            lines.append(Line(""))
+        return [*lines, *body, Line("}")]
+
+    def _signature(self) -> Iterator[str]:
+        written = {
+            operand
+            for op in self.ops
+            for term, operand in zip(op.ROW.operands.values(), op.operands, strict=True)
+            if isinstance(term, Buffer) and term.written
+        }
+        for slot, (arg, local) in enumerate(self.parameters.items()):
+            kind = self._element(arg)
+            if not is_memory(arg.type):
+                yield f"constant {kind}& {local} [[buffer({slot})]]"
+            elif space_of(arg.type) is Space.CONSTANT:
+                yield f"constant {kind}* {local} [[buffer({slot})]]"
+            else:
+                const = "" if arg in written else "const "
+                yield f"device {const}{kind}* {local} [[buffer({slot})]]"
+        for position in self.positions.values():
+            kind = "uint" if position.axes == 1 else f"uint{position.axes}"
+            yield f"{kind} {position.name} [[{position.attribute}]]"
+
+    def _element(self, value: SSAValue) -> str:
+        kind = self.speller.type_name(dtype_of(value.type))
+        return f"atomic_{kind}" if value in self.atomic else kind
+
+    def _allocation(self, op: IntrinsicOp, local: str) -> Line:
+        size = op.attr("size")
+        return Line(f"threadgroup {self._element(op.results[0])} {local}[{size}];", 1, place(op))
+
+    def _helpers(self) -> list[str]:
+        """Return the helper functions that the body calls, in the order of their first use."""
+        found: dict[str, None] = {}
+        for op in self.ops:
+            if not op.ROW.prelude or op.dtype is None:
+                continue
+            spaces = [space_of(operand.type).value for operand in op.operands if is_memory(operand.type)]
+            key = ":".join([TARGET, *spaces, op.dtype.name])
+            wide = f"{TARGET}:{f32.name}" if op.dtype is bf16 else key
+            text = op.ROW.prelude.get(key) or op.ROW.prelude.get(wide)
+            if text is not None:
+                dtype = op.dtype if key in op.ROW.prelude else f32
+                found[text.format(T=self.speller.type_name(dtype))] = None
+        return list(found)
+
+    def version(self) -> tuple[int, int]:
+        """Return the language version the source needs."""
+        needed = [op.ROW.msl_version for op in self.ops]
+        values = [*self.parameters, *(result for op in self.ops for result in op.results)]
+        bfloat = [(3, 1)] if any(dtype_of(value.type) is bf16 for value in values) else []
+        return max([OLDEST, *needed, *bfloat])
+
+
+def _outer(text: str, dtype: Numeric) -> Expr:
+    return Expr(text, dtype, trivial=True)
+
+
+def _axis(op: IntrinsicOp) -> int:
+    for key, term in op.ROW.attributes.items():
+        if isinstance(term, Choice) and term.enum is Axis:
+            return list(Axis).index(op.attr(key))
+    return 0
+
+
+def _atomic_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
+    """Yield the buffers whose elements some operation changes in one step."""
+    for op in ops:
+        if op.ROW.effect is Effect.SYNC:
+            for operand in op.operands:
+                if is_memory(operand.type):
+                    yield operand
+
+
+def _check(op: IntrinsicOp) -> None:
+    """Refuse what Metal cannot do though the row can say it."""
+    name = op.ROW.public_name or op.ROW.name
+    for key, term in op.ROW.attributes.items():
+        if isinstance(term, Choice) and term.enum is MemoryOrder and op.attr(key) is not MemoryOrder.RELAXED:
+            raise EnigmaError(
+                f"{name} cannot be written in Metal with memory order {op.attr(key).value}: before 4.1 there is only relaxed",
+                loc=place(op),
+                help="use the relaxed order, and a barrier where other memory must be ordered too",
+            )
+    for operand in op.operands if op.ROW.effect is Effect.SYNC else ():
+        if is_memory(operand.type) and dtype_of(operand.type) is f32 and space_of(operand.type) is Space.THREADGROUP:
+            raise EnigmaError(
+                f"{name} cannot be written in Metal: float atomics exist in device memory only",
+                loc=place(op),
+                help="use int or uint elements, or a device buffer",
+            )
+
+
+_WORD = re.compile(r"\b[A-Za-z_]\w*\b(?=\()")
+
+
+def _functions(ops: list[IntrinsicOp]) -> Iterator[str]:
+    """Yield the functions that the kernel calls: a local of such a name would hide them."""
+    for op in ops:
+        if isinstance(op.ROW.msl, Builtin):
+            continue
+        match op.ROW.spelling(TARGET, op.dtype):
+            case Call(function=function):
+                yield function
+            case Template(text=text):
+                yield from _WORD.findall(text)
+            case Infix() | Prefix() | _:
+                pass
+
+
+def _render(lines: list[Line], *, line_comments: bool, source_map: bool) -> tuple[str, tuple[SourceLoc | None, ...]]:
+    """Return the text and, per line, where it comes from."""
+    texts: list[str] = []
+    places: list[SourceLoc | None] = []
+    expected: tuple[str, int] | None = None
+    for line in lines:
+        if source_map and line.loc is not None and expected != (line.loc.file, line.loc.line):
+            escaped = line.loc.file.replace("\\", "\\\\").replace('"', '\\"')
+            texts.append(f'#line {line.loc.line} "{escaped}"')
+            places.append(None)
+            expected = (line.loc.file, line.loc.line)
+        comment = f"  // {line.loc.short_file}:{line.loc.line}" if line_comments and line.loc is not None else ""
+        texts.append(("    " * line.depth + line.text).rstrip() + comment)
+        places.append(line.loc)
+        if expected is not None:
+            expected = (expected[0], expected[1] + 1)
+    return "\n".join(texts) + "\n", tuple(places)
