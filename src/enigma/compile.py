@@ -1,0 +1,249 @@
+"""`enigma.compile`: a kernel with every stage of its compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from enigma import config
+from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
+from enigma.runtime import direct, toolchain
+from enigma.runtime.program import Program
+from enigma.trace.dump import dump
+from enigma.trace.hooks import hooks
+from enigma.trace.kernel import KernelDef
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+    from enigma.emit.msl import MslText
+
+STAGES = ("ir", "mlir", "msl", "llvm", "asm")
+
+
+@dataclass(slots=True)
+class CompiledKernel:
+    """A compiled kernel: its texts at every stage, and what a runtime needs to launch it.
+
+    `metal_source` and `mlir_source` are always there; `mlir_source` is the very module that the Metal source was printed from.
+    `metallib_path` and `metallib_bytes` are None when compilation stopped at text. `.asm["ir" | "mlir" | "msl" | "llvm" | "asm"]`
+    gives any stage. `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
+    that is a word or library function of Metal.
+    """
+
+    kernel_name: str
+    program: Program
+    metal_source: str
+    mlir_source: str
+    metallib_path: str | None = None
+    metallib_bytes: bytes | None = None
+    grid: tuple[int, ...] | None = None
+    block: tuple[int, ...] | None = None
+    entry_name: str = ""
+    asm: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asm = Stages(self)
+
+    def __repr__(self) -> str:
+        return f"<compiled kernel {self.kernel_name}({', '.join(self.param_names)})>"
+
+    @property
+    def kernel_source(self) -> str:
+        """The Metal source; another name of `metal_source`."""
+        return self.metal_source
+
+    @property
+    def scalar_params(self) -> list[tuple[str, int, str]]:
+        """The by-value parameters: name, slot, Metal dtype."""
+        return [(param.name, param.slot, param.dtype.metal_name) for param in self.program.scalars]
+
+    @property
+    def num_params(self) -> int:
+        """How many slots the kernel has."""
+        return len(self.program.params)
+
+    @property
+    def param_names(self) -> list[str]:
+        """The parameters' names in slot order."""
+        return [param.name for param in self.program.params]
+
+    @property
+    def has_metallib(self) -> bool:
+        """Whether a .metallib was built."""
+        return self.metallib_path is not None
+
+    def export_metal(self, path: str | Path | None = None) -> str:
+        """Write the Metal source to `path` (default `NAME.metal` in the working folder), and return the path."""
+        target = Path(path) if path is not None else Path(f"{self.kernel_name}.metal")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(self.metal_source, encoding="utf-8")
+        return str(target)
+
+
+class Stages(Mapping[str, str]):
+    """The texts of every stage by name, each made when it is first asked for.
+
+    "llvm" and "asm" are for threadgroups of 256 threads along x; `enigma.runtime("cpu").llvm(compiled, threads)` for others.
+    """
+
+    def __init__(self, compiled: CompiledKernel) -> None:
+        self._compiled = compiled
+        self._native: dict[str, str] = {}
+
+    def __getitem__(self, stage: str) -> str:
+        compiled = self._compiled
+        match stage:
+            case "ir":
+                return dump(compiled.program.traced)
+            case "mlir":
+                return compiled.mlir_source
+            case "msl":
+                return compiled.metal_source
+            case "llvm" | "asm":
+                if stage not in self._native:
+                    from enigma.runtime import cpu  # llvmlite is heavy
+
+                    make = cpu.llvm_text if stage == "llvm" else cpu.assembly_text
+                    self._native[stage] = make(compiled.program, (256, 1, 1))
+                return self._native[stage]
+            case _:
+                raise KeyError(f"no stage {stage!r}: stages are {', '.join(STAGES)}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(STAGES)
+
+    def __len__(self) -> int:
+        return len(STAGES)
+
+
+def compile(
+    fn: Any, *args: Any, keep_metal_source: bool = False, dump_ir: bool = False, dump_mlir: bool = False,
+    work_dir: str | Path | None = None, vec_width: int = 0, emit_only: bool | None = None, line_comments: bool = False,
+    source_map: bool = False, **constexprs: Any,
+) -> CompiledKernel:  # fmt: skip
+    """Compile a kernel and return every stage of it.
+
+    - `dump_ir`, `dump_mlir` print the traced IR and the MLIR module.
+    - `keep_metal_source` keeps `NAME.metal` (and `NAME.air`) in `work_dir`, which is created; default: a new temporary folder.
+    - `emit_only` stops at Metal source; None means everywhere but on macOS, or where ENIGMA_EMIT_ONLY is set. With False and
+      without Apple's tools it raises `ToolchainError`, a `RuntimeError`.
+    - `line_comments` adds the Python line to every line of Metal, `source_map` adds `#line`.
+    - other keywords are the values of `constexpr` parameters.
+
+    Raises `EnigmaTypeError` for something that is no kernel, and the located errors of the kernel itself.
+
+    >>> import enigma
+    >>> @enigma.kernel
+    ... def twice(A: enigma.f32, Out: enigma.f32):
+    ...     i = enigma.thread_position_in_grid
+    ...     Out[i] = A[i] * 2
+    >>> compiled = enigma.compile(twice)
+    >>> compiled
+    <compiled kernel twice(A, Out)>
+    >>> "kernel void twice(" in compiled.metal_source
+    True
+    """
+    kernel = _kernel(fn, args)
+    _check_vec_width(vec_width)
+    program = Program(kernel.trace(constexprs))
+    _write_dump(program, "ir", dump(program.traced))
+    if dump_ir:
+        print(dump(program.traced), end="")
+    module = _module(program)
+    mlir = _print_module(module)
+    if dump_mlir:
+        print(f"=== MLIR (enigma dialect): {program.name} ===\n{mlir}", end="" if mlir.endswith("\n") else "\n")
+    metal = _emit(module, line_comments=line_comments, source_map=source_map)
+    if dump_ir:
+        print(f"=== Metal ===\n{metal.text}", end="")
+    compiled = CompiledKernel(program.name, program, metal.text, mlir, entry_name=metal.entry)
+    _write_dumps(compiled)
+    stop = config.emit_only() if emit_only is None else emit_only
+    if not stop:
+        library = toolchain.build(program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines)
+        compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+    elif keep_metal_source and work_dir is not None:
+        compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
+    return compiled
+
+
+def _kernel(fn: Any, args: tuple[Any, ...]) -> KernelDef:
+    if not isinstance(fn, KernelDef):
+        raise EnigmaTypeError(
+            f"compile takes a kernel, but it got {fn!r}", help="decorate the function with @enigma.kernel"
+        )
+    if args:
+        raise EnigmaTypeError(
+            f"compile of a kernel takes no positional arguments, but it got {len(args)}",
+            help="pass constexpr values by name: N=16",
+        )
+    return fn
+
+
+def _check_vec_width(vec_width: int) -> None:
+    if vec_width not in (0, 2, 3, 4):
+        raise EnigmaValueError(
+            f"vec_width is {vec_width!r}, but a vector has 2, 3 or 4 elements", help="0 means no vectors"
+        )
+    if vec_width:
+        raise EnigmaValueError(
+            "vec_width is not supported yet", help="leave it at 0: the kernel is compiled on single elements"
+        )
+
+
+def _module(program: Program) -> ModuleOp:
+    folder = config.dump_folder()
+    if folder is None:
+        return program.module
+    from enigma.dialect.text import print_module  # xDSL is heavy
+
+    count = 0
+
+    def observe(name: str, module: ModuleOp) -> None:
+        nonlocal count
+        path = Path(folder) / f"{program.name}.{count:02}-{name}.mlir"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(print_module(module), encoding="utf-8")
+        count += 1
+
+    return program.lower(observe)
+
+
+def _print_module(module: ModuleOp) -> str:
+    from enigma.dialect.text import print_module  # xDSL is heavy
+
+    return print_module(module)
+
+
+def _emit(module: ModuleOp, *, line_comments: bool, source_map: bool) -> MslText:
+    from enigma.emit.msl import emit_msl  # xDSL is heavy
+
+    return emit_msl(module, line_comments=line_comments, source_map=source_map)
+
+
+def _write_dump(program: Program, suffix: str, text: str) -> None:
+    folder = config.dump_folder()
+    if folder is not None:
+        path = Path(folder) / f"{program.name}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _write_dumps(compiled: CompiledKernel) -> None:
+    if config.dump_folder() is None:
+        return
+    _write_dump(compiled.program, "mlir", compiled.mlir_source)
+    _write_dump(compiled.program, "metal", compiled.metal_source)
+    for stage, suffix in (("llvm", "ll"), ("asm", "s")):
+        try:
+            text = compiled.asm[stage]
+        except EnigmaError as error:  # what the CPU lacks must not stop a kernel that is meant for Metal
+            text = f"; not made: {error.message}\n"
+        _write_dump(compiled.program, suffix, text)
+
+
+# the kernel object, some layers below, runs through these
+hooks.register(direct.launcher, direct.launch)

@@ -1,0 +1,1 @@
+"""Running kernels: the launch guard, the simulator, the CPU, and Metal."""

@@ -1,0 +1,145 @@
+"""Arrays as the runtimes need them: NumPy views of whatever the user has, without a copy where they may be written."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+
+from enigma.dtypes import Numeric, bf16, u16
+from enigma.errors import LaunchError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_FEW = 4  # with more arrays, sorting their addresses is faster than comparing all pairs
+
+
+def as_array(x: Any, name: str, dtype: Numeric) -> Array:
+    """Return a NumPy array over `x`: an array, a DLPack object, or anything with the buffer protocol.
+
+    `bytes` and `bytearray` have no dtype of their own: they are taken as elements of `dtype`. Raises `LaunchError` for
+    anything else.
+    """
+    if isinstance(x, np.ndarray):
+        return cast("Array", x)
+    if isinstance(x, bytes | bytearray):
+        return _elements(x, name, dtype)
+    if hasattr(x, "__array_interface__"):
+        return np.asarray(x)
+    if hasattr(x, "__dlpack__"):
+        try:
+            return np.from_dlpack(x)
+        except (BufferError, RuntimeError, TypeError) as error:
+            raise LaunchError(
+                f"{name}: this array cannot be shared with NumPy: {error}", help="pass a CPU array"
+            ) from None
+    try:
+        return np.asarray(memoryview(x))
+    except TypeError:
+        kind = type(x).__name__
+        raise LaunchError(
+            f"{name} must be an array, but it is a {kind}", help="pass a NumPy array, a DLPack object or a buffer"
+        ) from None
+
+
+def _elements(raw: bytes | bytearray, name: str, dtype: Numeric) -> Array:
+    if len(raw) % dtype.size:
+        raise LaunchError(
+            f"{name} has {len(raw)} bytes, but an element, {dtype.name}, has {dtype.size}",
+            help="pass as many bytes as whole elements have",
+        )
+    return np.frombuffer(raw, np.uint8).view(dtype.numpy)
+
+
+def is_plain(x: Any, dtype: Any, *, written: bool) -> bool:
+    """Return whether `x` fits a parameter of this NumPy dtype at first sight, as nearly all arguments do."""
+    if type(x) is not np.ndarray or x.dtype != dtype or not x.size:
+        return False
+    flags = x.flags
+    return flags.c_contiguous and flags.aligned and (flags.writeable or not written)
+
+
+def check_array(array: Array, dtype: Numeric, name: str, *, written: bool) -> LaunchError | None:
+    """Return what is wrong with an array for a parameter of `dtype`, or None."""
+    if array.dtype != dtype.numpy:
+        return LaunchError(
+            f"{name} holds {array.dtype}, but the kernel's parameter is {dtype.name} ({dtype.numpy})",
+            help=_conversion(array.dtype, dtype, name),
+        )
+    if array.size == 0:
+        return LaunchError(
+            f"{name} is empty, but a buffer needs at least one element", help="skip the launch for empty arrays"
+        )
+    if not array.flags.c_contiguous:
+        help = (
+            "let the kernel write a contiguous array, then copy"
+            if written
+            else f"pass a contiguous array: np.ascontiguousarray({name})"
+        )
+        return LaunchError(f"{name} is not contiguous (strides {array.strides})", help=help)
+    if not array.flags.aligned:
+        return LaunchError(
+            f"{name} starts at an address that is no multiple of {dtype.size} bytes", help=f"pass a copy: {name}.copy()"
+        )
+    if written and not array.flags.writeable:
+        return LaunchError(f"{name} is read-only, but the kernel writes it", help="pass a writable array")
+    return None
+
+
+def _conversion(found: np.dtype[Any], dtype: Numeric, name: str) -> str:
+    """Return how an array of another dtype becomes one of `dtype`."""
+    if dtype is bf16 and found == u16.numpy:
+        return f"{name}.view(ml_dtypes.bfloat16)"
+    if dtype is bf16 or np.can_cast(found, dtype.numpy, "same_kind"):
+        return f"convert it: {name}.astype({_spelled(dtype)})"
+    return f"annotate the parameter for {found}, or convert it"
+
+
+def _spelled(dtype: Numeric) -> str:
+    return "ml_dtypes.bfloat16" if dtype is bf16 else f"np.{dtype.numpy_name}" if dtype.name != "b1" else "bool"
+
+
+def overlapping(arrays: list[tuple[str, Array, bool]]) -> LaunchError | None:
+    """Return the complaint about two arrays that share memory while one of them is written, or None.
+
+    Each array comes with its parameter's name and whether the kernel writes it.
+    """
+    if len(arrays) > _FEW:
+        return _overlapping_spans(arrays)
+    for k, (name, array, written) in enumerate(arrays):
+        if written:
+            for other, (other_name, other_array, other_written) in enumerate(arrays):
+                # contiguous arrays share memory exactly when their bounds do
+                if other != k and not (other_written and other < k) and np.may_share_memory(array, other_array):
+                    return _shared(*((name, other_name) if k < other else (other_name, name)), writer=name)
+    return None
+
+
+def _overlapping_spans(arrays: list[tuple[str, Array, bool]]) -> LaunchError | None:
+    if not any(written for *_, written in arrays):
+        return None
+    spans = [
+        (array.__array_interface__["data"][0], k, name, array.nbytes, written)
+        for k, (name, array, written) in enumerate(arrays)
+    ]
+    spans.sort()
+    # `reach` is the furthest end so far, of any array and of a written one: an early long array may cover many
+    reach, written_reach = spans[0], spans[0] if spans[0][4] else None
+    for _, span in pairwise(spans):
+        against = reach if span[4] else written_reach
+        if against is not None and against[0] + against[3] > span[0]:
+            first, second = sorted((against, span), key=lambda entry: entry[1])
+            return _shared(first[2], second[2], writer=first[2] if first[4] else second[2])
+        if span[0] + span[3] > reach[0] + reach[3]:
+            reach = span
+        if span[4] and (written_reach is None or span[0] + span[3] > written_reach[0] + written_reach[3]):
+            written_reach = span
+    return None
+
+
+def _shared(a: str, b: str, *, writer: str) -> LaunchError:
+    return LaunchError(
+        f"{a} and {b} share memory, and the kernel writes {writer}",
+        help="Metal leaves this undefined: pass separate arrays, or let the kernel read and write one parameter",
+    )

@@ -1,0 +1,290 @@
+"""What every runtime offers: `execute`, `prepare`, `run`. A runtime itself only says how to bind a program to arguments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from enigma.dtypes import Numeric
+from enigma.errors import DeviceError, LaunchError
+from enigma.runtime import launch
+from enigma.runtime.arrays import Array
+from enigma.runtime.launch import Geometry
+from enigma.runtime.program import Program
+
+
+class Compiled(Protocol):
+    """Something with a program: a `CompiledKernel`."""
+
+    @property
+    def program(self) -> Program:
+        """The kernel on its way to a target."""
+        ...
+
+
+class Runtime:
+    """Runs compiled kernels. `grid` always counts all threads per axis, `threads` those of a threadgroup."""
+
+    name = "runtime"
+    max_threads = launch.MAX_THREADS
+
+    def __repr__(self) -> str:
+        return f"<enigma runtime {self.name}>"
+
+    def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
+        """Return a function that runs the program once on checked arguments (arrays and numbers in slot order)."""
+        raise NotImplementedError
+
+    def run(self, program: Program, arguments: Sequence[Any], grid: Any, threads: Any) -> None:
+        """Check the arguments and run once; outputs are written in place. Raises `LaunchError`."""
+        try:
+            geometry = launch.geometry(grid, threads, limit=self.max_threads)
+            bound = launch.bind(program, arguments)
+        except LaunchError:
+            launch.together(
+                lambda: launch.geometry(grid, threads, limit=self.max_threads), lambda: launch.bind(program, arguments)
+            )
+            raise
+        self.bind(program, bound, geometry)()
+
+    def execute(
+        self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, grid: Any = (1, 1, 1),
+        threads: Any = (1, 1, 1), *, scalars: Sequence[Any] | Mapping[str, Any] | None = None,
+        output_sizes: Sequence[int] | None = None, constants: Mapping[int, Any] | None = None,
+        output_shapes: Sequence[Any] | None = None, output_dtypes: Sequence[Any] | None = None, inout: Sequence[Any] = (),
+    ) -> Any:  # fmt: skip
+        """Run once with fresh outputs and return them.
+
+        `inputs` fill the buffer slots in order, Scalars left out; the remaining buffers are the outputs, zero at first.
+        Give one of: `output_size` (bytes of the single output; returns `bytes`), `output_sizes` (returns a list of `bytes`), or
+        `output_shapes` with `output_dtypes` (returns an array, or a list when there are several). With `inout=` naming
+        inputs that the kernel updates in place, there may be no output; then None is returned. `scalars` are in the order of
+        the Scalar parameters, or by name.
+
+        Raises `LaunchError` for wrong counts, dtypes, sizes, grid or threads.
+
+        >>> import enigma, numpy as np
+        >>> @enigma.kernel
+        ... def halves(A: enigma.f32, Out: enigma.f32):
+        ...     i = enigma.thread_position_in_grid
+        ...     Out[i] = A[i] / 2
+        >>> a = np.arange(4, dtype=np.float32)
+        >>> raw = enigma.runtime().execute(enigma.compile(halves), [a], 4 * 4, grid=(4, 1, 1), threads=(4, 1, 1))
+        >>> np.frombuffer(raw, dtype=np.float32).tolist()
+        [0.0, 0.5, 1.0, 1.5]
+        """
+
+        def prepare() -> PreparedKernel:
+            return self.prepare(
+                compiled, inputs, output_size, scalars=scalars, output_sizes=output_sizes, constants=constants,
+                output_shapes=output_shapes, output_dtypes=output_dtypes, inout=inout,
+            )  # fmt: skip
+
+        try:
+            launch.geometry(grid, threads, limit=self.max_threads)
+            prepared = prepare()
+        except LaunchError:
+            launch.together(lambda: launch.geometry(grid, threads, limit=self.max_threads), prepare)
+            raise
+        prepared.dispatch(grid, threads)
+        if output_shapes is not None:
+            arrays = prepared.outputs
+            return arrays[0] if len(arrays) == 1 else arrays
+        if output_sizes is not None:
+            return [array.tobytes() for array in prepared.outputs]
+        return prepared.read_output() if output_size is not None else None
+
+    def prepare(
+        self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, *,
+        scalars: Sequence[Any] | Mapping[str, Any] | None = None, output_sizes: Sequence[int] | None = None,
+        constants: Mapping[int, Any] | None = None, output_shapes: Sequence[Any] | None = None,
+        output_dtypes: Sequence[Any] | None = None, inout: Sequence[Any] = (),
+    ) -> PreparedKernel:  # fmt: skip
+        """Check and bind everything but the grid, for many dispatches; parameters as in `execute`.
+
+        with rt.prepare(compiled, [a, b], n * 4) as prepared:
+            prepared.dispatch((n, 1, 1), (256, 1, 1))
+            raw = prepared.read_output()
+        """
+        program = compiled.program
+        if constants:
+            raise LaunchError(
+                f"kernel {program.name} has no function constants, but constants={dict(constants)!r} was given",
+                help="leave constants= out",
+            )
+        if isinstance(inputs, np.ndarray) or not hasattr(inputs, "__len__"):
+            raise LaunchError(
+                f"inputs must be a list of arrays, but it is a {type(inputs).__name__}", help="write [a, b]"
+            )
+        forms = _output_forms(program, len(inputs), output_size, output_sizes, output_shapes, output_dtypes, inout)
+        try:
+            slots = launch.outputs(program, len(inputs), len(forms), inout)
+            numbers = iter(launch.scalars_in_order(program, scalars))
+        except LaunchError:
+            launch.together(
+                lambda: launch.outputs(program, len(inputs), len(forms), inout),
+                lambda: launch.scalars_in_order(program, scalars),
+            )
+            raise
+        fresh = {slot: _zeros(form) for slot, form in zip(slots, forms, strict=True)}
+        arrays = iter(inputs)
+        arguments = [
+            next(numbers) if p.is_scalar else fresh[p.slot] if p.slot in fresh else next(arrays) for p in program.params
+        ]
+        return PreparedKernel(self, program, launch.bind(program, arguments), list(fresh.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The shape and NumPy dtype of an output."""
+
+    shape: Any
+    dtype: Any
+
+
+def _output_forms(
+    program: Program, given: int, output_size: int | None, output_sizes: Sequence[int] | None, output_shapes: Sequence[Any] | None,
+    output_dtypes: Sequence[Any] | None, inout: Sequence[Any],
+) -> list[_Form]:  # fmt: skip
+    """Return the form of each output from the three ways to say them."""
+    ways = {"output_size": output_size, "output_sizes": output_sizes, "output_shapes": output_shapes}
+    used = [name for name, way in ways.items() if way is not None]
+    if len(used) > 1:
+        raise LaunchError(f"{' and '.join(used)} were both given", help="say the outputs in one way")
+    if output_shapes is not None or output_dtypes is not None:
+        if output_shapes is None or output_dtypes is None or len(output_shapes) != len(output_dtypes):
+            raise LaunchError(
+                "output_shapes and output_dtypes must be given together, one of each per output",
+                help="for example output_shapes=[(n,)], output_dtypes=[np.float32]",
+            )
+        return [_Form(shape, _numpy_dtype(dtype)) for shape, dtype in zip(output_shapes, output_dtypes, strict=True)]
+    sizes: list[Any] = []
+    if output_sizes is not None or output_size is not None:
+        sizes = list(output_sizes) if output_sizes is not None else [output_size]
+    if not sizes and not inout:
+        raise LaunchError(
+            f"no output was asked for from kernel {program.name}",
+            help="give output_size=, output_sizes=, or output_shapes= with output_dtypes=, or name updated inputs in inout=",
+        )
+    forms: list[_Form] = []
+    errors: list[LaunchError] = []
+    for k, size in enumerate(sizes):
+        if given + k >= len(program.buffers):
+            return [_Form((), np.uint8)] * len(sizes)  # too many: `outputs` says so
+        param = program.buffers[given + k]
+        if not isinstance(size, int | np.integer) or size <= 0 or size % param.dtype.size:
+            errors.append(LaunchError(
+                f"the output {param.name} cannot have {size!r} bytes: its elements, {param.dtype.name}, have {param.dtype.size}",
+                help="sizes count bytes: elements times the size of one",
+            ))  # fmt: skip
+        else:
+            forms.append(_Form(cast("int", size) // param.dtype.size, param.dtype.numpy))
+    launch.raise_all(errors)
+    return forms
+
+
+def _numpy_dtype(dtype: Any) -> Any:
+    if isinstance(dtype, Numeric):
+        return dtype.numpy
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise LaunchError(f"{dtype!r} in output_dtypes is no dtype", help="pass a NumPy dtype or enigma.f32") from None
+
+
+def _zeros(form: _Form) -> Array:
+    try:
+        return np.zeros(form.shape, form.dtype)
+    except (TypeError, ValueError):
+        raise LaunchError(
+            f"{form.shape!r} in output_shapes is no shape", help="a shape is a positive int or a tuple of them"
+        ) from None
+
+
+class PreparedKernel:
+    """A kernel bound to its arrays: `dispatch` many times, then `read_output`. Use it in a `with`, or `release` it.
+
+    `outputs` are the output arrays themselves. Arrays given as inputs are read anew at each dispatch. Several threads may
+    dispatch it, but they write the same outputs.
+    """
+
+    def __init__(self, runtime: Runtime, program: Program, arguments: list[Any], outputs: list[Array]) -> None:
+        self.runtime, self.program, self.outputs = runtime, program, outputs
+        self._arguments: list[Any] | None = arguments
+        # one tuple, so that another thread never sees sizes and function of different launches
+        self._ready: tuple[Any, Any, Callable[[], None]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<prepared kernel {self.program.name} on {self.runtime.name}{', released' if self._arguments is None else ''}>"
+
+    def _function(self, grid: Any, threads: Any) -> Callable[[], None]:
+        ready = self._ready
+        if ready is not None and ready[0] == grid and ready[1] == threads:
+            return ready[2]
+        arguments = self._held()
+        geometry = launch.geometry(grid, threads, limit=self.runtime.max_threads)
+        run = self.runtime.bind(self.program, arguments, geometry)
+        self._ready = (_unchanging(grid), _unchanging(threads), run)
+        return run
+
+    def _held(self) -> list[Any]:
+        if self._arguments is None:
+            raise DeviceError(
+                f"kernel {self.program.name} was released and cannot be used any more", help="prepare it again"
+            )
+        return self._arguments
+
+    def dispatch(self, grid: Any, threads: Any) -> None:
+        """Run once and wait. Raises `LaunchError` for a bad grid, `DeviceError` after `release`."""
+        self._function(grid, threads)()
+
+    def dispatch_timed(self, grid: Any, threads: Any) -> float:
+        """Run once and return the time it took on the device, in microseconds."""
+        run = self._function(grid, threads)
+        start = time.perf_counter_ns()
+        run()
+        return (time.perf_counter_ns() - start) / 1000
+
+    def read_output(self) -> bytes:
+        """Return the bytes of the first output. Raises `LaunchError` when there is none, `DeviceError` after `release`."""
+        self._held()
+        if not self.outputs:
+            raise LaunchError(
+                f"kernel {self.program.name} was prepared without an output", help="read the inout arrays themselves"
+            )
+        return self.outputs[0].tobytes()
+
+    def set_input(self, index: int, array: Any) -> None:
+        """Replace the input at `index` (inputs counted as in `inputs`). Raises `LaunchError` for a bad index or array."""
+        arguments = list(self._held())
+        count = len(self.program.buffers) - len(self.outputs)
+        if not 0 <= index < count:
+            raise LaunchError(
+                f"kernel {self.program.name} has {count} inputs, so {index} is none of them",
+                help="inputs are counted from 0, Scalars left out",
+            )
+        arguments[self.program.buffers[index].slot] = array
+        self._arguments = launch.bind(self.program, arguments)
+        self._ready = None
+
+    def release(self) -> None:
+        """Let go of the arrays; further use raises `DeviceError`. Releasing twice does nothing."""
+        self._arguments, self._ready, self.outputs = None, None, []
+
+    def __enter__(self) -> PreparedKernel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _unchanging(sizes: Any) -> Any:
+    """Return a list as a tuple, for a changed list would still equal itself."""
+    return tuple(cast("list[Any]", sizes)) if isinstance(sizes, list) else sizes

@@ -1,0 +1,241 @@
+"""`CpuRuntime`: kernels as native code through LLVM, a simdgroup as vectors of lanes, threadgroups over a thread pool."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from enigma.dtypes import Numeric
+from enigma.runtime import cache
+from enigma.runtime.base import Runtime
+from enigma.runtime.launch import Geometry, Size
+from enigma.runtime.native import jit
+from enigma.runtime.native.host import host
+from enigma.runtime.native.pool import Pool, pool
+from enigma.runtime.program import Program
+
+if TYPE_CHECKING:
+    from enigma.emit.simt.lower import Lowered
+
+_INLINE_WORK = 150_000  # operations below which waking other threads costs more than it gives
+_CHUNK_WORK = 3_000_000  # operations of a chunk of threadgroups: neighbours on one thread share cache lines and pages
+_MAX_SIZES = 64  # launch sizes kept per program
+_STREAM_BYTES = 16 << 20  # written bytes above which stores bypass the caches: below, the reader finds them there
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box of equally sized threadgroups: where it starts, how many there are per axis, and their size."""
+
+    origin: Size
+    extent: Size
+    size: Size
+    partial: bool
+
+    @property
+    def groups(self) -> int:
+        """How many threadgroups it has."""
+        return self.extent[0] * self.extent[1] * self.extent[2]
+
+
+def boxes(geometry: Geometry) -> list[Box]:
+    """Return the grid as boxes: the whole threadgroups, and for every axis whose size is no multiple the smaller ones."""
+    axes: list[list[tuple[int, int, int]]] = []
+    for total, size in zip(geometry.grid, geometry.threads, strict=True):
+        whole, rest = divmod(total, size)
+        axes.append([part for part in ((0, whole, size), (whole, 1, rest)) if part[1] and part[2]])
+    found: list[Box] = []
+    for x, y, z in product(*axes):
+        size = (x[2], y[2], z[2])
+        found.append(Box((x[0], y[0], z[0]), (x[1], y[1], z[1]), size, size != geometry.threads))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """Native code of a kernel for one threadgroup size; `layout` says what stands in each 8-byte slot of its arguments."""
+
+    address: int
+    layout: dict[str, int]
+    streams: bool
+    code: jit.Loaded
+
+
+class CpuRuntime(Runtime):
+    """Runs kernels on the processor's vector units and cores; the default where there is no Metal.
+
+    ENIGMA_NUM_THREADS limits the threads. Native code is cached on disk.
+
+        rt = enigma.CpuRuntime()
+        rt.execute(compiled, [a, b], n * 4, grid=(n, 1, 1), threads=(256, 1, 1))
+    """
+
+    name = "cpu"
+
+    def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
+        """Return a function that runs the program once, everything prepared: one call into native code per box."""
+        workers = pool()
+        calls = [_call(workers, program, part, arguments) for part in parts_for(program, geometry)]
+        if len(calls) == 1:
+            return calls[0]
+
+        def run() -> None:
+            for call in calls:
+                call()
+
+        return run
+
+    def llvm(self, compiled: Any, threads: Size = (256, 1, 1)) -> str:
+        """Return the LLVM IR for whole threadgroups of this size."""
+        return llvm_text(compiled.program, threads)
+
+
+def function_for(program: Program, threads: Size, *, partial: bool) -> Function:
+    """Return the native code of a program for a threadgroup size: kept on the program, else from the disk cache, else made."""
+    function = program.native.get((threads, partial))
+    if function is None:
+        function = program.native[threads, partial] = _load(*_object(program, threads, partial=partial))
+    return function
+
+
+def _object(program: Program, threads: Size, *, partial: bool) -> tuple[bytes, dict[str, Any]]:
+    """Return object code and what the launcher must know of it, from the disk cache if it is there."""
+    store = cache.default_cache()
+    machine = host()
+    key = cache.key("cpu", program.key, repr((threads, partial)), machine.triple, machine.cpu, machine.features)
+    entry = store.get(key) if store is not None else None
+    if entry is not None and "object" in entry and "meta" in entry:
+        return entry["object"], json.loads(entry["meta"])
+    lowered = _lower(program, threads, partial=partial)
+    code = jit.compile_object(lowered.text)
+    layout = {name: getattr(lowered.layout, name) for name in _LAYOUT}
+    meta = {"symbol": lowered.symbol, "layout": layout, "streams": lowered.streams}
+    if store is not None:
+        store.put(key, {"object": code, "meta": json.dumps(meta).encode()})
+    return code, meta
+
+
+_LAYOUT = ("grid", "groups", "origin", "extent", "size", "full", "stream", "count")
+
+
+def _load(code: bytes, meta: dict[str, Any]) -> Function:
+    loaded = jit.load([code], [meta["symbol"]])
+    return Function(loaded.address(meta["symbol"]), meta["layout"], meta["streams"], loaded)
+
+
+def _lower(program: Program, threads: Size, *, partial: bool) -> Lowered:
+    from enigma.emit.simt.lower import Geometry as Specialised  # xDSL is heavy: a warm start never imports it
+    from enigma.emit.simt.lower import lower  # likewise
+
+    return lower(program.module, Specialised(threads, partial), host())
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One box of a launch with its native code and its argument array, complete but for the arguments themselves."""
+
+    box: Box
+    function: Function
+    template: Any
+
+
+def parts_for(program: Program, geometry: Geometry) -> list[Part]:
+    """Return the boxes of a launch size, kept on the program: the next launch of that size starts from them."""
+    parts: list[Part] | None = program.native.get(geometry)
+    if parts is None:
+        parts = []
+        for box in boxes(geometry):
+            function = function_for(program, geometry.threads, partial=box.partial)
+            parts.append(Part(box, function, _template(function, geometry, box)))
+        if len(program.native) >= _MAX_SIZES:
+            program.native.clear()
+        program.native[geometry] = parts
+    return parts
+
+
+def _template(function: Function, geometry: Geometry, box: Box) -> Any:
+    """Return an argument array with the sizes of one box filled in."""
+    layout = function.layout
+    packed = (ctypes.c_int64 * layout["count"])()
+    for name, sizes in (
+        ("grid", geometry.grid), ("groups", geometry.groups), ("origin", box.origin), ("extent", box.extent), ("size", box.size),
+        ("full", geometry.threads),
+    ):  # fmt: skip
+        first = layout[name]
+        packed[first], packed[first + 1], packed[first + 2] = sizes
+    return packed
+
+
+def pack(program: Program, part: Part, arguments: Sequence[Any]) -> Any:
+    """Return the argument array of native code for one box; the arrays must outlive it."""
+    kind: Any = part.template.__class__
+    packed: Any = kind.from_buffer_copy(part.template)
+    written = 0
+    for slot, (param, argument) in enumerate(zip(program.params, arguments, strict=True)):
+        if param.is_scalar:
+            packed[slot] = scalar_bits(argument, param.dtype)
+        else:
+            packed[slot] = _address(argument)
+            if slot in program.written:
+                written += argument.nbytes
+    packed[part.function.layout["stream"]] = int(part.function.streams and written >= _STREAM_BYTES)
+    return packed
+
+
+def _address(array: Any) -> int:
+    """Return where an array's elements are; the short way needs a writable array whose dtype NumPy itself knows."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError, BufferError):
+        return array.__array_interface__["data"][0]
+
+
+def scalar_bits(value: Any, dtype: Numeric) -> int:
+    """Return a number as the low bits of an argument slot."""
+    if dtype.is_float:
+        if dtype.width == 32:
+            return struct.unpack("<I", struct.pack("<f", value))[0]
+        return int(np.array(value, dtype.numpy).view(np.uint16))
+    number = int(value)
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _call(workers: Pool, program: Program, part: Part, arguments: Sequence[Any]) -> Callable[[], None]:
+    """Return the call that runs one box: here when there is little to do, else on the pool."""
+    packed = pack(program, part, arguments)
+    box, held = part.box, (packed, part.function, arguments)  # what native code reads must outlive the call
+    per_group = max(program.cost * box.size[0] * box.size[1] * box.size[2], 1)
+    address, at, groups = part.function.address, ctypes.addressof(packed), box.groups
+    if groups == 1 or per_group * groups <= _INLINE_WORK:
+        return _Bound(workers.run_inline, (address, at, groups), held)
+    chunk = max(1, min(_CHUNK_WORK // per_group, -(-groups // (4 * workers.num_threads))))
+    return _Bound(workers.run, (address, at, groups, chunk), held)
+
+
+class _Bound:
+    """A native call with everything it needs."""
+
+    __slots__ = ("arguments", "held", "run")
+
+    def __init__(self, run: Callable[..., None], arguments: tuple[int, ...], held: tuple[Any, ...]) -> None:
+        self.run, self.arguments, self.held = run, arguments, held
+
+    def __call__(self) -> None:
+        self.run(*self.arguments)
+
+
+def llvm_text(program: Program, threads: Size) -> str:
+    """Return the LLVM IR of a program for whole threadgroups of this size."""
+    return _lower(program, threads, partial=False).text
+
+
+def assembly_text(program: Program, threads: Size) -> str:
+    """Return the machine code of a program, as assembly, for whole threadgroups of this size."""
+    return jit.assembly(llvm_text(program, threads))

@@ -1,0 +1,286 @@
+"""The launch guard: before anything runs, everything that can be wrong with a launch is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from enigma.dtypes import Numeric
+from enigma.errors import LaunchError
+from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
+from enigma.runtime.program import Program, Slot
+
+Size = tuple[int, int, int]
+MAX_THREADS = 1024
+MAX_GRID = (1 << 31) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """A checked launch size: `grid` threads per axis in all, `threads` of them per threadgroup.
+
+    >>> Geometry((1000, 3, 1), (256, 1, 1)).groups
+    (4, 3, 1)
+    """
+
+    grid: Size
+    threads: Size
+
+    @property
+    def groups(self) -> Size:
+        """Threadgroups per axis; the last of an axis may be partial."""
+        (gx, gy, gz), (tx, ty, tz) = self.grid, self.threads
+        return -(-gx // tx), -(-gy // ty), -(-gz // tz)
+
+
+class LaunchErrors(LaunchError):
+    """Several independent mistakes of one launch, reported together; `.errors` holds them one by one."""
+
+    def __init__(self, errors: Sequence[LaunchError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(str(error) for error in errors))
+
+
+def together(*checks: Callable[[], Any]) -> None:
+    """Run every check, and raise all of their complaints at once."""
+    errors: list[LaunchError] = []
+    for check in checks:
+        try:
+            check()
+        except LaunchErrors as error:
+            errors.extend(error.errors)
+        except LaunchError as error:
+            errors.append(error)
+    raise_all(errors)
+
+
+def raise_all(errors: Sequence[LaunchError]) -> None:
+    """Raise nothing for no error, the error itself for one, and `LaunchErrors` for several."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise LaunchErrors(errors)
+
+
+def size3(value: Any, what: str) -> Size:
+    """Return an int or up to three of them as three sizes. Raises `LaunchError` for anything else, and below 1.
+
+    >>> size3((64, 64), "grid")
+    (64, 64, 1)
+    """
+    if type(value) is int and 0 < value <= MAX_GRID:
+        return value, 1, 1
+    if type(value) is tuple and len(cast("Size", value)) == 3:
+        x, y, z = cast("Size", value)
+        if type(x) is type(y) is type(z) is int and 0 < x <= MAX_GRID and 0 < y <= MAX_GRID and 0 < z <= MAX_GRID:
+            return x, y, z
+    parts: list[Any] = list(cast("Sequence[Any]", value)) if isinstance(value, tuple | list) else [value]
+    if not 1 <= len(parts) <= 3 or not all(_is_int(part) for part in parts):
+        raise LaunchError(
+            f"{what} must be an int or up to three ints, but it is {value!r}", help=f"write {what}=(256, 1, 1)"
+        )
+    sizes = [int(part) for part in parts] + [1] * (3 - len(parts))
+    for axis, size in zip("xyz", sizes, strict=True):
+        if size < 1:
+            raise LaunchError(
+                f"{what} is {size} along {axis}, but it must be at least 1",
+                help="skip the launch when there is no work",
+            )
+        if size > MAX_GRID:
+            raise LaunchError(
+                f"{what} is {size} along {axis}, but it can be {MAX_GRID} at most", help="launch several smaller grids"
+            )
+    return sizes[0], sizes[1], sizes[2]
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def geometry(grid: Any, threads: Any, *, limit: int = MAX_THREADS) -> Geometry:
+    """Return the checked launch size; `threads` None means `default_threads`.
+
+    Raises `LaunchError` for sizes that are no ints, zero or negative, and for more threads per threadgroup than `limit`.
+    """
+    try:
+        total = size3(grid, "grid")
+        group = size3(threads, "threads") if threads is not None else default_threads(total)
+    except LaunchError:
+        together(lambda: size3(grid, "grid"), lambda: None if threads is None else size3(threads, "threads"))
+        raise
+    count = group[0] * group[1] * group[2]
+    if count > limit:
+        raise LaunchError(
+            f"threads is {group}, {count} per threadgroup, but the limit is {limit}",
+            help="use fewer threads per threadgroup, for example (256, 1, 1) or (16, 16, 1); grid counts all threads",
+        )
+    return Geometry(total, group)
+
+
+def default_threads(grid: Size) -> Size:
+    """Return a threadgroup size for a grid: 256 threads along x, or 16 x 16 for a grid of two axes.
+
+    >>> default_threads((1000, 1, 1)), default_threads((640, 480, 1))
+    ((256, 1, 1), (16, 16, 1))
+    """
+    if grid[1] > 1:
+        return min(grid[0], 16), min(grid[1], 16), 1
+    return min(grid[0], 256), 1, 1
+
+
+def check_scalar(value: Any, dtype: Numeric, name: str) -> Any:
+    """Return a Python number for a scalar parameter. Raises `LaunchError` when it is none or does not fit."""
+    number: Any = value.item() if _is_single(value) else value
+    if not isinstance(number, bool | int | float):
+        raise LaunchError(
+            f"{name} must be a number, but it is a {type(number).__name__}", help=f"it is a Scalar of {dtype.name}"
+        )
+    if dtype.is_float:
+        return _as_float(number, dtype, name)
+    if isinstance(number, float) and not number.is_integer():
+        raise LaunchError(f"{name} is {number}, but the parameter is {dtype.name}", help="round it first")
+    whole = int(number)
+    if dtype.kind == "b":
+        if whole not in (0, 1):
+            raise LaunchError(f"{name} is {number}, but the parameter is a bool", help="pass True or False")
+        return bool(whole)
+    if not dtype.min <= whole <= dtype.max:
+        raise LaunchError(
+            f"{name} is {number}, which does not fit into {dtype.name} ({dtype.min} to {dtype.max})",
+            help="annotate the Scalar with a wider dtype, or wrap the number first",
+        )
+    return whole
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, np.generic) or (isinstance(value, np.ndarray) and cast("Array", value).ndim == 0)
+
+
+def _as_float(number: float, dtype: Numeric, name: str) -> float:
+    try:
+        exact = float(number)
+        with np.errstate(over="ignore"):
+            rounded = float(dtype.numpy.type(exact))
+    except OverflowError:  # an int beyond every float
+        exact, rounded = 0.0, float("inf")
+    if abs(rounded) == float("inf") != abs(exact):
+        raise LaunchError(
+            f"{name} is {number:.6g}, which does not fit into {dtype.name}"
+            if isinstance(number, float)
+            else f"{name} is an int that does not fit into {dtype.name}",
+            help="pass float('inf') for infinity",
+        )
+    return exact
+
+
+def bind(program: Program, arguments: Sequence[Any]) -> list[Any]:
+    """Return the checked arguments in slot order: arrays and numbers. Raises every complaint together."""
+    slots = program.slots
+    if len(arguments) != len(slots):
+        raise LaunchError(
+            f"kernel {program.name} takes {len(slots)} arguments ({_names(program)}), but it got {len(arguments)}",
+            help="pass every parameter in order, outputs too",
+        )
+    bound: list[Any] = []
+    arrays: list[tuple[str, Array, bool]] = []
+    errors: list[LaunchError] = []
+    for slot, argument in zip(slots, arguments, strict=True):
+        number = slot.number
+        if number is not None:
+            if type(argument) is number and slot.low <= argument <= slot.high:
+                bound.append(argument)
+                continue
+        elif is_plain(argument, slot.dtype, written=slot.written):
+            bound.append(argument)
+            arrays.append((slot.param.name, argument, slot.written))
+            continue
+        _bind_slowly(slot, argument, bound, arrays, errors)
+    if errors:
+        raise_all(errors)
+    if (shared := overlapping(arrays)) is not None:
+        raise shared
+    return bound
+
+
+def _bind_slowly(
+    slot: Slot, argument: Any, bound: list[Any], arrays: list[tuple[str, Array, bool]], errors: list[LaunchError]
+) -> None:
+    """Convert an argument that is not already what the kernel takes; what is wrong with it joins `errors`."""
+    name, dtype = slot.param.name, slot.param.dtype
+    try:
+        if slot.number is not None:
+            bound.append(check_scalar(argument, dtype, name))
+            return
+        array = as_array(argument, name, dtype)
+    except LaunchError as error:
+        errors.append(error)
+        return
+    wrong = check_array(array, dtype, name, written=slot.written)
+    if wrong is not None:
+        errors.append(wrong)
+        return
+    bound.append(array)
+    arrays.append((name, array, slot.written))
+
+
+def _names(program: Program) -> str:
+    return ", ".join(param.name for param in program.params)
+
+
+def outputs(program: Program, given: int, count: int, inout: Sequence[Any]) -> list[int]:
+    """Return the slots of the outputs of `execute`: the buffers after the `given` inputs, `count` of them.
+
+    `inout` names inputs (or gives their indices) that the kernel updates in place. Raises `LaunchError` when counts do not
+    add up, for a name that is no input, and for an input that is written without being named.
+    """
+    expected = len(program.buffers)
+    if given + count != expected:
+        raise LaunchError(
+            f"kernel {program.name} has {expected} buffers and {len(program.scalars)} scalars ({_names(program)}), but it got "
+            f"{given} inputs and {count} outputs",
+            help="inputs come in slot order, Scalars are passed as scalars=[...], the remaining buffers are outputs",
+        )  # fmt: skip
+    inputs = program.buffers[:given]
+    errors: list[LaunchError] = []
+    named: set[str] = set()
+    for entry in inout:
+        found = [param.name for k, param in enumerate(inputs) if entry in (k, param.name)]
+        if found:
+            named.update(found)
+        else:
+            known = ", ".join(param.name for param in inputs) or "none"
+            errors.append(LaunchError(f"inout has {entry!r}, but the inputs of kernel {program.name} are: {known}"))
+    for param in inputs:
+        if param.slot in program.written and param.name not in named:
+            errors.append(LaunchError(
+                f"the kernel writes its input {param.name}, and the array would not change", loc=param.loc,
+                help=f"pass inout=[{param.name!r}] to update the array in place, or make it an output",
+            ))  # fmt: skip
+    raise_all(errors)
+    return [param.slot for param in program.buffers[given:]]
+
+
+def scalars_in_order(program: Program, scalars: Sequence[Any] | Mapping[str, Any] | None) -> list[Any]:
+    """Return the scalars in slot order. Raises `LaunchError` for a wrong count or unknown names."""
+    names = [param.name for param in program.scalars]
+    if isinstance(scalars, Mapping):
+        if set(scalars) != set(names):
+            raise LaunchError(
+                f"kernel {program.name} has the scalars {', '.join(names) or 'none'}, but it got {', '.join(scalars) or 'none'}",
+                help="name each of them once: scalars={...}",
+            )
+        return [scalars[name] for name in names]
+    if scalars is not None and not hasattr(scalars, "__len__"):
+        raise LaunchError(
+            f"scalars must be a list or a mapping, but it is {scalars!r}", help=f"write scalars=[{scalars!r}]"
+        )
+    values = list(scalars) if scalars is not None else []
+    if len(values) != len(names):
+        raise LaunchError(
+            f"kernel {program.name} has {len(names)} scalars ({', '.join(names) or 'none'}), but it got {len(values)}",
+            help="pass them in order: scalars=[...]" if names else "leave scalars= out",
+        )
+    return values

@@ -1,0 +1,193 @@
+"""A traced kernel on its way to a target: what every runtime asks about it, each stage made once and when first needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import ml_dtypes
+
+from enigma import config
+from enigma.dtypes import Numeric
+from enigma.errors import LaunchError
+from enigma.spec.terms import Buffer, Effect
+from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While, walk
+
+if TYPE_CHECKING:
+    from xdsl.dialects.builtin import ModuleOp
+
+MAX_BUFFERS = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What an argument is compared with: its parameter, the NumPy dtype, whether the kernel writes it.
+
+    A scalar has the Python type `number` that needs no conversion when it is from `low` to `high`; a buffer has None.
+    """
+
+    param: Param
+    dtype: Any
+    written: bool
+    number: type | None
+    low: float
+    high: float
+
+
+class Program:
+    """A traced kernel with its derived stages. Raises `LaunchError` for more than 31 parameters, Metal's limit of buffer slots."""
+
+    def __init__(self, traced: Traced) -> None:
+        self.traced = traced
+        self.native: dict[Any, Any] = {}  # the CPU runtime's code, by threadgroup size
+        if len(traced.params) > MAX_BUFFERS:
+            raise LaunchError(
+                f"kernel {traced.name} has {len(traced.params)} parameters, but Metal has {MAX_BUFFERS} buffer slots",
+                loc=traced.loc,
+                help="put several arrays into one buffer, or make numbers constexpr",
+            )
+
+    @property
+    def name(self) -> str:
+        """The kernel's name."""
+        return self.traced.name
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """The parameters in slot order."""
+        return self.traced.params
+
+    @cached_property
+    def buffers(self) -> tuple[Param, ...]:
+        """The buffer parameters in slot order."""
+        return tuple(param for param in self.params if not param.is_scalar)
+
+    @cached_property
+    def scalars(self) -> tuple[Param, ...]:
+        """The scalar parameters in slot order."""
+        return tuple(param for param in self.params if param.is_scalar)
+
+    @cached_property
+    def written(self) -> frozenset[int]:
+        """The slots of the buffers that the kernel may write."""
+        values = {param.value: param.slot for param in self.params}
+        found: set[int] = set()
+        for node in walk(self.traced.body):
+            if isinstance(node, Op):
+                for term, operand in zip(node.row.operands.values(), node.operands, strict=True):
+                    if isinstance(term, Buffer) and term.written and operand in values:
+                        found.add(values[operand])
+        return frozenset(found)
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """What the launch guard compares each argument with, in slot order."""
+        return tuple(_slot(param, written=param.slot in self.written) for param in self.params)
+
+    @cached_property
+    def cost(self) -> int:
+        """A rough number of operations of one thread; loops count sixteen times, for their length is not known."""
+        return _cost(self.traced.body)
+
+    @cached_property
+    def has_atomics(self) -> bool:
+        """Whether lanes of different threadgroups may meet in memory."""
+        return any(
+            isinstance(node, Op) and node.row.effect is Effect.SYNC and node.operands for node in walk(self.traced.body)
+        )
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of the traced IR: equal for equal kernels, whatever their lines and variables are called."""
+        digest = hashlib.blake2b(digest_size=20)
+        for part in _serialize(self.traced):
+            digest.update(part.encode())
+            digest.update(b"\0")
+        return digest.hexdigest()
+
+    @cached_property
+    def module(self) -> ModuleOp:
+        """The optimised MLIR module: what Metal and LLVM are made from."""
+        return self.lower(None)
+
+    def lower(self, observe: Callable[[str, ModuleOp], None] | None) -> ModuleOp:
+        """Return a new optimised module; `observe` is called with each pass's name and the module after it."""
+        from enigma.dialect.build import build  # xDSL is heavy: a warm start never imports it
+        from enigma.passes.pipeline import run  # likewise
+
+        module = build(self.traced)
+        if observe is not None:
+            observe("build", module)
+        run(module, canonicalize=not config.no_canonicalize(), observe=observe)
+        return module
+
+
+def _slot(param: Param, *, written: bool) -> Slot:
+    dtype = param.dtype
+    if not param.is_scalar:
+        return Slot(param, dtype.numpy, written, None, 0, 0)
+    if dtype.is_float:
+        largest = float(cast("Any", ml_dtypes.finfo(dtype.numpy)).max)
+        return Slot(param, dtype.numpy, False, float, -largest, largest)
+    return Slot(param, dtype.numpy, False, bool if dtype.kind == "b" else int, dtype.min, dtype.max)
+
+
+def _cost(block: Block) -> int:
+    total = 0
+    for node in block.nodes:
+        inner = sum(_cost(part) for part in node.blocks)
+        total += 1 + (inner * 16 if isinstance(node, For | While) else inner)
+    return total
+
+
+def _serialize(traced: Traced) -> Iterator[str]:
+    """Yield the kernel as texts: values are numbered in order of definition."""
+    numbers: dict[Value, int] = {}
+    yield traced.name
+    for param in traced.params:
+        numbers[param.value] = len(numbers)
+        yield f"{param.name}:{param.dtype.name}:{param.is_scalar}"
+    yield from _serialize_block(traced.body, numbers)
+
+
+def _serialize_block(block: Block, numbers: dict[Value, int]) -> Iterator[str]:
+    for arg in block.args:
+        numbers[arg] = len(numbers)
+        yield f"arg {_type(arg)}"
+    for node in block.nodes:
+        match node:
+            case Op():
+                used = ",".join(str(numbers[value]) for value in node.operands)
+                attrs = ",".join(f"{name}={_attribute(value)}" for name, value in node.attrs.items())
+                yield f"{node.row.name}({used};{attrs}){_type(node.result) if node.result is not None else ''}"
+                if node.result is not None:
+                    numbers[node.result] = len(numbers)
+                continue
+            case If():
+                yield f"if {numbers[node.condition]}"
+            case For():
+                yield f"for {numbers[node.low]} {numbers[node.high]} {numbers[node.step]} {[numbers[v] for v in node.inits]}"
+            case While():
+                yield f"while {[numbers[v] for v in node.inits]}"
+        for inner in node.blocks:
+            yield from _serialize_block(inner, numbers)
+            yield f"yield {[numbers[v] for v in inner.yields]}"
+        for result in node.results:
+            numbers[result] = len(numbers)
+            yield f"result {_type(result)}"
+
+
+def _type(value: Value) -> str:
+    return value.type.name if isinstance(value.type, Numeric) else str(value.type)
+
+
+def _attribute(value: Any) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, Numeric):
+        return value.name
+    return value.hex() if isinstance(value, float) else repr(value)

@@ -1,0 +1,133 @@
+"""The `env` that rows' `ref`s get: memory, atomics and the lanes of a batch that are active now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enigma.dtypes import Numeric
+from enigma.errors import EnigmaError, InternalError
+from enigma.runtime.simulator.atomics import take_turns
+from enigma.runtime.simulator.grid import LANES, Batch
+from enigma.runtime.simulator.memory import Access, Kind, Memory, locate, threadgroup_array
+from enigma.runtime.simulator.observer import Observer
+from enigma.spec.terms import Effect
+from enigma.trace.node import Op
+
+Array = NDArray[Any]
+
+
+class Environment:
+    """The lanes and the memory of one batch. The machine sets `node` and `active` before each operation."""
+
+    lanes: Array = np.arange(LANES)[None, :]
+
+    def __init__(self, kernel: str, batch: Batch, observer: Observer) -> None:
+        self.kernel, self.batch, self.observer = kernel, batch, observer
+        self.active: Array = batch.live
+        self._node: Op | None = None
+        self._allocated: dict[int, Memory] = {}
+
+    @property
+    def node(self) -> Op:
+        """The operation being run."""
+        if self._node is None:
+            raise InternalError("the simulator's environment is used outside of an operation")
+        return self._node
+
+    def enter(self, node: Op, active: Array) -> None:
+        """Make `node` the operation being run, by the lanes in `active`."""
+        self._node, self.active = node, active
+        if node.row.effect is Effect.SYNC:
+            self.observer.synchronize(node, active, self.batch)
+
+    def load(self, memory: Memory, index: Array) -> Array:
+        """Return the elements; lanes that are not active get any value."""
+        access = self._access(Kind.READ, memory, index)
+        value = memory.data[access.flat]
+        self.observer.value(access, value)
+        return value
+
+    def store(self, memory: Memory, index: Array, value: Array) -> None:
+        """Set the elements; of several lanes that set one element, the last wins."""
+        access = self._access(Kind.WRITE, memory, index)
+        self.observer.value(access, value)
+        flat = self._taken(access.flat)
+        memory.data[flat] = self._taken(value)
+        if memory.written is not None:
+            memory.written[flat] = True
+
+    def allocate(self, dtype: Numeric, size: int) -> Memory:
+        """Return this operation's threadgroup memory: the same one each time a thread gets here."""
+        known = self._allocated.get(id(self.node))
+        if known is None:
+            result = self.node.result
+            name = result.name if result is not None and result.name is not None else ""
+            known = self._allocated[id(self.node)] = threadgroup_array(name, dtype, size, self.batch)
+        return known
+
+    def atomic(self, memory: Memory, index: Array, value: Array, combine: Callable[[Any, Any], Any]) -> Array:
+        """Set the elements to `combine(old, value)`, one lane after another; returns what each lane found."""
+        return self._in_turn(memory, index, (value,), combine)
+
+    def compare_exchange(self, memory: Memory, index: Array, expected: Array, desired: Array) -> Array:
+        """Set the elements that are `expected` to `desired`, one lane after another; returns which lanes did."""
+
+        def swap(old: Array, wanted: Array, new: Array) -> Array:
+            return np.where(np.equal(old, wanted), new, old)
+
+        before = self._in_turn(memory, index, (expected, desired), swap)
+        found: Array = np.equal(before, expected)
+        return found
+
+    def threadgroup_barrier(self) -> None:
+        """Check that all threads of a threadgroup are here, if any is: in lock step there is nothing to wait for."""
+        here = np.add.reduceat(self.active.sum(axis=1), self.batch.starts)
+        there = np.add.reduceat(self.batch.live.sum(axis=1), self.batch.starts)
+        self._all_or_none("threadgroup", here, there, self.batch.member)
+
+    def simdgroup_barrier(self) -> None:
+        """Check that all threads of a simdgroup are here, if any is."""
+        rows = np.arange(len(self.active))
+        self._all_or_none("simdgroup", self.active.sum(axis=1), self.batch.live.sum(axis=1), rows)
+
+    def _access(self, kind: Kind, memory: Memory, index: Array) -> Access:
+        kind = Kind.ATOMIC if self.node.row.effect is Effect.SYNC else kind
+        access = locate(kind, memory, index, self.active, self.node, self.batch, self.kernel)
+        self.observer.access(access)
+        return access
+
+    def _taken(self, values: Array) -> Array:
+        return np.broadcast_to(values, self.active.shape)[self.active]
+
+    def _in_turn(self, memory: Memory, index: Array, operands: Sequence[Array], combine: Callable[..., Any]) -> Array:
+        access = self._access(Kind.ATOMIC, memory, index)
+        flat = self._taken(access.flat)
+        before = np.zeros(self.active.shape, memory.data.dtype)
+        before[self.active] = take_turns(memory.data, flat, [self._taken(x) for x in operands], combine)
+        if memory.written is not None:
+            memory.written[flat] = True
+        self.observer.value(access, before)
+        return before
+
+    def _all_or_none(self, unit: str, here: Array, there: Array, member: Array) -> None:
+        """Raise `EnigmaError` if only some of a unit's threads are active. `member` is the unit that each row is part of."""
+        partly = (here > 0) & (here < there)
+        if not partly.any():
+            return
+        which = int(np.flatnonzero(partly)[0])
+        rows, lanes = np.nonzero(self.batch.live & ~self.active & (member == which)[:, None])
+        thread = self.batch.thread(int(rows[0]), int(lanes[0]))
+        text = (
+            f"{here[which]} of {there[which]} threads reached it; thread {thread} of threadgroup "
+            f"{self.batch.threadgroup(int(rows[0]))} did not, in kernel {self.kernel}"
+        )
+        raise EnigmaError(
+            f"barrier not reached by every thread of the {unit}",
+            loc=self.node.loc,
+            notes=[(text, None)],
+            help="move the barrier out of the branch or loop that some threads leave, and guard only the accesses",
+        )

@@ -1,0 +1,122 @@
+"""Simulated memory: the launch's arrays, and one copy of each threadgroup array per threadgroup of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enigma.dtypes import Numeric, Space
+from enigma.errors import OutOfBoundsError
+from enigma.runtime.simulator.grid import Batch
+from enigma.trace.node import Op
+
+Array = NDArray[Any]
+
+POISON = 0xA5
+"""The byte that uninitialised integers are made of; floats are NaN, for it spreads into the result."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What a buffer operand stands for while the simulator runs.
+
+    `data` is flat. `size` elements of it, from `base` on, are the buffer: 0 for a launch's array, and for threadgroup
+    memory each row's own start, of shape (simdgroups, 1). `written` marks the elements of threadgroup memory that have been
+    set; it is None for a launch's array, which is set from the start.
+    """
+
+    name: str
+    space: Space
+    data: Array
+    size: int
+    base: Array | None = None
+    written: Array | None = None
+
+    def __str__(self) -> str:
+        return f"{'threadgroup memory' if self.space is Space.THREADGROUP else 'buffer'} {self.name}".rstrip()
+
+
+class Kind(Enum):
+    """What an access does."""
+
+    READ = "read"
+    WRITE = "write"
+    ATOMIC = "atomic access"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Access:
+    """One access by some lanes of a batch: `index` counts elements and broadcasts to `active`, of shape (simdgroups, 32).
+
+    `flat` is the place in `memory.data`, and broadcasts likewise; in lanes that are not active it is any valid place.
+    """
+
+    kind: Kind
+    memory: Memory
+    index: Array
+    flat: Array
+    active: Array
+    node: Op
+    batch: Batch
+
+
+def launch_array(name: str, array: Array, space: Space) -> Memory:
+    """Return the memory of a buffer parameter: the array itself, which is written in place."""
+    return Memory(name, space, array, len(array))
+
+
+def threadgroup_array(name: str, dtype: Numeric, size: int, batch: Batch) -> Memory:
+    """Return uninitialised threadgroup memory for every threadgroup of a batch."""
+    count = size * batch.threadgroups
+    return Memory(
+        name,
+        Space.THREADGROUP,
+        uninitialised(dtype, count),
+        size,
+        (batch.member * size)[:, None],
+        np.zeros(count, np.bool_),
+    )
+
+
+def uninitialised(dtype: Numeric, count: int) -> Array:
+    """Return what nobody has written: NaN, true, or an integer made of the byte 0xA5."""
+    if dtype.is_float:
+        return np.full(count, np.nan, dtype.numpy)
+    if dtype.kind == "b":
+        return np.ones(count, np.bool_)
+    return np.full(count * dtype.size, POISON, np.uint8).view(dtype.numpy)
+
+
+def locate(kind: Kind, memory: Memory, index: Array, active: Array, node: Op, batch: Batch, kernel: str) -> Access:
+    """Return the access with its places in memory. Raises `OutOfBoundsError` if an active lane leaves the buffer."""
+    outside = (index < 0) | (index >= memory.size)
+    if outside.any() and (wrong := active & outside).any():
+        raise _out_of_bounds(kind, memory, index, wrong, node, batch, kernel)
+    # an inactive lane may hold any index: it must not reach memory. An index that lanes share stays shared
+    shared = tuple(axis for axis in (0, 1) if index.shape[axis] == 1)
+    reached = active.any(axis=shared, keepdims=True) if shared else active
+    inside = np.where(reached, index, index.dtype.type(0)).astype(np.int64)
+    flat = inside if memory.base is None else inside + memory.base
+    return Access(kind, memory, index, flat, active, node, batch)
+
+
+def _out_of_bounds(
+    kind: Kind, memory: Memory, index: Array, wrong: Array, node: Op, batch: Batch, kernel: str
+) -> OutOfBoundsError:
+    rows, lanes = np.nonzero(wrong)
+    row, lane = int(rows[0]), int(lanes[0])
+    value = int(np.broadcast_to(index, wrong.shape)[row, lane])
+    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    elements = f"{memory.size} element{'s' if memory.size != 1 else ''}"
+    where = f"thread {batch.thread(row, lane)} of threadgroup {batch.threadgroup(row)}{more}, in kernel {kernel}"
+    guard = f"if i < {memory.size}:" if value >= 0 else "if i >= 0:"
+    return OutOfBoundsError(
+        f"{kind.value} outside of {memory}: index {value}, but it has {elements}",
+        loc=node.loc,
+        notes=[(where, None)],
+        help=f"guard the access: `{guard}` with i the index, or check the grid and the size of {memory.name or 'the array'}",
+    )
