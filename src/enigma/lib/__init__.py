@@ -1,0 +1,1 @@
+"""Ready-made kernels, written with the public API only."""
