@@ -1,0 +1,1 @@
+"""Tests of the code's shape: layers, house style, one place for each fact."""

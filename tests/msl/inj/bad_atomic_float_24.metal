@@ -1,0 +1,8 @@
+// expect: illegal (lint) atomic_float needs 3.0
+// msl: 2.4
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void work(device atomic_float* out [[buffer(0)]], uint gid [[thread_position_in_grid]]) {
+    atomic_fetch_add_explicit(&out[gid], 1.0f, memory_order_relaxed);
+}

@@ -1,0 +1,8 @@
+// expect: illegal (A) mem_flags are required
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void work(device float* out [[buffer(0)]], uint gid [[thread_position_in_grid]]) {
+    threadgroup_barrier();
+    out[gid] = 1.0f;
+}

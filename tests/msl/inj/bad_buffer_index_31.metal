@@ -1,0 +1,7 @@
+// expect: illegal (lint) indices end at 30
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void work(device float* out [[buffer(31)]], uint gid [[thread_position_in_grid]]) {
+    out[gid] = 1.0f;
+}

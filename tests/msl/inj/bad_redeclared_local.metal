@@ -1,0 +1,9 @@
+// expect: illegal (A) same name twice in a block
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void work(device float* out [[buffer(0)]], uint gid [[thread_position_in_grid]]) {
+    float x = 1.0f;
+    float x = 2.0f;
+    out[gid] = x;
+}

@@ -1,0 +1,7 @@
+// expect: illegal (A) nothing is called total
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void work(device float* out [[buffer(0)]], uint gid [[thread_position_in_grid]]) {
+    out[gid] = total;
+}

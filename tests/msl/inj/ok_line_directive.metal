@@ -1,0 +1,8 @@
+// expect: legal
+#include <metal_stdlib>
+using namespace metal;
+
+#line 7 "blur.py"
+kernel void work(device float* out [[buffer(0)]], uint gid [[thread_position_in_grid]]) {
+    out[gid] = 1.0f;
+}

@@ -1,0 +1,10 @@
+// expect: legal
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void one(device float* out [[buffer(0)]]) {
+    out[0] = 1.0f;
+}
+kernel void two(device half* out [[buffer(0)]]) {
+    out[0] = 1.0h;
+}

@@ -1,0 +1,163 @@
+"""The texts of every row and dtype: MLIR that parses back and that mlir-opt accepts, and legal Metal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import enigma
+from enigma.compile import compile as compile_kernel
+from enigma.dialect.build import build
+from enigma.dialect.text import parse_module, print_module
+from enigma.dialect.verify import verify
+from enigma.dtypes import b1, f32
+from enigma.spec.registry import all_rows
+from enigma.spec.spelling import Unsupported
+from enigma.spec.terms import Algebra, Buffer, Choice, Var
+from tests.msl.check import assert_legal, clang_available
+from tests.spec.forms import atomic_rows, expression, forms, grid_rows, kernels, load
+from tests.spec.native import one_text
+from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
+
+
+def _memory_source() -> Iterator[str]:
+    """Yield kernels for loads, stores, threadgroup memory, constants and loop bounds, per dtype."""
+    for dtype in (*(var for row in all_rows() if row.algebra is Algebra.LOAD for var in row.variables[0].dtypes),):
+        one = "True" if dtype is b1 else "1.5" if dtype.is_float else "5"
+        yield f"""@en.kernel
+def memory_{dtype.name}(A: en.{dtype.name}, n: en.Scalar(en.{dtype.name}), Out: en.{dtype.name}):
+    i = en.thread_index_in_threadgroup()
+    tile = en.threadgroup_alloc(en.{dtype.name}, 64)
+    tile[i] = A[i]
+    en.barrier()
+    Out[i] = tile[63 - i]
+    Out[i + 64] = en.{dtype.name}({one})
+    Out[i + 128] = n
+"""
+        if dtype.is_integer:
+            yield f"""@en.kernel
+def loop_{dtype.name}(A: en.f32, n: en.Scalar(en.{dtype.name}), Out: en.f32):
+    total = 0.0
+    for k in range(n):
+        total += A[k]
+    Out[n] = total
+"""
+
+
+def _grid_source() -> Iterator[str]:
+    for row in grid_rows():
+        for axis in "xyz" if row.attributes else "_":
+            call = f'en.{row.public_name}("{axis}")' if row.attributes else f"en.{row.public_name}()"
+            yield f"@en.kernel\ndef {row.name}_{axis}(Out: en.u32):\n    Out[0] = {call}\n"
+
+
+def _talking_source() -> Iterator[str]:
+    """Yield kernels for the atomics on both spaces, and the barriers with each flag."""
+    for row in atomic_rows():
+        buffer = next(term for term in row.operands.values() if isinstance(term, Buffer))
+        assert isinstance(buffer.element, Var)
+        for dtype in buffer.element.dtypes:
+            values = ["1.0" if dtype.is_float else "1" for _ in list(row.operands)[2:]]
+            for space, target in (("device", "A"), ("threadgroup", "tile")):
+                if space == "threadgroup" and dtype is f32:
+                    continue
+                call = expression(row, [target, "i", *values], {})
+                kept = f"Out[i] = {call}" if row.result is not None else call
+                out = "b1" if row.result is b1 else dtype.name
+                yield f"""@en.kernel
+def {row.name}_{dtype.name}_{space}(A: en.{dtype.name}, Out: en.{out}):
+    i = en.thread_index_in_threadgroup()
+    tile = en.threadgroup_alloc(en.{dtype.name}, 64)
+    {kept}
+"""
+    for row in all_rows():
+        for name, term in row.attributes.items():
+            if isinstance(term, Choice) and row.result is None and not row.operands:
+                for member in term.enum:
+                    yield f"""@en.kernel
+def {row.name}_{member.value}(A: en.f32):
+    A[0] = 1.0
+    en.{row.public_name}({name}='{member.value}')
+    A[1] = 2.0
+"""
+
+
+def _kernels(kind: str) -> dict[str, Any]:
+    if kind in ("pure", "lane"):
+        return dict(kernels(kind))
+    sources = {"memory": _memory_source, "grid": _grid_source, "talking": _talking_source}[kind]
+    module = load("\n\n".join(sources()), f"texts_{kind}")
+    return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
+
+
+KINDS = ("pure", "lane", "memory", "grid", "talking")
+
+
+def test_the_kernels_of_all_kinds_reach_every_row() -> None:
+    reached: set[str] = set()
+    for kind in KINDS:
+        for kernel in _kernels(kind).values():
+            reached |= {
+                op.name.removeprefix("enigma.") for op in build(kernel.trace()).walk() if op.name.startswith("enigma.")
+            }
+    assert reached == {row.name for row in all_rows()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kernel_verifies_and_its_text_parses_back(kind: str) -> None:
+    for kernel in _kernels(kind).values():
+        module = build(kernel.trace())
+        verify(module)
+        for generic in (False, True):
+            again = parse_module(print_module(module, generic=generic))
+            verify(again)
+            assert module.is_structurally_equivalent(again), kernel.name
+
+
+@needs_mlir_opt
+@pytest.mark.mlir
+@pytest.mark.parametrize("kind", KINDS)
+def test_mlir_opt_accepts_every_kernel(kind: str) -> None:
+    modules = [compile_kernel(kernel).program.module for kernel in _kernels(kind).values()]
+    modules += [build(kernel.trace()) for kernel in _kernels(kind).values()]
+    text = "\n// -----\n".join(print_module(module, generic=True, locations=True) for module in modules)
+    status, _, complaints = mlir_opt(text, "--split-input-file", "--canonicalize", "--cse", "-o", "/dev/null")
+    assert (status, complaints) == (0, "")
+
+
+@pytest.mark.clang
+@pytest.mark.skipif(not clang_available(), reason="clang-22 is not installed")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_metal_of_every_kernel_is_legal(kind: str) -> None:
+    chosen = _kernels(kind)
+    # the check erases address spaces, where helpers for two of them are one
+    for group in ([n for n in chosen if "_threadgroup" in n], [n for n in chosen if "_threadgroup" not in n]):
+        texts = [compile_kernel(chosen[name], emit_only=True).metal_source for name in group]
+        for start in range(0, len(texts), 100):
+            assert_legal(one_text(texts[start : start + 100]))
+
+
+def test_metal_of_an_unsupported_row_is_an_error_with_the_reason() -> None:
+    for row in all_rows():
+        spellings = row.msl.values() if isinstance(row.msl, dict) else (row.msl,)
+        for spelling in spellings:
+            assert not isinstance(spelling, Unsupported) or spelling.why, row
+
+
+@pytest.mark.parametrize("kind", ["pure", "lane"])
+def test_each_call_stands_in_the_metal_once(kind: str) -> None:
+    for form in forms(kind):
+        text = compile_kernel(kernels(kind)[form.name], emit_only=True).metal_source
+        for use in form.uses:
+            assert text.count(f"{use.output}[i] = ") == 1, text
+
+
+def test_signedness_reaches_metal() -> None:
+    for form in forms("pure"):
+        text = compile_kernel(kernels("pure")[form.name], emit_only=True).metal_source
+        for name, dtype in form.inputs.items():
+            if re.search(rf"\b{name}\b", text):
+                assert re.search(rf"device (const )?{dtype.metal_name}\* {name}\b", text), text

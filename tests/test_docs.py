@@ -1,0 +1,100 @@
+"""What the documentation shows is so: every Python block runs, every output is the real one, the reference is current.
+
+The Python blocks of a page are one program, in order. A block of another kind right after one is what it prints;
+`--update-golden` writes what it prints now, for a person to read in review.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.arch.tree import ROOT
+from tools import make_reference, support_table
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced Python block: its text, and where in the page the text of its output stands, if it is shown."""
+
+    code: str
+    output: tuple[int, int] | None
+
+
+def blocks(page: str) -> list[Block]:
+    """Return the Python blocks of a page with their outputs."""
+    found: list[Block] = []
+    fences = list(FENCE.finditer(page))
+    for fence, after in zip(fences, [*fences[1:], None], strict=True):
+        if fence[1] != "python":
+            continue
+        follows = after is not None and after[1] != "python" and not page[fence.end() : after.start()].strip()
+        found.append(Block(fence[2], after.span(2) if after is not None and follows else None))
+    return found
+
+
+def outputs(name: str, found: list[Block], folder: Path) -> list[str]:
+    """Return what each block prints; they run as one program, from a file, for kernels are read from their source."""
+    path = folder / f"{name}.py"
+    path.write_text("".join(f"{block.code}_end_of_block()\n" for block in found), encoding="utf-8")
+    printed: list[str] = []
+    with contextlib.redirect_stdout(io.StringIO()) as stdout:
+
+        def end_of_block() -> None:
+            printed.append(stdout.getvalue())
+            stdout.seek(0)
+            stdout.truncate()
+
+        namespace: dict[str, Any] = {"__name__": name, "__file__": str(path), "_end_of_block": end_of_block}
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True), namespace)
+    return printed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_python_of_a_page_runs_and_prints_what_is_shown(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENIGMA_EMIT_ONLY", "1")
+    text = page.read_text(encoding="utf-8")
+    found = blocks(text)
+    printed = outputs(page.stem.replace("-", "_").lower(), found, tmp_path)
+    if request.config.getoption("--update-golden"):
+        for block, now in reversed(list(zip(found, printed, strict=True))):
+            if block.output is not None:
+                text = text[: block.output[0]] + now.rstrip("\n") + "\n" + text[block.output[1] :]
+        page.write_text(text, encoding="utf-8")
+        return
+    for block, now in zip(found, printed, strict=True):
+        if block.output is not None:
+            assert now.rstrip("\n") == text[slice(*block.output)].rstrip("\n")
+
+
+@pytest.mark.parametrize("name", sorted(make_reference.pages()))
+def test_the_reference_is_current(name: str) -> None:
+    written = make_reference.TARGET / name
+    assert written.read_text(encoding="utf-8") == make_reference.pages()[name], "run: python tools/make_reference.py"
+
+
+def test_the_reference_has_no_page_too_many() -> None:
+    assert {path.name for path in make_reference.TARGET.glob("*.md")} == {
+        *make_reference.pages(),
+        support_table.PAGE.name,
+    }
+
+
+def test_every_setting_of_the_environment_is_documented() -> None:
+    known = set(re.findall(r"ENIGMA_\w+", (ROOT / "src" / "enigma" / "config.py").read_text(encoding="utf-8")))
+    table = re.findall(
+        r"^\| `(ENIGMA_\w+)` \|", (ROOT / "docs" / "stages.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert set(table) == known

@@ -1,0 +1,60 @@
+"""A program as a user writes it, with every kind of kernel parameter: pyright must find nothing to say about it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import enigma as en
+
+
+def square(x: en.f32) -> en.f32:
+    """Return x times itself; called from a kernel."""
+    return x * x
+
+
+@en.kernel
+def saxpy(x: en.f32, y: en.f32, k: en.constexpr = 2):
+    i = en.thread_position_in_grid
+    y[i] = k * square(x[i]) + y[i] - 1
+
+
+@en.kernel
+def clamp_rows(a: en.f16, lengths: en.u8, out: en.f32):
+    row, column = en.threadgroup_position_in_grid("x"), en.thread_position_in_threadgroup("x")
+    tile = en.threadgroup_alloc(en.f32, (2, 32))
+    best = 0.0
+    for k in range(lengths[row]):
+        best = en.fmax(best, a[row * 32 + k].to(en.f32))
+    tile[0, column] = en.where(best > 1, best, -best)
+    en.barrier()
+    if column < 31 and not (row == 2 or column == 7):
+        out[row * 32 + column] = en.simd_sum(tile[0, column + 1]) * 0.5
+
+
+@en.kernel
+def histogram(values: en.u32, counts: en.u32):
+    i = en.thread_position_in_grid
+    bucket = values[i] >> 4 & 0xFF
+    old: en.u32 = en.atomic_fetch_add(counts, bucket, 1)
+    with en.if_(old == 0):
+        counts[256] = en.popcount(bucket) + en.u32(1)
+    for j in en.range(4):
+        counts[j] += en.metal_cast(en.exp(i.to(en.f32)), en.u32)
+
+
+def main() -> None:
+    x, y = np.ones(64, np.float32), np.ones(64, np.float32)
+    saxpy[64, 32](x, y)
+    saxpy.launch(x, y, grid=64, threads=32, constants={"k": 3}, device="sim")
+    compiled: en.CompiledKernel = en.compile(saxpy, emit_only=True, k=3)
+    print(compiled.metal_source, compiled.asm["llvm"], en.f32.width)
+    raw = en.runtime("sim").execute(compiled, [x], 256, grid=(64, 1, 1), threads=(32, 1, 1))
+    print(np.frombuffer(raw, np.float32))
+    try:
+        en.compile(clamp_rows)
+    except en.EnigmaError as error:
+        print(error.message)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Which runtime one gets."""
+
+from __future__ import annotations
+
+import doctest
+import sys
+
+import pytest
+
+import enigma
+from enigma.errors import DeviceError
+from enigma.runtime import choose, metal
+from tests.unit.runtime.launched import message
+
+
+@pytest.fixture(autouse=True)
+def no_device_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ENIGMA_DEVICE", raising=False)
+
+
+def test_the_default_is_the_processor() -> None:
+    assert isinstance(enigma.runtime(), enigma.CpuRuntime)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("cpu", "CpuRuntime"), ("sim", "SimRuntime")])
+def test_a_name_gives_its_runtime_the_same_each_time(name: str, kind: str) -> None:
+    rt = enigma.runtime(name)
+    assert type(rt).__name__ == kind
+    assert rt.name == name
+    assert repr(rt) == f"<enigma runtime {name}>"
+    assert enigma.runtime(name) is rt
+
+
+def test_the_environment_names_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENIGMA_DEVICE", "sim")
+    assert enigma.runtime().name == "sim"
+    assert enigma.runtime("cpu").name == "cpu"
+    monkeypatch.setenv("ENIGMA_DEVICE", "")
+    assert enigma.runtime().name == "cpu"
+
+
+def test_an_unknown_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert message(lambda: enigma.runtime("gpu"), DeviceError) == (
+        "there is no device 'gpu'\n  help: devices are cpu, sim, metal"
+    )
+    monkeypatch.setenv("ENIGMA_DEVICE", "cuda")
+    assert message(enigma.runtime, DeviceError) == (
+        "there is no device 'cuda', which ENIGMA_DEVICE names\n  help: devices are cpu, sim, metal"
+    )
+
+
+HELP = "  help: use enigma.runtime(), which runs the same kernel on the CPU, or enigma.SimRuntime(), which checks it"
+
+
+def test_without_metal_the_error_says_what_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metal.sys, "platform", "linux")
+    text = f"enigma GPU error: no Metal device\n  reason: this is not macOS\n  platform: linux\n{HELP}"
+    assert message(enigma.MetalRuntime, DeviceError) == text
+    assert message(lambda: enigma.runtime("metal"), RuntimeError) == text
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="shows what a Mac without the Metal runtime says")
+def test_on_a_mac_the_reason_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metal.sys, "platform", "darwin")
+    assert message(lambda: enigma.MetalRuntime(None), DeviceError) == (
+        f"enigma GPU error: no Metal device\n  reason: the Metal runtime is not built yet\n  platform: darwin\n{HELP}"
+    )
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    result = doctest.testmod(choose)
+    assert result.attempted
+    assert not result.failed
