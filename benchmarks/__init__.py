@@ -1,0 +1,1 @@
+"""Comparisons with other systems; see README.md."""

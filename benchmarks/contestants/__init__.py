@@ -1,0 +1,1 @@
+"""One module per contestant: `make(threads)` returns what it can run, by `problem:variant`."""

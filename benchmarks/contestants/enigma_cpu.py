@@ -1,0 +1,39 @@
+"""enigma's CPU runtime, prepared launches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+import kernels
+import problem
+
+import enigma as en
+from enigma.runtime.native.pool import set_num_threads
+
+
+def make(threads: int) -> dict[str, Callable[[], None]]:
+    set_num_threads(threads)
+    runtime = en.CpuRuntime()
+    runs: dict[str, Callable[[], None]] = {}
+
+    def add(name: str, kernel, scalars: list, grid: tuple, group: tuple) -> None:
+        arrays = list(problem.data(name.split(":")[0]))
+        compiled = en.compile(kernel, emit_only=True)
+        prepared = runtime.prepare(compiled, arrays, scalars=scalars, inout=[len(arrays) - 1])
+        runs[name] = lambda: prepared.dispatch(grid, group)
+
+    n, rows, size, heat, mandel = problem.VADD, problem.ROWS, problem.GEMM, problem.HEAT, problem.MANDEL
+    add("vadd:enigma", kernels.vadd, [n], (n, 1, 1), (256, 1, 1))
+    add("rmsnorm:enigma", kernels.rmsnorm, [problem.COLS, problem.EPS], (rows * 256, 1, 1), (256, 1, 1))
+    add("gemm:enigma 2x2", kernels.gemm2, [size, size], (size // 2, size // 2, 1), (16, 16, 1))
+    add("gemm:enigma 4x4", kernels.gemm4, [size, size], (size // 4, size // 4, 1), (16, 16, 1))
+    add("heat:enigma", kernels.heat, [heat, problem.K], (heat - 2, heat - 2, 1), (256, 1, 1))
+    add("heat:enigma halo tile", kernels.heat_halo, [heat, problem.K], (heat - 2, heat - 2, 1), (16, 16, 1))
+    add("mandelbrot:enigma", kernels.mandelbrot, [mandel, 3.0 / mandel], (mandel * mandel, 1, 1), (256, 1, 1))
+    return runs
+
+
+def about() -> str:
+    """Return what runs, with versions."""
+    return f"enigma {en.__version__} on llvmlite {version('llvmlite')}: prepared launches, outputs in place"
