@@ -1,0 +1,352 @@
+"""Writes `src/enigma/__init__.pyi`, the types that editors and checkers see: from the rows, the dtypes and the public names.
+
+    python tools/make_stub.py
+
+In the stub a dtype is a class, so that `x: enigma.f32` is an annotation to a type checker too: its instances are what a
+kernel's body sees, a buffer or an element of it. `Numeric` is the class of those classes, as it is that of the dtypes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import enigma
+from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1, i32, u32
+from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.registry import all_rows, by_public_name
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
+from enigma.trace import scoped
+from enigma.trace.functions import functions
+from enigma.trace.language import PUBLIC
+
+TARGET = Path(__file__).parents[1] / "src" / "enigma" / "__init__.pyi"
+WIDTH = 120
+
+HEAD = '''\
+"""What type checkers see of enigma. Written by tools/make_stub.py: edit the rows, not this file."""
+
+# a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
+# pyright: reportOverlappingOverload=false
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+'''
+
+OWN = ("Scalar", "Numeric")
+"""Public names that the stub states itself, for a dtype is a class in it."""
+
+LANGUAGE: dict[str, dict[str, str]] = {
+    "where": {"condition": "Value | bool", "if_true": "_T | float", "if_false": "_T | float", "return": "_T"},
+    "load_if": {"buf": "_T", "index": "_Index", "mask": "Value | bool", "default": "Value | float", "return": "_T"},
+    "store_if": {"buf": "Value", "index": "_Index", "value": "Value | float", "mask": "Value | bool", "return": "None"},
+    "threadgroup_alloc": {
+        "dtype": "type[_T]",
+        "size": "int | tuple[int, ...]",
+        "layout": "Layout | None",
+        "return": "_T",
+    },
+    "range_constexpr": {"args": "int", "return": "Iterator[int]"},
+    **{
+        f"cmp_{name}": {"x": "Value | float", "y": "Value | float", "return": "b1"}
+        for name in ("ult", "ule", "ugt", "uge")
+    },
+    "for_range": {"init": "Any", "return": "AbstractContextManager[Any]"},
+    "if_": {"condition": "Value | bool", "return": "AbstractContextManager[Any]"},
+    "while_": {"condition": "Any", "init": "Any", "return": "AbstractContextManager[Any]"},
+}
+"""The types of parameters and results of functions that are no rows."""
+
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod")
+BITS = ("and", "or", "xor", "lshift", "rshift")
+
+
+class Variables:
+    """The stub's type variables: one for each set of dtypes that a row ranges over."""
+
+    def __init__(self) -> None:
+        self.names: dict[tuple[Numeric, ...], str] = {DTYPES: "_T"}
+
+    def name(self, var: Var) -> str:
+        """Return the type variable of a row's variable; an index and the like are of any integer dtype."""
+        if var.dtypes not in self.names:
+            taken = set(self.names.values())
+            name = f"_{var.name}"
+            self.names[var.dtypes] = name if name not in taken else f"{name}{len(taken)}"
+        return self.names[var.dtypes]
+
+    def lines(self) -> Iterator[str]:
+        """Yield their definitions."""
+        for dtypes, name in self.names.items():
+            bound = " | ".join(dtype.name for dtype in dtypes)
+            yield f'{name} = TypeVar("{name}", bound={bound})'
+
+
+def _signature(name: str, parameters: list[str], result: str, doc: str, indent: str = "") -> str:
+    """Return a function of the stub: on one line if it fits, else a parameter to a line."""
+    head = f"{indent}def {name}({', '.join(parameters)}) -> {result}:"
+    if len(head) > WIDTH:
+        inner = "".join(f"{indent}    {parameter},\n" for parameter in parameters)
+        head = f"{indent}def {name}(\n{inner}{indent}) -> {result}:"
+    return f'{head}\n{indent}    """{doc}"""\n\n' if doc else f"{head} ...\n"
+
+
+def _choices() -> Iterator[str]:
+    """Yield a name for the values of each enum that a row lets users choose from."""
+    enums = {term.enum: None for row in all_rows() for term in row.params.values() if isinstance(term, Choice)}
+    for enum in enums:
+        yield f"_{enum.__name__} = Literal[{', '.join(json.dumps(member.value) for member in enum)}]\n"
+
+
+def _uses(row: Intrinsic, var: Var) -> int:
+    """Return how often a variable stands in a signature."""
+    found = 0
+    for term in (*row.params.values(), row.result):
+        match term:
+            case Var():
+                found += term == var
+            case Buffer(element=element):
+                found += element == var
+            case DTypeArg(var=own):
+                found += own == var
+            case _:
+                pass
+    return found
+
+
+def _any_of(dtypes: tuple[Numeric, ...]) -> str:
+    if dtypes == FLOATS:
+        return "_Float"
+    return " | ".join(dtype.name for dtype in dtypes) if len(dtypes) < len(NUMBERS) else "Value"
+
+
+def _parameter(row: Intrinsic, name: str, term: Term, variables: Variables) -> str:
+    match term:
+        case Var(widens=True):
+            return f"{name}: _Index" if not any(d.is_float for d in term.dtypes) else f"{name}: Value | float"
+        case Var() if _uses(row, term) == 1:
+            return f"{name}: {_any_of(term.dtypes)}"
+        case Var():
+            # a single operand has nothing that a Python number could take its dtype from
+            number = "" if len(row.operands) == 1 else " | float" if any(d.is_float for d in term.dtypes) else " | int"
+            return f"{name}: {variables.name(term)}{number}"
+        case Buffer(element=Var() as element):
+            return f"{name}: {variables.name(element)}"
+        case Choice(enum=enum, default=default):
+            return f"{name}: _{enum.__name__}" + (f' = "{default.value}"' if default is not None else "")
+        case Static(default=default):
+            return f"{name}: int" + (f" = {default}" if default is not None else "")
+        case DTypeArg(var=var):
+            return f"{name}: type[{variables.name(var)}]"
+        case _:
+            return f"{name}: _Index"
+
+
+def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
+    """Return the function of one row."""
+    parameters = [_parameter(row, name, term, variables) for name, term in row.params.items()]
+    match row.result:
+        case Var(widens=True):
+            result = "Any"
+        case Var() as var:
+            result = variables.name(var)
+        case Numeric() as dtype:
+            result = dtype.name
+        case _:
+            result = "None"
+    if not any(isinstance(term, DTypeArg) for term in row.params.values()):
+        return _signature(public, parameters, result, row.doc)
+    # a dtype may also be given by name
+    loose = [p.split(":")[0] + ": Any" if ": type[" in p else p for p in parameters]
+    loose = [p.split(":")[0] + ": Value" if ": _" in p else p for p in loose]
+    typed = _signature(public, parameters, result, row.doc)
+    return f"@overload\n{typed}@overload\n{_signature(public, loose, 'Any', row.doc)}"
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def language_stub(name: str, function: Callable[..., Any]) -> str:
+    """Return a function of the language that is no row: its own parameters, with the types of `LANGUAGE`."""
+    types = LANGUAGE[name]
+    parameters: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
+        default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
+        parameters.append(f"{star}{parameter.name}: {types.get(parameter.name, 'Any')}{default}")
+    return _signature(name, parameters, types["return"], _first_line(function))
+
+
+def _overloads(name: str, *cases: tuple[str, str]) -> Iterator[str]:
+    """Yield an operator by what the other operand is and what it then gives."""
+    for operand, result in cases:
+        if len(cases) > 1:
+            yield "    @overload"
+        yield f"    def __{name}__(self, other: {operand}, /) -> {result}: ..."
+
+
+def float_stub() -> str:
+    """Return the class of floats: a number or the same dtype keeps the dtype, with others promotion decides."""
+    lines = ["class _Float(Value):", '    """A float, or a buffer of floats."""', ""]
+    for operator in (*ARITHMETIC, "pow"):
+        lines += _overloads(operator, ("Self | float", "Self"), ("Value", "Any"))
+        lines += _overloads(f"r{operator}", ("float", "Self"))
+    lines += ["    def __neg__(self) -> Self: ...", "    def __abs__(self) -> Self: ...", "", ""]
+    return "\n".join(lines)
+
+
+def whole_stub() -> str:
+    """Return the class of integers and bools: arithmetic gives `_Sum`, bit operators `_Bits`, a float literal f32."""
+    doc = "An integer or bool, or a buffer of them; what arithmetic and bit operators give, C's promotion decides."
+    lines = ["class _Whole(Value, Generic[_Sum, _Bits]):", f'    """{doc}"""', ""]
+    for operator in ARITHMETIC:
+        lines += _overloads(operator, ("Self | int", "_Sum"), ("float", "f32"), ("Value", "Any"))
+        lines += _overloads(f"r{operator}", ("int", "_Sum"), ("float", "f32"))
+    for operator in BITS:
+        lines += _overloads(operator, ("Self | int", "_Bits"), ("Value", "Any"))
+        lines += _overloads(f"r{operator}", ("int", "_Bits"))
+    lines += [
+        "    def __invert__(self) -> _Bits: ...",
+        "    def __neg__(self) -> _Sum: ...",
+        "    def __abs__(self) -> Self: ...",
+        "",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+NUMERIC = '''\
+class Numeric(type):
+    """A scalar data type."""
+
+    name: str
+    metal_name: str
+    mlir_name: str
+    numpy_name: str
+    kind: str
+    width: int
+    @property
+    def is_float(cls) -> bool: ...
+    @property
+    def is_integer(cls) -> bool: ...
+    @property
+    def is_signed(cls) -> bool: ...
+    @property
+    def size(cls) -> int: ...
+    @property
+    def min(cls) -> int: ...
+    @property
+    def max(cls) -> int: ...
+    @property
+    def numpy(cls) -> Any: ...
+
+'''
+
+VALUE = '''\
+class Value(metaclass=Numeric):
+    """What a kernel's body sees: a number that exists when the kernel runs, or a buffer of them. Only in this stub."""
+
+    def __init__(self, value: Value | float, /) -> None: ...
+    @property
+    def dtype(self) -> type[Self]: ...
+    @property
+    def shape(self) -> tuple[int, ...] | None: ...
+    @overload
+    def to(self, dtype: type[_T]) -> _T: ...
+    @overload
+    def to(self, dtype: Any) -> Any: ...
+    def __getitem__(self, index: _Index | tuple[_Index, ...], /) -> Self: ...
+    def __setitem__(self, index: _Index | tuple[_Index, ...], value: Value | float, /) -> None: ...
+    def __pos__(self) -> Self: ...
+    def __round__(self) -> Self: ...
+    def __floor__(self) -> Self: ...
+    def __ceil__(self) -> Self: ...
+    def __trunc__(self) -> Self: ...
+    # what Python's `if`, `range`, `int` and `float` ask for: in a kernel they work on such values
+    def __bool__(self) -> bool: ...
+    def __index__(self) -> int: ...
+    def __int__(self) -> int: ...
+    def __float__(self) -> float: ...
+'''
+
+SCALAR = '''\
+class Scalar:
+    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
+
+    dtype: Numeric
+    def __init__(self, dtype: Numeric) -> None: ...
+    @property
+    def metal_name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+
+'''
+
+
+def _base(dtype: Numeric) -> str:
+    """Return the class that a dtype derives from."""
+    if dtype.is_float:
+        return "_Float"
+    computed = dtype if dtype.width >= i32.width else i32
+    return f"_Whole[{computed.name}, {(dtype if dtype is b1 else computed).name}]"
+
+
+def _classes() -> Iterator[str]:
+    yield NUMERIC
+    yield VALUE
+    for name in COMPARISONS:
+        inherited = name in ("eq", "ne")
+        ignore = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]" if inherited else ""
+        yield f"    def __{name}__(self, other: {'object' if inherited else 'Value | float'}, /) -> b1: ...{ignore}\n"
+    yield "\n"
+    yield '_Sum = TypeVar("_Sum")\n_Bits = TypeVar("_Bits")\n\n'
+    yield float_stub() + whole_stub()
+    for dtype in DTYPES:
+        yield f'class {dtype.name}({_base(dtype)}):\n    """{_first_line(type(dtype))}"""\n\n'
+    yield "".join(f"{type(dtype).__name__} = {dtype.name}\n" for dtype in DTYPES) + "\n"
+    yield f"{SCALAR}constexpr = Any\n\n_Index = {_any_of(INTEGERS)} | int\n"
+    yield from _choices()
+
+
+def _imports() -> Iterator[str]:
+    for name, module in sorted(enigma._HOME.items(), key=lambda item: (item[1], item[0].islower(), item[0])):
+        if name not in OWN and name not in LANGUAGE and name != "constexpr":
+            yield f"from enigma.{module} import {name} as {name}\n"
+
+
+def _grid() -> Iterator[str]:
+    members = [row for row in all_rows() if row.arch is not None]
+    yield 'class _Arch:\n    """Grid queries of all three axes, as tuples (x, y, z)."""\n\n'
+    for row in members:
+        yield f"    def {row.arch}(self) -> tuple[u32, u32, u32]: ...\n"
+    yield "\narch: _Arch\n"
+    for row in all_rows():
+        if isinstance(row.level, Level) and row.public_name != row.name:
+            yield f"{row.name}: {u32.name}\n"
+
+
+def stub() -> str:
+    """Return the text of the stub."""
+    variables = Variables()
+    rows = by_public_name()
+    called = [row_stub(name, rows[name], variables) for name in functions() if name not in PUBLIC]
+    spoken = [language_stub(name, function) for name, function in PUBLIC.items()]
+    spoken += [language_stub(name, getattr(scoped, name)) for name in ("for_range", "if_", "while_")]
+    doc = "The range whose loop is always one of the kernel."
+    ranged = _signature("range", ["*bounds: _Index"], "Iterator[Any]", doc)
+    text = "".join(
+        (HEAD, *_imports(), "\n__version__: str\n\n", *_classes(), "\n".join(variables.lines()), "\n\n", *_grid(), "\n",
+         *called, *spoken, ranged)
+    )  # fmt: skip
+    return text.rstrip("\n") + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(stub(), encoding="utf-8")
