@@ -21,8 +21,8 @@ from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Spelling, Structu
 from enigma.spec.tables import TABLES
 from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Static, Term, Var
 from enigma.trace import scoped
+from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import signature
-from enigma.trace.language import PUBLIC
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"

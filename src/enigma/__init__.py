@@ -63,7 +63,7 @@ def _member(module: str, name: str) -> Any:
 
 def _functions() -> dict[str, Any]:
     """The functions of the language: those made from rows, and those that are more than one row."""
-    return {**_member("trace.functions", "functions")(), **_member("trace.language", "PUBLIC")}
+    return {**_member("trace.functions", "functions")(), **_member("trace.constants", "PUBLIC")}
 
 
 def _near(name: str) -> str:

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
@@ -72,6 +72,9 @@ class Value(metaclass=Numeric):
     def __init__(self, value: Value | float, /) -> None: ...
     @property
     def dtype(self) -> type[Self]: ...
+    # of a function constant that is declared outside of kernels
+    @property
+    def value(self) -> Self: ...
     @property
     def shape(self) -> tuple[int, ...] | None: ...
     @overload
@@ -99,6 +102,7 @@ class Value(metaclass=Numeric):
 
 _Sum = TypeVar("_Sum")
 _Bits = TypeVar("_Bits")
+_Passed = TypeVar("_Passed")
 
 class _Float(Value):
     """A float, or a buffer of floats."""
@@ -282,16 +286,8 @@ UInt32 = u32
 UInt64 = u64
 Bool = b1
 
-class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
-
-    dtype: Numeric
-    def __init__(self, dtype: Numeric) -> None: ...
-    @property
-    def metal_name(self) -> str: ...
-    @property
-    def width(self) -> int: ...
-
+# `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
+Scalar = Annotated[_Passed, "by value"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
@@ -675,6 +671,12 @@ def cmp_uge(x: Value | float, y: Value | float) -> b1:
 
 def range_constexpr(*args: int) -> Iterator[int]:
     """Return the ints of Python's range: a loop over them is always unrolled, without a warning."""
+
+def function_constant(dtype: type[_T], index: int, default: float | None = None, name: str | None = None) -> _T:
+    """Return the function constant `index`: a number given at launch that the kernel is specialised for."""
+
+def is_function_constant_defined(constant: Value) -> b1:
+    """Return whether a function constant was given at launch, a bool that the kernel is specialised for."""
 
 def for_range(low: Any, high: Any, step: Any = 1, dtype: Any = None, init: Any = None) -> AbstractContextManager[Any]:
     """A loop of the kernel over [low, high): `with for_range(0, n) as i:`, or `as (i, carry)` with `init=[...]`."""

@@ -132,7 +132,9 @@ def spell(value: Any) -> str:
 def pure_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from scalars alone: the operators and functions."""
     special = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX}
-    return tuple(r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special)
+    return tuple(
+        r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special and not r.at_launch
+    )
 
 
 def lane_rows() -> tuple[Intrinsic, ...]:
@@ -148,7 +150,7 @@ def lane_rows() -> tuple[Intrinsic, ...]:
 
 def grid_rows() -> tuple[Intrinsic, ...]:
     """The rows that say where a thread is."""
-    return tuple(r for r in all_rows() if r.level is not None)
+    return tuple(r for r in all_rows() if r.level is not None and not r.at_launch)
 
 
 def atomic_rows() -> tuple[Intrinsic, ...]:
