@@ -319,6 +319,8 @@ def _classes() -> Iterator[str]:
 
 
 def _imports() -> Iterator[str]:
+    for name in enigma._MODULES:
+        yield f"from enigma import {name} as {name}\n"
     for name, module in sorted(enigma._HOME.items(), key=lambda item: (item[1], item[0].islower(), item[0])):
         if name not in OWN and name not in LANGUAGE and name != "constexpr":
             yield f"from enigma.{module} import {name} as {name}\n"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
+from enigma import random as random
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.errors import DeviceError as DeviceError
@@ -302,6 +303,7 @@ _X = TypeVar("_X", bound=f32 | f16 | i32 | u32 | i16 | u16 | i8 | u8)
 _B = TypeVar("_B", bound=i32 | u32 | i16 | u16 | i8 | u8)
 _A = TypeVar("_A", bound=i32 | u32 | f32)
 _A7 = TypeVar("_A7", bound=i32 | u32)
+_W = TypeVar("_W", bound=u32)
 
 class _Arch:
     """Grid queries of all three axes, as tuples (x, y, z)."""
@@ -644,6 +646,9 @@ def atomic_compare_exchange_weak(
     failure_order: _MemoryOrder = "relaxed",
 ) -> b1:
     """Set element i to `desired` if it is `expected`; returns whether it was. May fail without cause: loop."""
+
+def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
+    """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""

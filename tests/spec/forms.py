@@ -167,6 +167,11 @@ def _attribute_sets(row: Intrinsic, bound: Mapping[Var, Numeric]) -> Iterator[di
     if not fields:
         yield dtypes
         return
+    if len(fields) == 1:
+        term = row.attributes[fields[0]]
+        assert isinstance(term, Static)
+        yield from ({fields[0]: value} | dtypes for value in range(term.low, min(term.high, term.low + 3) + 1))
+        return
     width = bound[row.variables[0]].width
     seen: set[tuple[int, int]] = set()
     for offset, bits in FIELDS:

@@ -14,6 +14,7 @@ from enigma.spec.tables import (
     integer,
     math,
     memory,
+    random,
     simdgroup,
     structure,
     sync,
@@ -32,5 +33,6 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "sync": sync.ROWS,
     "simdgroup": simdgroup.ROWS,
     "atomics": atomics.ROWS,
+    "random": random.ROWS,
     "structure": structure.ROWS,
 }
