@@ -14,6 +14,7 @@ from enigma.runtime.program import Program
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
 from enigma.trace.kernel import KernelDef
+from enigma.trace.node import Constant
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -59,6 +60,11 @@ class CompiledKernel:
     def scalar_params(self) -> list[tuple[str, int, str]]:
         """The by-value parameters: name, slot, Metal dtype."""
         return [(param.name, param.slot, param.dtype.metal_name) for param in self.program.scalars]
+
+    @property
+    def function_constants(self) -> list[Constant]:
+        """The function constants by index: each has `index`, `name`, `dtype`, `default` (None: a launch must give it)."""
+        return list(self.program.traced.function_constants)
 
     @property
     def num_params(self) -> int:

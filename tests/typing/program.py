@@ -18,6 +18,17 @@ def saxpy(x: en.f32, y: en.f32, k: en.constexpr = 2):
     y[i] = k * square(x[i]) + y[i] - 1
 
 
+LIMIT = en.function_constant(en.f32, 3, default=8.0, name="limit")
+
+
+@en.kernel
+def scaled(x: en.f32, n: en.Scalar[en.u32], scale: en.Scalar[en.f32]):
+    i = en.thread_position_in_grid
+    twice = en.function_constant(en.b1, 0, default=False)
+    if i < n and en.is_function_constant_defined(twice):
+        x[i] = en.fmin(x[n - 1 - i] * scale, en.function_constant(en.f32, 1)) + LIMIT.value
+
+
 @en.kernel
 def clamp_rows(a: en.f16, lengths: en.u8, out: en.f32):
     row, column = en.threadgroup_position_in_grid("x"), en.thread_position_in_threadgroup("x")
@@ -50,6 +61,8 @@ def main() -> None:
     print(compiled.metal_source, compiled.asm["llvm"], en.f32.width)
     raw = en.runtime("sim").execute(compiled, [x], 256, grid=(64, 1, 1), threads=(32, 1, 1))
     print(np.frombuffer(raw, np.float32))
+    scaled.launch(x, 64, 2.0, grid=64, constants={"twice": True, 1: ("float", 3.0)})
+    print([(constant.name, constant.dtype.name) for constant in en.compile(scaled).function_constants])
     try:
         en.compile(clamp_rows)
     except en.EnigmaError as error:

@@ -19,6 +19,7 @@ from enigma.dtypes import Numeric, Space, bf16, f32, u32
 from enigma.emit.base import Line, Names
 from enigma.emit.cfamily import KernelWriter
 from enigma.emit.expr import Expr, subscript
+from enigma.emit.file_scope import FileConstants
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import EnigmaError, InternalError
@@ -128,6 +129,7 @@ class _MslKernel(KernelWriter):
             if op.ROW.algebra is Algebra.ALLOC:
                 self.allocations[op] = names.fresh(user_name(op.results[0]) or "shared")
                 self.values.know(op.results[0], _outer(self.allocations[op], dtype_of(op.results[0].type)))
+        self.constants = FileConstants(self.ops, names)
         self.positions = self._positions()
 
     # ---- positions
@@ -165,6 +167,8 @@ class _MslKernel(KernelWriter):
 
     def operation(self, op: IntrinsicOp, operands: dict[str, Expr]) -> Expr:
         """Return one operation; an element of an atomic buffer is read and written by an atomic access."""
+        if (constant := self.constants.expression(op)) is not None:
+            return constant
         if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE) or op.operands[0] not in self.atomic:
             return super().operation(op, operands)
         buf, index, *value = operands.values()
@@ -183,6 +187,8 @@ class _MslKernel(KernelWriter):
         """Return all lines of the source."""
         body = self.write()
         lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        if constants := self.constants.lines(self.speller.type_name):
+            lines += [*constants, Line("")]
         for helper in self._helpers():
             lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
         if threads is not None:

@@ -44,6 +44,7 @@ class Program:
     def __init__(self, traced: Traced) -> None:
         self.traced = traced
         self.native: dict[Any, Any] = {}  # the CPU runtime's code, by threadgroup size
+        self.specialised: dict[Any, Program] = {}  # by the values of the function constants
         if len(traced.params) > MAX_BUFFERS:
             raise LaunchError(
                 f"kernel {traced.name} has {len(traced.params)} parameters, but Metal has {MAX_BUFFERS} buffer slots",

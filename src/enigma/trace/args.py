@@ -16,7 +16,9 @@ from enigma.trace.sources import source_of
 
 
 class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only.
+    """Annotation of a by-value parameter: `n: enigma.Scalar[enigma.u32]`. In the kernel it is a value, read-only.
+
+    `enigma.Scalar(enigma.u32)` is the same, but type checkers do not take a call for an annotation.
 
     Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
     """
@@ -28,6 +30,10 @@ class Scalar:
                 f"Scalar takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=_scalar_help(dtype)
             )
         self.dtype = dtype
+
+    def __class_getitem__(cls, dtype: Any) -> Scalar:
+        """Return `Scalar(dtype)`, in the form that type checkers take for an annotation."""
+        return cls(dtype)
 
     @property
     def metal_name(self) -> str:

@@ -13,6 +13,7 @@ from enigma.dtypes import BufferType
 from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, InternalError
 from enigma.source import SourceLoc, caller, calling_frame
 from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
+from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.fingerprint import Fingerprint, fingerprint
 from enigma.trace.hooks import hooks
@@ -78,12 +79,13 @@ class KernelDef:
         *args: Any,
         grid: Any,
         threads: Any = None,
-        constants: Mapping[str, Any] | None = None,
+        constants: Mapping[Any, Any] | None = None,
         device: str | None = None,
     ) -> None:
         """Run the kernel on arrays, outputs written in place. `device` is "cpu", "sim" or "metal" (default: the best here).
 
-        `grid` counts threads per axis. Raises `LaunchError` for arrays that do not fit.
+        `grid` counts threads per axis. `constants` gives constexpr parameters by name, and function constants by index or
+        name. Raises `LaunchError` for arrays that do not fit.
         """
         hooks.launch(self, args, grid, threads, constants, device)
 
@@ -173,7 +175,8 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
         result = RUNTIME_OBJECT.convert(fn)(*unnamed, **arguments)
     if result is not None and not isinstance(result, Undefined):  # of a function without source
         raise _returns(fn, location(fn))
-    return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants))
+    declared = finish(tracer, tuple(parameter.name for parameter in params))
+    return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
 
 
 def _refuse_results(fn: types.FunctionType) -> None:

@@ -129,6 +129,24 @@ class Param:
     loc: SourceLoc
 
 
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A function constant of a kernel: what `constants=` at launch calls it, its dtype, and the value where none is given.
+
+    A `default` of None means that a launch must give one. `loc` is where the kernel, or its module, declares it.
+    """
+
+    index: int
+    name: str
+    dtype: Numeric
+    default: bool | int | float | None
+    loc: SourceLoc
+
+    def __repr__(self) -> str:
+        default = "" if self.default is None else f", default {self.default}"
+        return f"<function constant {self.index}: {self.dtype.name} {self.name}{default}>"
+
+
 @dataclass(slots=True, eq=False)
 class Traced:
     """A traced kernel: its name, parameters in slot order, and body."""
@@ -138,6 +156,7 @@ class Traced:
     body: Block
     loc: SourceLoc
     constants: dict[str, Any] = field(default_factory=dict[str, Any])
+    function_constants: tuple[Constant, ...] = ()
 
     def nodes(self) -> Iterator[Node]:
         """Yield every node, an outer one before those in its blocks."""
