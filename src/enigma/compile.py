@@ -60,8 +60,8 @@ class CompiledKernel:
 
     @property
     def scalar_params(self) -> list[tuple[str, int, str]]:
-        """The by-value parameters: name, slot, Metal dtype."""
-        return [(param.name, param.slot, param.dtype.metal_name) for param in self.program.scalars]
+        """The by-value parameters: name, slot, Metal dtype (of a struct, its name)."""
+        return [(argument.name, argument.slot, argument.type_name) for argument in self.program.scalars]
 
     @property
     def function_constants(self) -> list[Constant]:
@@ -71,12 +71,12 @@ class CompiledKernel:
     @property
     def num_params(self) -> int:
         """How many slots the kernel has."""
-        return len(self.program.params)
+        return len(self.program.arguments)
 
     @property
     def param_names(self) -> list[str]:
         """The parameters' names in slot order."""
-        return [param.name for param in self.program.params]
+        return [argument.name for argument in self.program.arguments]
 
     @property
     def has_metallib(self) -> bool:

@@ -1,10 +1,15 @@
-"""What stands before a kernel in Metal: its function constants (Metal specification, 5.8)."""
+"""What stands before a kernel in Metal: the types of its struct parameters, and its function constants (specification, 5.8)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from xdsl.dialects import func
+from xdsl.dialects.builtin import StringAttr
+from xdsl.ir import Attribute, SSAValue
+
+from enigma.dialect.build import PART
 from enigma.dialect.names import place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.structure import constant_of
@@ -12,7 +17,6 @@ from enigma.dialect.types import dtype_of
 from enigma.dtypes import Numeric, b1
 from enigma.emit.base import Line, Names
 from enigma.emit.expr import Expr, literal
-from enigma.emit.reserved import legal
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
 from enigma.spec.terms import Algebra
@@ -42,7 +46,7 @@ class FileConstants:
 
     def _declare(self, op: IntrinsicOp, names: Names) -> _Constant:
         dtype = dtype_of(op.results[0].type)
-        given = names.fresh(legal(user_name(op.results[0]) or f"fc{op.attr('index')}", file_scope=True))
+        given = names.fresh(user_name(op.results[0]) or f"fc{op.attr('index')}", file_scope=True)
         if op.ROW.algebra is Algebra.FUNCTION_CONSTANT:
             return _Constant(given, given, dtype, None, place(op))
         value = constant_of(op.operands[0])
@@ -74,3 +78,69 @@ class FileConstants:
                 value = f"is_function_constant_defined({c.given}) ? {c.given} : {c.default}"
                 lines.append(Line(f"constant {type_name(c.dtype)} {c.used} = {value};", 0, c.loc))
         return lines
+
+
+@dataclass(slots=True)
+class _Struct:
+    """A struct parameter in the signature: its name, its type's name, and the text of each member's type and name."""
+
+    parameter: str
+    type: str
+    members: list[tuple[str, str]]
+
+
+class Structs:
+    """The struct parameters of a kernel. Two of them that have one type share its declaration."""
+
+    def __init__(self, function: func.FuncOp, names: Names, type_name: Callable[[Numeric], str]) -> None:
+        self._names, self._type_name = names, type_name
+        self._of: dict[SSAValue, tuple[_Struct, str]] = {}
+        self._by_parameter: dict[str, _Struct] = {}
+        found: dict[str, list[tuple[SSAValue, str, str]]] = {}
+        for arg, attributes in zip(function.body.block.args, function.arg_attrs or (), strict=False):
+            parameter, type, member = (_text(attributes.data.get(key)) for key in PART)
+            if parameter:
+                found.setdefault(parameter, []).append((arg, type, member))
+        declared: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
+        for parameter, members in found.items():
+            self._add(parameter, members, declared)
+
+    def _add(
+        self, parameter: str, members: list[tuple[SSAValue, str, str]], declared: dict[tuple[str, tuple[tuple[str, str], ...]], str]
+    ) -> None:  # fmt: skip
+        inner = Names({members[0][1]})  # no member may have the name of its own struct
+        texts = [(self._type_name(dtype_of(arg.type)), inner.fresh(member)) for arg, _, member in members]
+        key = members[0][1], tuple(texts)
+        if key not in declared:
+            declared[key] = self._names.fresh(members[0][1], file_scope=True)
+        struct = _Struct(self._names.fresh(parameter), declared[key], texts)
+        self._by_parameter[parameter] = struct
+        for (arg, _, _), (_, name) in zip(members, texts, strict=True):
+            self._of[arg] = struct, name
+
+    def member(self, arg: SSAValue) -> str | None:
+        """Return how the kernel writes an argument that is a member of a struct, None for any other."""
+        if arg not in self._of:
+            return None
+        struct, name = self._of[arg]
+        return f"{struct.parameter}.{name}"
+
+    def signature(self, arg: SSAValue) -> tuple[str, str] | None:
+        """Return the type and name of the parameter that an argument is a member of; None for any other argument."""
+        if arg not in self._of:
+            return None
+        struct, _ = self._of[arg]
+        return struct.type, struct.parameter
+
+    def lines(self) -> list[Line]:
+        """Return the declarations of the types."""
+        lines: list[Line] = []
+        for type, struct in {struct.type: struct for struct in self._by_parameter.values()}.items():
+            lines.append(Line(f"struct {type} {{"))
+            lines += [Line(f"{kind} {name};", 1) for kind, name in struct.members]
+            lines += [Line("};"), Line("")]
+        return lines
+
+
+def _text(attribute: Attribute | None) -> str:
+    return attribute.data if isinstance(attribute, StringAttr) else ""

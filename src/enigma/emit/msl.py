@@ -19,7 +19,7 @@ from enigma.dtypes import Numeric, Space, bf16, f32, u32
 from enigma.emit.base import Line, Names
 from enigma.emit.cfamily import KernelWriter
 from enigma.emit.expr import Expr, subscript
-from enigma.emit.file_scope import FileConstants
+from enigma.emit.file_scope import FileConstants, Structs
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import EnigmaError, InternalError
@@ -120,8 +120,9 @@ class _MslKernel(KernelWriter):
         speller = MslSpeller()
         super().__init__(function.body.block, speller, names)
         self.parameters: dict[SSAValue, str] = {}
+        self.structs = Structs(function, names, speller.type_name)
         for arg in function.body.block.args:
-            self.parameters[arg] = names.fresh(user_name(arg) or "arg")
+            self.parameters[arg] = self.structs.member(arg) or names.fresh(user_name(arg) or "arg")
             self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
         self.allocations: dict[IntrinsicOp, str] = {}
         for op in self.ops:
@@ -187,6 +188,7 @@ class _MslKernel(KernelWriter):
         """Return all lines of the source."""
         body = self.write()
         lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        lines += self.structs.lines()
         if constants := self.constants.lines(self.speller.type_name):
             lines += [*constants, Line("")]
         for helper in self._helpers():
@@ -214,8 +216,16 @@ class _MslKernel(KernelWriter):
             for term, operand in zip(op.ROW.operands.values(), op.operands, strict=True)
             if isinstance(term, Buffer) and term.written
         }
-        for slot, (arg, local) in enumerate(self.parameters.items()):
+        slot, before = -1, None
+        for arg, local in self.parameters.items():
             kind = self._element(arg)
+            if (struct := self.structs.signature(arg)) is not None:
+                if struct != before:
+                    slot += 1
+                    yield f"constant {struct[0]}& {struct[1]} [[buffer({slot})]]"
+                before = struct
+                continue
+            slot, before = slot + 1, None
             if not is_memory(arg.type):
                 yield f"constant {kind}& {local} [[buffer({slot})]]"
             elif space_of(arg.type) is Space.CONSTANT:

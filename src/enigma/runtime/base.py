@@ -141,7 +141,8 @@ class Runtime:
         fresh = {slot: _zeros(form) for slot, form in zip(slots, forms, strict=True)}
         arrays = iter(inputs)
         arguments = [
-            next(numbers) if p.is_scalar else fresh[p.slot] if p.slot in fresh else next(arrays) for p in program.params
+            next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
+            for x in program.arguments
         ]
         return PreparedKernel(self, ready, launch.bind(program, arguments), list(fresh.values()))
 
@@ -279,8 +280,10 @@ class PreparedKernel:
                 f"kernel {self.program.name} has {count} inputs, so {index} is none of them",
                 help="inputs are counted from 0, Scalars left out",
             )
-        arguments[self.program.buffers[index].slot] = array
-        self._arguments = launch.bind(self.program, arguments)
+        wanted = self.program.buffers[index]
+        place = next(k for k, param in enumerate(self.program.params) if param is wanted)
+        arguments[place] = array
+        self._arguments = launch.bind_values(self.program, arguments)
         self._ready = None
 
     def release(self) -> None:

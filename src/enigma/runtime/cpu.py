@@ -184,7 +184,7 @@ def pack(program: Program, part: Part, arguments: Sequence[Any]) -> Any:
             packed[slot] = scalar_bits(argument, param.dtype)
         else:
             packed[slot] = _address(argument)
-            if slot in program.written:
+            if param.slot in program.written:
                 written += argument.nbytes
     packed[part.function.layout["stream"]] = int(part.function.streams and written >= _STREAM_BYTES)
     return packed

@@ -17,9 +17,10 @@ from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.fingerprint import Fingerprint, fingerprint
 from enigma.trace.hooks import hooks
-from enigma.trace.node import Param, Traced
+from enigma.trace.node import Param, Part, Traced
 from enigma.trace.scopes import own_statements
 from enigma.trace.sources import remember, source_of
+from enigma.trace.structs import instance
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
@@ -157,18 +158,12 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     tracer = Tracer(fn.__name__)
     arguments: dict[str, Any] = dict(constants)
     slots: list[Param] = []
-    for parameter in params:
-        if parameter.dtype is None:
-            continue
-        if parameter.kind is Kind.SCALAR:
-            value: TracedValue = TracedValue(parameter.dtype, parameter.name)
-        else:
-            value = Tensor(BufferType(parameter.dtype), parameter.name)
-        value.scope = tracer.body
-        slots.append(
-            Param(parameter.name, len(slots), parameter.dtype, parameter.kind is Kind.SCALAR, value, parameter.loc)
-        )
-        arguments[parameter.name] = value
+    for slot, parameter in enumerate(p for p in params if p.kind is not Kind.CONSTEXPR):
+        made, arguments[parameter.name] = _argument(parameter, slot)
+        slots += made
+    for param in slots:
+        if isinstance(param.value, TracedValue):
+            param.value.scope = tracer.body
     _refuse_results(fn)
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
@@ -177,6 +172,27 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
         raise _returns(fn, location(fn))
     declared = finish(tracer, tuple(parameter.name for parameter in params))
     return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+
+
+def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
+    """Return what stands in the slot of a parameter, and what the kernel's function is given for it."""
+    name, loc = parameter.name, parameter.loc
+    if parameter.struct is not None:
+        fields = {
+            member.name: TracedValue(member.dtype, f"{name}.{member.name}") for member in parameter.struct.members
+        }
+        params = [
+            Param(f"{name}.{field}", slot, value.dtype, True, value, loc, Part(name, parameter.struct, field))
+            for field, value in fields.items()
+        ]
+        return params, instance(parameter.struct, name, fields)
+    if parameter.dtype is None:
+        raise InternalError(f"the parameter {name} has no dtype", loc=loc)
+    if parameter.kind is Kind.SCALAR:
+        value = TracedValue(parameter.dtype, name)
+    else:
+        value = Tensor(BufferType(parameter.dtype), name)
+    return [Param(name, slot, parameter.dtype, parameter.kind is Kind.SCALAR, value, loc)], value
 
 
 def _refuse_results(fn: types.FunctionType) -> None:
