@@ -165,6 +165,14 @@ def _attribute_sets(row: Intrinsic, bound: Mapping[Var, Numeric]) -> Iterator[di
     if not fields:
         yield dtypes
         return
+    if len(fields) == 1:
+        (name,) = fields
+        term = row.attributes[name]
+        assert isinstance(term, Static)
+        for number in range(term.low, term.high + 1):
+            if row.check is None or row.check(bound, {name: number}) is None:
+                yield {name: number}
+        return
     width = bound[row.variables[0]].width
     seen: set[tuple[int, int]] = set()
     for offset, bits in FIELDS:

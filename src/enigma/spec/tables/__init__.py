@@ -13,6 +13,7 @@ from enigma.spec.tables import (
     integer,
     math,
     memory,
+    quadgroup,
     simdgroup,
     structure,
     sync,
@@ -29,6 +30,7 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "memory": memory.ROWS,
     "sync": sync.ROWS,
     "simdgroup": simdgroup.ROWS,
+    "quadgroup": quadgroup.ROWS,
     "atomics": atomics.ROWS,
     "structure": structure.ROWS,
 }
