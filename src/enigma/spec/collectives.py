@@ -174,8 +174,8 @@ def _fills(group: Group) -> tuple[Intrinsic, ...]:
         )  # fmt: skip
 
     return (
-        fill("up", "The value of x `delta` lanes below; where a vector of `modulo` lanes begins, the last values of `fill`.", up=True),
-        fill("down", "The value of x `delta` lanes above; where a vector of `modulo` lanes ends, the first values of `fill`.", up=False),
+        fill("up", "The value of x `delta` lanes below; before each `modulo` lanes, the last values of `fill`.", up=True),
+        fill("down", "The value of x `delta` lanes above; after each `modulo` lanes, the first values of `fill`.", up=False),
     )  # fmt: skip
 
 

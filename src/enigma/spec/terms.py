@@ -135,6 +135,9 @@ class Algebra(Enum):
     ALLOC = "alloc"
     TO_INDEX = "to_index"
     FROM_INDEX = "from_index"
+    FUNCTION_CONSTANT = "function_constant"
+    FUNCTION_CONSTANT_OR = "function_constant_or"
+    IS_GIVEN = "is_given"
 
 
 class Level(Enum):
