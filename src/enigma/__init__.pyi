@@ -239,40 +239,40 @@ class _Whole(Value, Generic[_Sum, _Bits]):
     def __abs__(self) -> Self: ...
 
 class f32(_Float):
-    """IEEE single precision: Metal `float`."""
+    """IEEE single precision: Metal `float`. `x: enigma.f32` is a buffer of it, `enigma.f32(v)` converts."""
 
 class f16(_Float):
-    """IEEE half precision: Metal `half`."""
+    """IEEE half precision: Metal `half`. `x: enigma.f16` is a buffer of it, `enigma.f16(v)` converts."""
 
 class bf16(_Float):
     """Brain floating point, the upper half of a float: Metal `bfloat` (MSL 3.1 and later)."""
 
 class i8(_Whole[i32, i32]):
-    """Signed 8-bit integer: Metal `char`."""
+    """Signed 8-bit integer: Metal `char`. `x: enigma.i8` is a buffer of it, `enigma.i8(v)` converts."""
 
 class i16(_Whole[i32, i32]):
-    """Signed 16-bit integer: Metal `short`."""
+    """Signed 16-bit integer: Metal `short`. `x: enigma.i16` is a buffer of it, `enigma.i16(v)` converts."""
 
 class i32(_Whole[i32, i32]):
-    """Signed 32-bit integer: Metal `int`."""
+    """Signed 32-bit integer: Metal `int`. `x: enigma.i32` is a buffer of it, `enigma.i32(v)` converts."""
 
 class i64(_Whole[i64, i64]):
-    """Signed 64-bit integer: Metal `long`."""
+    """Signed 64-bit integer: Metal `long`. `x: enigma.i64` is a buffer of it, `enigma.i64(v)` converts."""
 
 class u8(_Whole[i32, i32]):
-    """Unsigned 8-bit integer: Metal `uchar`."""
+    """Unsigned 8-bit integer: Metal `uchar`. `x: enigma.u8` is a buffer of it, `enigma.u8(v)` converts."""
 
 class u16(_Whole[i32, i32]):
-    """Unsigned 16-bit integer: Metal `ushort`."""
+    """Unsigned 16-bit integer: Metal `ushort`. `x: enigma.u16` is a buffer of it, `enigma.u16(v)` converts."""
 
 class u32(_Whole[u32, u32]):
-    """Unsigned 32-bit integer: Metal `uint`."""
+    """Unsigned 32-bit integer: Metal `uint`. `x: enigma.u32` is a buffer of it, `enigma.u32(v)` converts."""
 
 class u64(_Whole[u64, u64]):
-    """Unsigned 64-bit integer: Metal `ulong`."""
+    """Unsigned 64-bit integer: Metal `ulong`. `x: enigma.u64` is a buffer of it, `enigma.u64(v)` converts."""
 
 class b1(_Whole[i32, b1]):
-    """A truth value, one byte in a buffer: Metal `bool`."""
+    """A truth value, one byte in a buffer: Metal `bool`. `x: enigma.b1` is a buffer of it, `enigma.b1(v)` converts."""
 
 Float32 = f32
 Float16 = f16
