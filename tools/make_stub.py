@@ -38,7 +38,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 
 '''
 
-OWN = ("Scalar", "Numeric")
+OWN = ("Scalar", "Constant", "Numeric")
 """Public names that the stub states itself, for a dtype is a class in it."""
 
 LANGUAGE: dict[str, dict[str, str]] = {
@@ -51,6 +51,19 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "layout": "Layout | None",
         "return": "_T",
     },
+    "thread_alloc": {
+        "dtype": "type[_T]",
+        "size": "int | tuple[int, ...]",
+        "fill": "Value | float | None",
+        "return": "_T",
+    },
+    "register_tensor": {
+        "shape": "int | tuple[int, ...]",
+        "dtype": "Any",
+        "fill": "Value | float",
+        "return": "RegisterTensor",
+    },
+    "constant": {"values": "Any", "dtype": "Any", "return": "Any"},
     "range_constexpr": {"args": "int", "return": "Iterator[int]"},
     **{
         f"cmp_{name}": {"x": "Value | float", "y": "Value | float", "return": "b1"}
@@ -169,6 +182,10 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
     return f"@overload\n{typed}@overload\n{_signature(public, loose, 'Any', row.doc)}"
 
 
+def _shown(default: object) -> str:
+    return json.dumps(default) if isinstance(default, str) else repr(default)
+
+
 def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
@@ -179,7 +196,7 @@ def language_stub(name: str, function: Callable[..., Any]) -> str:
     parameters: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
-        default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
+        default = "" if parameter.default is inspect.Parameter.empty else f" = {_shown(parameter.default)}"
         parameters.append(f"{star}{parameter.name}: {types.get(parameter.name, 'Any')}{default}")
     return _signature(name, parameters, types["return"], _first_line(function))
 
@@ -279,6 +296,16 @@ class Value(metaclass=Numeric):
 SCALAR = '''\
 class Scalar:
     """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
+
+    dtype: Numeric
+    def __init__(self, dtype: Numeric) -> None: ...
+    @property
+    def metal_name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+
+class Constant:
+    """Annotation of a read-only buffer in constant memory: `W: enigma.Constant(enigma.f32)`, of at most 65536 bytes."""
 
     dtype: Numeric
     def __init__(self, dtype: Numeric) -> None: ...

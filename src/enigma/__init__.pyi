@@ -36,6 +36,7 @@ from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
@@ -284,6 +285,16 @@ Bool = b1
 
 class Scalar:
     """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
+
+    dtype: Numeric
+    def __init__(self, dtype: Numeric) -> None: ...
+    @property
+    def metal_name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+
+class Constant:
+    """Annotation of a read-only buffer in constant memory: `W: enigma.Constant(enigma.f32)`, of at most 65536 bytes."""
 
     dtype: Numeric
     def __init__(self, dtype: Numeric) -> None: ...
@@ -648,6 +659,15 @@ def atomic_compare_exchange_weak(
     failure_order: _MemoryOrder = "relaxed",
 ) -> b1:
     """Set element i to `desired` if it is `expected`; returns whether it was. May fail without cause: loop."""
+
+def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
+    """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
+
+def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | float | None = None) -> _T:
+    """Return an array of each thread's own: `size` elements, or a shape indexed by tuples (row-major)."""
+
+def constant(values: Any, dtype: Any = None) -> Any:
+    """Return a table in constant memory that holds the numbers of a tuple, list or NumPy array, which may be nested."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""
