@@ -5,8 +5,9 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
+from enigma import random as random
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.errors import DeviceError as DeviceError
@@ -73,6 +74,9 @@ class Value(metaclass=Numeric):
     def __init__(self, value: Value | float, /) -> None: ...
     @property
     def dtype(self) -> type[Self]: ...
+    # of a function constant that is declared outside of kernels
+    @property
+    def value(self) -> Self: ...
     @property
     def shape(self) -> tuple[int, ...] | None: ...
     @overload
@@ -100,6 +104,7 @@ class Value(metaclass=Numeric):
 
 _Sum = TypeVar("_Sum")
 _Bits = TypeVar("_Bits")
+_Passed = TypeVar("_Passed")
 
 class _Float(Value):
     """A float, or a buffer of floats."""
@@ -283,26 +288,10 @@ UInt32 = u32
 UInt64 = u64
 Bool = b1
 
-class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
-
-    dtype: Numeric
-    def __init__(self, dtype: Numeric) -> None: ...
-    @property
-    def metal_name(self) -> str: ...
-    @property
-    def width(self) -> int: ...
-
-class Constant:
-    """Annotation of a read-only buffer in constant memory: `W: enigma.Constant(enigma.f32)`, of at most 65536 bytes."""
-
-    dtype: Numeric
-    def __init__(self, dtype: Numeric) -> None: ...
-    @property
-    def metal_name(self) -> str: ...
-    @property
-    def width(self) -> int: ...
-
+# `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
+Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
@@ -317,6 +306,7 @@ _X = TypeVar("_X", bound=f32 | f16 | i32 | u32 | i16 | u16 | i8 | u8)
 _B = TypeVar("_B", bound=i32 | u32 | i16 | u16 | i8 | u8)
 _A = TypeVar("_A", bound=i32 | u32 | f32)
 _A7 = TypeVar("_A7", bound=i32 | u32)
+_W = TypeVar("_W", bound=u32)
 
 class _Arch:
     """Grid queries of all three axes, as tuples (x, y, z)."""
@@ -660,6 +650,9 @@ def atomic_compare_exchange_weak(
 ) -> b1:
     """Set element i to `desired` if it is `expected`; returns whether it was. May fail without cause: loop."""
 
+def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
+    """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
+
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
 
@@ -695,6 +688,12 @@ def cmp_uge(x: Value | float, y: Value | float) -> b1:
 
 def range_constexpr(*args: int) -> Iterator[int]:
     """Return the ints of Python's range: a loop over them is always unrolled, without a warning."""
+
+def function_constant(dtype: type[_T], index: int, default: float | None = None, name: str | None = None) -> _T:
+    """Return the function constant `index`: a number given at launch that the kernel is specialised for."""
+
+def is_function_constant_defined(constant: Value) -> b1:
+    """Return whether a function constant was given at launch, a bool that the kernel is specialised for."""
 
 def for_range(low: Any, high: Any, step: Any = 1, dtype: Any = None, init: Any = None) -> AbstractContextManager[Any]:
     """A loop of the kernel over [low, high): `with for_range(0, n) as i:`, or `as (i, carry)` with `init=[...]`."""

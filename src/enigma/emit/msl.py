@@ -20,6 +20,7 @@ from enigma.dtypes import Numeric, Space, bf16, f32, u32
 from enigma.emit.base import Line, Names
 from enigma.emit.cfamily import LONG, KernelWriter
 from enigma.emit.expr import Expr, subscript
+from enigma.emit.file_scope import FileConstants, Structs
 from enigma.emit.literal import untyped
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
@@ -121,8 +122,9 @@ class _MslKernel(KernelWriter):
         speller = MslSpeller()
         super().__init__(function.body.block, speller, names)
         self.parameters: dict[SSAValue, str] = {}
+        self.structs = Structs(function, names, speller.type_name)
         for arg in function.body.block.args:
-            self.parameters[arg] = names.fresh(user_name(arg) or "arg")
+            self.parameters[arg] = self.structs.member(arg) or names.fresh(user_name(arg) or "arg")
             self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
         self.allocations: dict[IntrinsicOp, str] = {}
         for op in self.ops:
@@ -130,6 +132,7 @@ class _MslKernel(KernelWriter):
             if op.ROW.algebra in MEMORY:
                 self.allocations[op] = self._memory_name(op)
                 self.values.know(op.results[0], _outer(self.allocations[op], dtype_of(op.results[0].type)))
+        self.constants = FileConstants(self.ops, names)
         self.positions = self._positions()
 
     # ---- positions
@@ -167,6 +170,8 @@ class _MslKernel(KernelWriter):
 
     def operation(self, op: IntrinsicOp, operands: dict[str, Expr]) -> Expr:
         """Return one operation; an element of an atomic buffer is read and written by an atomic access."""
+        if (constant := self.constants.expression(op)) is not None:
+            return constant
         if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE) or op.operands[0] not in self.atomic:
             return super().operation(op, operands)
         buf, index, *value = operands.values()
@@ -185,6 +190,9 @@ class _MslKernel(KernelWriter):
         """Return all lines of the source."""
         body = self.write()
         lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        lines += self.structs.lines()
+        if constants := self.constants.lines(self.speller.type_name):
+            lines += [*constants, Line("")]
         for helper in self._helpers():
             lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
         tables = {op: local for op, local in self.allocations.items() if op.ROW.algebra is Algebra.TABLE}
@@ -213,8 +221,16 @@ class _MslKernel(KernelWriter):
             for term, operand in zip(op.ROW.operands.values(), op.operands, strict=True)
             if isinstance(term, Buffer) and term.written
         }
-        for slot, (arg, local) in enumerate(self.parameters.items()):
+        slot, before = -1, None
+        for arg, local in self.parameters.items():
             kind = self._element(arg)
+            if (struct := self.structs.signature(arg)) is not None:
+                if struct != before:
+                    slot += 1
+                    yield f"constant {struct[0]}& {struct[1]} [[buffer({slot})]]"
+                before = struct
+                continue
+            slot, before = slot + 1, None
             if not is_memory(arg.type):
                 yield f"constant {kind}& {local} [[buffer({slot})]]"
             elif space_of(arg.type) is Space.CONSTANT:
@@ -237,7 +253,7 @@ class _MslKernel(KernelWriter):
 
     def _memory_name(self, op: IntrinsicOp) -> str:
         wish = user_name(op.results[0]) or next(word for what, word in _UNNAMED if what is op.ROW.algebra)
-        return self.names.fresh(legal(wish, file_scope=True) if op.ROW.algebra is Algebra.TABLE else wish)
+        return self.names.fresh(wish, file_scope=op.ROW.algebra is Algebra.TABLE)
 
     def _table(self, op: IntrinsicOp, local: str) -> list[Line]:
         """Return the definition of a constant table: on one line if it fits, else filled lines."""

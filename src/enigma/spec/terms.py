@@ -144,6 +144,9 @@ class Algebra(Enum):
     TABLE = "table"
     TO_INDEX = "to_index"
     FROM_INDEX = "from_index"
+    FUNCTION_CONSTANT = "function_constant"
+    FUNCTION_CONSTANT_OR = "function_constant_or"
+    IS_GIVEN = "is_given"
 
 
 MEMORY = (Algebra.ALLOC, Algebra.LOCAL, Algebra.TABLE)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import re
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 from enigma.dtypes import DTYPES, Numeric, Space, as_dtype, names
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
+from enigma.trace.node import Struct
 from enigma.trace.sources import source_of
+from enigma.trace.structs import is_struct, struct_of
 
 
 class _Annotation:
@@ -25,6 +28,10 @@ class _Annotation:
                 f"{self._word()} takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=self._help(dtype)
             )
         self.dtype = dtype
+
+    def __class_getitem__(cls, dtype: Any) -> Self:
+        """Return `cls(dtype)`, in the form that type checkers take for an annotation."""
+        return cls(dtype)
 
     @classmethod
     def _word(cls) -> str:
@@ -57,14 +64,16 @@ class _Annotation:
 
 
 class Scalar(_Annotation):
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only.
+    """Annotation of a by-value parameter: `n: enigma.Scalar[enigma.u32]`. In the kernel it is a value, read-only.
+
+    `enigma.Scalar(enigma.u32)` is the same, but type checkers do not take a call for an annotation.
 
     Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
     """
 
 
 class Constant(_Annotation):
-    """Annotation of a read-only buffer in constant memory: `W: enigma.Constant(enigma.f32)`, of at most 65536 bytes.
+    """Annotation of a read-only buffer in constant memory: `W: enigma.Constant[enigma.f32]`, of at most 65536 bytes.
 
     It suits small arrays that all threads read at the same place at the same time. Raises `EnigmaTypeError` when `dtype` is
     no dtype object.
@@ -90,12 +99,13 @@ class Kind(Enum):
 
     BUFFER = "buffer"
     SCALAR = "scalar"
+    STRUCT = "struct"
     CONSTEXPR = "constexpr"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter as annotated: its kind, its dtype (None for constexpr), and the default of a constexpr."""
+    """A parameter as annotated: its kind, its dtype (None for constexpr and struct), and the default of a constexpr."""
 
     name: str
     kind: Kind
@@ -103,6 +113,7 @@ class Parameter:
     default: Any
     loc: SourceLoc
     space: Space = Space.DEVICE
+    struct: Struct | None = None
 
 
 def location(fn: types.FunctionType) -> SourceLoc:
@@ -151,11 +162,14 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 def _annotation(fn: types.FunctionType, name: str, scope: dict[str, Any], loc: SourceLoc) -> Any:
     """A parameter's annotation, evaluated: `from __future__ import annotations` makes it a string."""
-    annotation = fn.__annotations__.get(name, inspect.Parameter.empty)
+    return _evaluated(name, fn.__annotations__.get(name, inspect.Parameter.empty), fn.__globals__, scope, loc)
+
+
+def _evaluated(name: str, annotation: Any, module: Mapping[str, Any], scope: Mapping[str, Any], loc: SourceLoc) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, fn.__globals__, scope)
+        return eval(annotation, dict(module), scope)
     except (NameError, AttributeError, SyntaxError) as error:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         raise EnigmaTypeError(
@@ -175,14 +189,25 @@ def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter
     for name, parameter in signature.parameters.items():
         loc = _param_location(fn, name)
         try:
-            found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), loc))
+            found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), scope, loc))
         except EnigmaError as error:
             errors.append(error)
     raise_all(errors)
     return tuple(found)
 
 
-def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: SourceLoc) -> Parameter:
+def _dtype(annotation: Any) -> Numeric | None:
+    """Return the dtype that an annotation is, or a Scalar's; None for anything else."""
+    if isinstance(annotation, Scalar):
+        return annotation.dtype
+    if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
+        return annotation()
+    return annotation if isinstance(annotation, Numeric) else None
+
+
+def _parameter(
+    name: str, parameter: inspect.Parameter, annotation: Any, scope: Mapping[str, Any], loc: SourceLoc
+) -> Parameter:  # fmt: skip
     empty = inspect.Parameter.empty
     if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
         stars = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else "**"
@@ -212,10 +237,13 @@ def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: So
         return Parameter(name, Kind.SCALAR, annotation.dtype, None, loc)
     if isinstance(annotation, Constant):
         return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, Space.CONSTANT)
-    if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
-        annotation = annotation()
-    if isinstance(annotation, Numeric):
-        return Parameter(name, Kind.BUFFER, annotation, None, loc)
+    if (dtype := _dtype(annotation)) is not None:
+        return Parameter(name, Kind.BUFFER, dtype, None, loc)
+    if is_struct(annotation):
+        struct = struct_of(
+            annotation, name, loc, _dtype, lambda what, text, module: _evaluated(what, text, module, scope, loc)
+        )
+        return Parameter(name, Kind.STRUCT, None, None, loc, struct=struct)
     if annotation is Scalar or annotation is Constant:
         word = annotation.__name__
         raise EnigmaTypeError(

@@ -47,6 +47,7 @@ class Tracer:
         self.tables: dict[Any, Tensor] = {}  # constant memory by its dtype and numbers
         self.registers: list[weakref.ref[Any]] = []  # what holds values that loops must carry: see registers.py
         self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
+        self.function_constants: dict[int, Any] = {}  # by index: what trace/constants.py knows of each
         self.depth: dict[CodeType, int] = {}  # how deep each Python function is in calls of itself
 
     @property
@@ -267,7 +268,7 @@ class Tracer:
             result.scope = self.body
         return self.tables[key]
 
-    def finish(self) -> None:
+    def place_tables(self) -> None:
         """Put the tables that are used before everything else."""
         used = {id(value) for node in walk(self.body) if isinstance(node, Op) for value in node.operands}
         self.body.nodes[:0] = [table.owner for table in self.tables.values() if id(table) in used and table.owner]

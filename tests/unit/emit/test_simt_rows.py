@@ -22,7 +22,11 @@ ELEMENTS = 96  # of each kind: from the row's domain, and the edges of the dtype
 
 
 def usable(row: Intrinsic) -> bool:
-    if isinstance(row.llvm, Unsupported) or row.algebra in (Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.CONST):
+    if (
+        isinstance(row.llvm, Unsupported)
+        or row.at_launch
+        or row.algebra in (Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.CONST)
+    ):
         return False
     return row.effect in (Effect.PURE, Effect.SYNC) and not any(isinstance(t, Buffer) for t in row.operands.values())
 

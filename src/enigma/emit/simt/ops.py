@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from enigma.dtypes import Numeric, b1, f32, u32
 from enigma.emit.simt import vmath
 from enigma.emit.simt.convert import Conversions
 from enigma.emit.simt.lanes import SIMDGROUP, Chunk, Flat, Lanes, Number, Ramp, constant, lanes
 from enigma.emit.simt.writer import element
+
+T = TypeVar("T")
 
 
 class Ops(Conversions):
@@ -32,6 +35,12 @@ class Ops(Conversions):
         starts = [(first + chunk) * width % SIMDGROUP for chunk in range(self.context.count)]
         offs = [tuple(range(start, start + width)) for start in starts]
         return lanes(u32, [Ramp(constant(u32, 0), off) for off in offs], first)
+
+    def shared(self, key: str, make: Callable[..., T], *operands: Lanes) -> T:
+        """Return what `make` wrote for these operands, which is not written again where it was already."""
+        context = self.context
+        place = ("shared", key, context.first, context.count, operands)
+        return self.w.once(place, lambda: make(self, *operands))
 
     # ---- arithmetic
 
