@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from xdsl.dialects.builtin import ArrayAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
@@ -126,9 +126,10 @@ class IntrinsicOp(IRDLOperation):
 
     def _verify_numbers(self, key: str, type: Attribute) -> None:
         held = self.attributes[key]
-        if not isinstance(held, ArrayAttr) or not len(held):
+        items: Sequence[Attribute] = tuple(cast(ArrayAttr[Attribute], held)) if isinstance(held, ArrayAttr) else ()
+        if not items:
             raise VerifyException(f"{key} must be numbers of {type}")
-        for item in held:
+        for item in items:
             if not isinstance(item, TypedAttribute) or item.get_type() != type:
                 raise VerifyException(f"{key}: {item} is no {type}")
 

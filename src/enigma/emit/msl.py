@@ -46,6 +46,9 @@ _DEFAULT_NAMES = {
     "simdgroup index in threadgroup": "simdgroup",
     "threads per simdgroup": "simd_size",
     "simdgroups per threadgroup": "simd_count",
+    "thread index in quadgroup": "lane_in_quad",
+    "quadgroup index in threadgroup": "quadgroup",
+    "quadgroups per threadgroup": "quadgroups",
 }
 _FLAGS = {
     MemFlags.NONE: "mem_flags::mem_none",

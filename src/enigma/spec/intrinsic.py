@@ -34,6 +34,7 @@ class Intrinsic:
     - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
     - `level`: for a row without operands, over what its result is the same.
     - `role`: what the language itself uses the operation for, which then needs no name.
+    - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
     - `at_launch`: whether it is a number once a launch is known, so that no target but Metal's text ever has it.
     - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
     - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
@@ -58,6 +59,7 @@ class Intrinsic:
     negation: str | None = None
     level: Level | None = None
     role: Role | None = None
+    together: Level | None = None
     at_launch: bool = False
     prelude: Mapping[str, str] = field(default_factory=dict[str, str])
     msl_version: tuple[int, int] = (2, 4)

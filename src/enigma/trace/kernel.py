@@ -127,7 +127,7 @@ class KernelDef:
 
 @dataclass(frozen=True, slots=True)
 class KernelHandle:
-    """A kernel with arguments; `launch` is legal inside an `@enigma.jit` function only."""
+    """A kernel with arguments, `kernel(x, y)`; `kernel(x, y).launch(grid, block)` belongs into an `@enigma.jit` function."""
 
     kernel: KernelDef
     args: tuple[Any, ...]

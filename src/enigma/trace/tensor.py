@@ -20,6 +20,9 @@ class Tensor(TracedValue):
     """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
 
     `size` is the number of elements where it is known (not of a parameter), else None.
+
+        tile = enigma.threadgroup_alloc(enigma.f32, (8, 32))
+        tile[row, lane] = A[i]
     """
 
     __slots__ = ("shape",)
