@@ -37,6 +37,7 @@ from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
@@ -289,6 +290,8 @@ Bool = b1
 
 # `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
 Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
@@ -767,6 +770,15 @@ def atomic_compare_exchange_weak(
 
 def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
     """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
+
+def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
+    """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
+
+def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | float | None = None) -> _T:
+    """Return an array of each thread's own: `size` elements, or a shape indexed by tuples (row-major)."""
+
+def constant(values: Any, dtype: Any = None) -> Any:
+    """Return a table in constant memory that holds the numbers of a tuple, list or NumPy array, which may be nested."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from enigma.context import current
 from enigma.dtypes import BufferType
@@ -147,6 +147,15 @@ class EnigmaRuntimeError(EnigmaError, RuntimeError):
 
 
 def _hashable(value: Any) -> Any:
+    """Return what tells a constexpr value from others: its contents, where it can be changed in place."""
+    if isinstance(value, dict):
+        return tuple((key, _hashable(item)) for key, item in cast(dict[Any, Any], value).items())
+    if isinstance(value, list | tuple):
+        return tuple((type(item).__name__, _hashable(item)) for item in cast(Sequence[Any], value))
+    if isinstance(value, float):
+        return value.hex()
+    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
+        return str(value.dtype), value.shape, value.tobytes()
     try:
         hash(value)
     except TypeError:
@@ -169,6 +178,7 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
         result = RUNTIME_OBJECT.convert(fn)(*unnamed, **arguments)
+    tracer.place_tables()
     if result is not None and not isinstance(result, Undefined):  # of a function without source
         raise _returns(fn, location(fn))
     declared = finish(tracer, tuple(parameter.name for parameter in params))
@@ -194,7 +204,7 @@ def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
     if parameter.kind is Kind.SCALAR:
         value = TracedValue(parameter.dtype, name)
     else:
-        value = Tensor(BufferType(parameter.dtype), name)
+        value = Tensor(BufferType(parameter.dtype, parameter.space), name)
     return [Param(name, slot, parameter.dtype, parameter.kind is Kind.SCALAR, value, loc)], value
 
 
