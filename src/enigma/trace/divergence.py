@@ -115,12 +115,10 @@ class _Walk:
 
     def _inside(self, node: Node, conditions: Sequence[Value], around: _Around | None) -> _Around | None:
         """Return what surrounds the blocks of a statement: the one that tells the threads apart most finely."""
-        for condition in conditions:
-            spread = self.get(condition)
-            if spread is not None and not spread.is_uniform:
-                if around is None or FINER[spread.level] >= FINER[around.spread.level]:
-                    return _Around(node, spread)
-        return around
+        spreads = [spread for value in conditions if (spread := self.get(value)) is not None and not spread.is_uniform]
+        if not spreads or (around is not None and FINER[spreads[0].level] < FINER[around.spread.level]):
+            return around
+        return _Around(node, spreads[0])
 
     # ---- operations
 
