@@ -215,10 +215,12 @@ def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, valu
             if isinstance(value, enum):
                 return value
             for member in enum:
-                if member.value == value:
+                if isinstance(value, str) and member.value == value:
                     return member
             raise EnigmaValueError(
-                f"{_title(row)}: {name} cannot be {value!r}", loc=loc, help=f"write one of {_listed(enum)}"
+                f"{_title(row)}: {name} cannot be {describe(value) if isinstance(value, TracedValue) else repr(value)}",
+                loc=loc,
+                help=f"write one of {_listed(enum)}",
             )
         case Static(low=low, high=high):
             number = literal(value)

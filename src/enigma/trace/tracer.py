@@ -132,6 +132,8 @@ class Tracer:
     def apply(self, row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc | None = None) -> Any:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
         loc = loc or caller()
+        if len(arguments) < len(row.params):
+            arguments = {**row.defaults, **arguments}
         signature = resolve(row, arguments, loc)
         operands = [
             self._operand(arguments[name], dtype, loc)
