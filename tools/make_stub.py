@@ -38,7 +38,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
 '''
 
-OWN = ("Scalar", "Numeric")
+OWN = ("Scalar", "Constant", "Numeric")
 """Public names that the stub states itself, for a dtype is a class in it."""
 
 LANGUAGE: dict[str, dict[str, str]] = {
@@ -51,6 +51,19 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "layout": "Layout | None",
         "return": "_T",
     },
+    "thread_alloc": {
+        "dtype": "type[_T]",
+        "size": "int | tuple[int, ...]",
+        "fill": "Value | float | None",
+        "return": "_T",
+    },
+    "register_tensor": {
+        "shape": "int | tuple[int, ...]",
+        "dtype": "Any",
+        "fill": "Value | float",
+        "return": "RegisterTensor",
+    },
+    "constant": {"values": "Any", "dtype": "Any", "return": "Any"},
     "function_constant": {
         "dtype": "type[_T]",
         "index": "int",
@@ -179,6 +192,10 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
     return f"@overload\n{typed}@overload\n{_signature(public, loose, 'Any', row.doc)}"
 
 
+def _shown(default: object) -> str:
+    return json.dumps(default) if isinstance(default, str) else repr(default)
+
+
 def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
@@ -189,7 +206,7 @@ def language_stub(name: str, function: Callable[..., Any]) -> str:
     parameters: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
-        default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
+        default = "" if parameter.default is inspect.Parameter.empty else f" = {_shown(parameter.default)}"
         parameters.append(f"{star}{parameter.name}: {types.get(parameter.name, 'Any')}{default}")
     return _signature(name, parameters, types["return"], _first_line(function))
 
@@ -292,6 +309,8 @@ class Value(metaclass=Numeric):
 SCALAR = """\
 # `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
 Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
 """
 
 

@@ -32,6 +32,8 @@ class CompiledKernel:
     `metallib_path` and `metallib_bytes` are None when compilation stopped at text. `.asm["ir" | "mlir" | "msl" | "llvm" | "asm"]`
     gives any stage. `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
     that is a word or library function of Metal.
+
+        print(enigma.compile(kernel).metal_source)
     """
 
     kernel_name: str

@@ -219,6 +219,10 @@ class PreparedKernel:
 
     `outputs` are the output arrays themselves. Arrays given as inputs are read anew at each dispatch. Several threads may
     dispatch it, but they write the same outputs.
+
+        with rt.prepare(compiled, [a, b], n * 4) as prepared:
+            prepared.dispatch((n, 1, 1), (256, 1, 1))
+            result = prepared.read_output()
     """
 
     def __init__(self, runtime: Runtime, program: Program, arguments: list[Any], outputs: list[Array]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from enigma.context import current
 from enigma.dtypes import BufferType
@@ -16,6 +16,7 @@ from enigma.spec.terms import Precision
 from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
 from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
+from enigma.trace.divergence import warn_where_threads_are_missing
 from enigma.trace.fingerprint import Fingerprint, fingerprint
 from enigma.trace.hooks import hooks
 from enigma.trace.node import Param, Part, Traced
@@ -132,7 +133,7 @@ class KernelDef:
 
 @dataclass(frozen=True, slots=True)
 class KernelHandle:
-    """A kernel with arguments; `launch` is legal inside an `@enigma.jit` function only."""
+    """A kernel with arguments, `kernel(x, y)`; `kernel(x, y).launch(grid, block)` belongs into an `@enigma.jit` function."""
 
     kernel: KernelDef
     args: tuple[Any, ...]
@@ -151,6 +152,15 @@ class EnigmaRuntimeError(EnigmaError, RuntimeError):
 
 
 def _hashable(value: Any) -> Any:
+    """Return what tells a constexpr value from others: its contents, where it can be changed in place."""
+    if isinstance(value, dict):
+        return tuple((key, _hashable(item)) for key, item in cast(dict[Any, Any], value).items())
+    if isinstance(value, list | tuple):
+        return tuple((type(item).__name__, _hashable(item)) for item in cast(Sequence[Any], value))
+    if isinstance(value, float):
+        return value.hex()
+    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
+        return str(value.dtype), value.shape, value.tobytes()
     try:
         hash(value)
     except TypeError:
@@ -173,10 +183,13 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
         result = RUNTIME_OBJECT.convert(fn)(*unnamed, **arguments)
+    tracer.place_tables()
     if result is not None and not isinstance(result, Undefined):  # of a function without source
         raise _returns(fn, location(fn))
     declared = finish(tracer, tuple(parameter.name for parameter in params))
-    return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+    traced = Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+    warn_where_threads_are_missing(traced)
+    return traced
 
 
 def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
@@ -196,7 +209,7 @@ def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
     if parameter.kind is Kind.SCALAR:
         value = TracedValue(parameter.dtype, name)
     else:
-        value = Tensor(BufferType(parameter.dtype), name)
+        value = Tensor(BufferType(parameter.dtype, parameter.space), name)
     return [Param(name, slot, parameter.dtype, parameter.kind is Kind.SCALAR, value, loc)], value
 
 
@@ -251,5 +264,9 @@ def kernel(fn: Any = None, /, *, math: str = "default") -> Any:
     """
     if fn is None:
         chosen = math_named(math)
-        return lambda fn: KernelDef(fn, math=chosen)
+
+        def decorate(fn: types.FunctionType) -> KernelDef:
+            return KernelDef(fn, math=chosen)
+
+        return decorate
     return KernelDef(fn, math=math)
