@@ -179,6 +179,8 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     for param in slots:
         if isinstance(param.value, TracedValue):
             param.value.scope = tracer.body
+        if isinstance(param.value, Tensor):
+            tracer.buffers[param.name] = param.value
     _refuse_results(fn)
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
