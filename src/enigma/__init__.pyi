@@ -3,7 +3,7 @@
 # a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
 # pyright: reportOverlappingOverload=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
@@ -37,6 +37,7 @@ from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.pipeline import Pipeline as Pipeline
 from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
@@ -295,6 +296,7 @@ Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
+_Precision = Literal["default", "fast", "precise"]
 _Axis = Literal["x", "y", "z"]
 _MemFlags = Literal["mem_none", "mem_device", "mem_threadgroup", "mem_device_and_threadgroup", "mem_texture"]
 _MemoryOrder = Literal["relaxed", "acquire", "release", "acq_rel"]
@@ -319,7 +321,7 @@ class _Arch:
 arch: _Arch
 thread_position_in_grid: u32
 
-def pow(x: _F | float, y: _F | float) -> _F:
+def pow(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """x to the power y; NaN for a negative x unless y is a whole number."""
 
 def cmp_eq(x: Value | float, y: Value | float) -> b1:
@@ -356,10 +358,10 @@ def as_type(x: Value, dtype: type[_R]) -> _R:
 def as_type(x: Value, dtype: Any) -> Any:
     """The bits of x read as another dtype of the same size."""
 
-def sqrt(x: _F) -> _F:
+def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""
 
-def rsqrt(x: _F) -> _F:
+def rsqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """One over the square root."""
 
 def floor(x: _F) -> _F:
@@ -383,46 +385,46 @@ def saturate(x: _F) -> _F:
 def fract(x: _F) -> _F:
     """x minus its floor, always below 1."""
 
-def exp(x: _F) -> _F:
+def exp(x: _F, *, precision: _Precision = "default") -> _F:
     """e to the power x."""
 
-def exp2(x: _F) -> _F:
+def exp2(x: _F, *, precision: _Precision = "default") -> _F:
     """2 to the power x."""
 
-def log(x: _F) -> _F:
+def log(x: _F, *, precision: _Precision = "default") -> _F:
     """Natural logarithm; NaN below zero."""
 
-def log2(x: _F) -> _F:
+def log2(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 2; NaN below zero."""
 
-def log10(x: _F) -> _F:
+def log10(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 10; NaN below zero."""
 
-def sin(x: _F) -> _F:
+def sin(x: _F, *, precision: _Precision = "default") -> _F:
     """Sine of x in radians."""
 
-def cos(x: _F) -> _F:
+def cos(x: _F, *, precision: _Precision = "default") -> _F:
     """Cosine of x in radians."""
 
-def tan(x: _F) -> _F:
+def tan(x: _F, *, precision: _Precision = "default") -> _F:
     """Tangent of x in radians."""
 
-def asin(x: _F) -> _F:
+def asin(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc sine in [-pi/2, pi/2]; NaN outside of [-1, 1]."""
 
-def acos(x: _F) -> _F:
+def acos(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc cosine in [0, pi]; NaN outside of [-1, 1]."""
 
-def atan(x: _F) -> _F:
+def atan(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc tangent in [-pi/2, pi/2]."""
 
-def sinh(x: _F) -> _F:
+def sinh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic sine."""
 
-def cosh(x: _F) -> _F:
+def cosh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic cosine."""
 
-def tanh(x: _F) -> _F:
+def tanh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic tangent."""
 
 def fmin(x: _F | float, y: _F | float) -> _F:
@@ -431,10 +433,10 @@ def fmin(x: _F | float, y: _F | float) -> _F:
 def fmax(x: _F | float, y: _F | float) -> _F:
     """The larger; the other one where one is NaN."""
 
-def fmod(x: _F | float, y: _F | float) -> _F:
+def fmod(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """What truncating division leaves: the sign of x."""
 
-def atan2(y: _F | float, x: _F | float) -> _F:
+def atan2(y: _F | float, x: _F | float, *, precision: _Precision = "default") -> _F:
     """The angle of the point (x, y) in [-pi, pi]."""
 
 def step(edge: _F | float, x: _F | float) -> _F:
@@ -779,6 +781,82 @@ def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | flo
 
 def constant(values: Any, dtype: Any = None) -> Any:
     """Return a table in constant memory that holds the numbers of a tuple, list or NumPy array, which may be nested."""
+
+def copy(
+    src: Any,
+    dst: Any,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+    mask_fn: Callable[[Any], Any] | None = None,
+    coalesced_width: int = 1,
+    *,
+    cooperative: bool = False,
+) -> None:
+    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`."""
+
+def async_copy_1d_d2t(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_1d_t2d(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_d2t(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_t2d(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_wait(*events: Any) -> None:
+    """Wait until the copies of these events are done, and what they wrote is seen by every thread: a barrier."""
+
+def async_copy_to_threadgroup(
+    src: Value | str,
+    dst: Value | str,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+) -> i64:
+    """Begin to copy from device to threadgroup memory: an older form of `async_copy_1d_d2t`, with the source first."""
+
+def async_copy_commit(tok: Any) -> None:
+    """Do nothing: a copy is under way when it is called. For kernels that were written for a queue of copies."""
+
+def gemm(
+    A: Any,
+    B: Any,
+    C: Any,
+    *,
+    M: int,
+    N: int,
+    K: int,
+    transpose_A: bool = False,
+    transpose_B: bool = False,
+    accum_dtype: Any = "float",
+    use_simdgroup: bool | None = None,
+) -> None:
+    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
+
+def pipeline(dtype: Any, size: int, stages: int = 2) -> Pipeline:
+    """Return `stages` buffers of `size` elements in threadgroup memory that take turns, one in front."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""
