@@ -3,7 +3,7 @@
 # a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
 # pyright: reportOverlappingOverload=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
@@ -37,6 +37,8 @@ from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.pipeline import Pipeline as Pipeline
+from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
@@ -289,9 +291,12 @@ Bool = b1
 
 # `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
 Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
+_Precision = Literal["default", "fast", "precise"]
 _Axis = Literal["x", "y", "z"]
 _MemFlags = Literal["mem_none", "mem_device", "mem_threadgroup", "mem_device_and_threadgroup", "mem_texture"]
 _MemoryOrder = Literal["relaxed", "acquire", "release", "acq_rel"]
@@ -299,10 +304,11 @@ _T = TypeVar("_T", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u3
 _F = TypeVar("_F", bound=f32 | f16 | bf16)
 _R = TypeVar("_R", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
 _I = TypeVar("_I", bound=i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
-_X = TypeVar("_X", bound=f32 | f16 | i32 | u32 | i16 | u16 | i8 | u8)
-_B = TypeVar("_B", bound=i32 | u32 | i16 | u16 | i8 | u8)
+_X = TypeVar("_X", bound=f32 | f16 | bf16 | i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8)
+_B = TypeVar("_B", bound=i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8 | b1)
+_ANY = TypeVar("_ANY", bound=f32 | f16 | bf16 | i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8 | b1)
 _A = TypeVar("_A", bound=i32 | u32 | f32)
-_A7 = TypeVar("_A7", bound=i32 | u32)
+_A8 = TypeVar("_A8", bound=i32 | u32)
 _W = TypeVar("_W", bound=u32)
 
 class _Arch:
@@ -315,7 +321,7 @@ class _Arch:
 arch: _Arch
 thread_position_in_grid: u32
 
-def pow(x: _F | float, y: _F | float) -> _F:
+def pow(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """x to the power y; NaN for a negative x unless y is a whole number."""
 
 def cmp_eq(x: Value | float, y: Value | float) -> b1:
@@ -352,10 +358,10 @@ def as_type(x: Value, dtype: type[_R]) -> _R:
 def as_type(x: Value, dtype: Any) -> Any:
     """The bits of x read as another dtype of the same size."""
 
-def sqrt(x: _F) -> _F:
+def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""
 
-def rsqrt(x: _F) -> _F:
+def rsqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """One over the square root."""
 
 def floor(x: _F) -> _F:
@@ -379,46 +385,46 @@ def saturate(x: _F) -> _F:
 def fract(x: _F) -> _F:
     """x minus its floor, always below 1."""
 
-def exp(x: _F) -> _F:
+def exp(x: _F, *, precision: _Precision = "default") -> _F:
     """e to the power x."""
 
-def exp2(x: _F) -> _F:
+def exp2(x: _F, *, precision: _Precision = "default") -> _F:
     """2 to the power x."""
 
-def log(x: _F) -> _F:
+def log(x: _F, *, precision: _Precision = "default") -> _F:
     """Natural logarithm; NaN below zero."""
 
-def log2(x: _F) -> _F:
+def log2(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 2; NaN below zero."""
 
-def log10(x: _F) -> _F:
+def log10(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 10; NaN below zero."""
 
-def sin(x: _F) -> _F:
+def sin(x: _F, *, precision: _Precision = "default") -> _F:
     """Sine of x in radians."""
 
-def cos(x: _F) -> _F:
+def cos(x: _F, *, precision: _Precision = "default") -> _F:
     """Cosine of x in radians."""
 
-def tan(x: _F) -> _F:
+def tan(x: _F, *, precision: _Precision = "default") -> _F:
     """Tangent of x in radians."""
 
-def asin(x: _F) -> _F:
+def asin(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc sine in [-pi/2, pi/2]; NaN outside of [-1, 1]."""
 
-def acos(x: _F) -> _F:
+def acos(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc cosine in [0, pi]; NaN outside of [-1, 1]."""
 
-def atan(x: _F) -> _F:
+def atan(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc tangent in [-pi/2, pi/2]."""
 
-def sinh(x: _F) -> _F:
+def sinh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic sine."""
 
-def cosh(x: _F) -> _F:
+def cosh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic cosine."""
 
-def tanh(x: _F) -> _F:
+def tanh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic tangent."""
 
 def fmin(x: _F | float, y: _F | float) -> _F:
@@ -427,10 +433,10 @@ def fmin(x: _F | float, y: _F | float) -> _F:
 def fmax(x: _F | float, y: _F | float) -> _F:
     """The larger; the other one where one is NaN."""
 
-def fmod(x: _F | float, y: _F | float) -> _F:
+def fmod(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """What truncating division leaves: the sign of x."""
 
-def atan2(y: _F | float, x: _F | float) -> _F:
+def atan2(y: _F | float, x: _F | float, *, precision: _Precision = "default") -> _F:
     """The angle of the point (x, y) in [-pi, pi]."""
 
 def step(edge: _F | float, x: _F | float) -> _F:
@@ -553,6 +559,15 @@ def threads_per_simdgroup() -> u32:
 def simdgroups_per_threadgroup() -> u32:
     """Simdgroups in this threadgroup, a partial one counted."""
 
+def thread_index_in_quadgroup() -> u32:
+    """This thread's lane of its quadgroup, 0 to 3."""
+
+def quadgroup_index_in_threadgroup() -> u32:
+    """The number of this thread's quadgroup."""
+
+def quadgroups_per_threadgroup() -> u32:
+    """Quadgroups in this threadgroup, a partial one counted."""
+
 def barrier(mem_flags: _MemFlags = "mem_threadgroup") -> None:
     """Wait until every thread of the threadgroup is here; memory named by the flags is then the same for all."""
 
@@ -572,40 +587,148 @@ def simd_max(x: _X) -> _X:
     """The largest value over the active lanes, the same in each."""
 
 def simd_and(x: _B) -> _B:
-    """The bits set in all values over the active lanes, the same in each."""
+    """The bits set in all values; of bools, whether all are true, over the active lanes, the same in each."""
 
 def simd_or(x: _B) -> _B:
-    """The bits set in any value over the active lanes, the same in each."""
+    """The bits set in any value; of bools, whether any is true, over the active lanes, the same in each."""
 
 def simd_xor(x: _B) -> _B:
-    """The bits set in an odd number of values over the active lanes, the same in each."""
+    """The bits set in an odd number of values; of bools, whether an odd number is true, over the active lanes, the same in each."""
 
 def simd_prefix_inclusive_sum(x: _X) -> _X:
     """The sum over the active lanes up to and with this one."""
 
 def simd_prefix_exclusive_sum(x: _X) -> _X:
-    """The sum over the active lanes before this one."""
+    """The sum over the active lanes before this one; 0 in the first."""
 
 def simd_prefix_inclusive_product(x: _X) -> _X:
     """The product over the active lanes up to and with this one."""
 
 def simd_prefix_exclusive_product(x: _X) -> _X:
-    """The product over the active lanes before this one."""
+    """The product over the active lanes before this one; 1 in the first."""
 
-def simd_shuffle(x: _X | float, lane: _Index) -> _X:
+def simd_shuffle(x: _ANY | float, lane: _Index) -> _ANY:
     """The value of x in another lane."""
 
-def simd_shuffle_up(x: _X | float, delta: _Index) -> _X:
+def simd_shuffle_up(x: _ANY | float, delta: _Index) -> _ANY:
     """The value of x `delta` lanes below; the lane's own below lane 0."""
 
-def simd_shuffle_down(x: _X | float, delta: _Index) -> _X:
+def simd_shuffle_down(x: _ANY | float, delta: _Index) -> _ANY:
     """The value of x `delta` lanes above; the lane's own above lane 31."""
 
-def simd_shuffle_xor(x: _X | float, mask: _Index) -> _X:
+def simd_shuffle_xor(x: _ANY | float, mask: _Index) -> _ANY:
     """The value of x in the lane whose number differs in the bits of `mask`."""
 
-def simd_broadcast(x: _X | float, lane: _Index) -> _X:
-    """The value of x in one lane, the same for all."""
+def simd_broadcast(x: _ANY | float, lane: _Index) -> _ANY:
+    """The value of x in one lane, which is the same for all."""
+
+def simd_broadcast_first(x: _ANY) -> _ANY:
+    """The value of x in the first active lane."""
+
+def simd_shuffle_rotate_up(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes below, lane 31 coming below lane 0; `delta` is the same for all lanes."""
+
+def simd_shuffle_rotate_down(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes above, lane 0 coming above lane 31; `delta` is the same for all lanes."""
+
+def simd_shuffle_and_fill_up(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 32) -> _ANY:
+    """The value of x `delta` lanes below; before each `modulo` lanes, the last values of `fill`."""
+
+def simd_shuffle_and_fill_down(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 32) -> _ANY:
+    """The value of x `delta` lanes above; after each `modulo` lanes, the first values of `fill`."""
+
+def simd_ballot(p: _Index) -> u32:
+    """In which active lanes p is true: bit k stands for lane k of the simdgroup."""
+
+def simd_active_threads_mask() -> u32:
+    """Which lanes are active: bit k stands for lane k of the simdgroup."""
+
+def simd_all(p: _Index) -> b1:
+    """Whether p is true in all active lanes."""
+
+def simd_any(p: _Index) -> b1:
+    """Whether p is true in any active lane."""
+
+def simd_is_first() -> b1:
+    """Whether this is the first active lane of the simdgroup: true in exactly one of them."""
+
+def quad_sum(x: _X) -> _X:
+    """The sum over the active lanes, the same in each."""
+
+def quad_product(x: _X) -> _X:
+    """The product over the active lanes, the same in each."""
+
+def quad_min(x: _X) -> _X:
+    """The smallest value over the active lanes, the same in each."""
+
+def quad_max(x: _X) -> _X:
+    """The largest value over the active lanes, the same in each."""
+
+def quad_and(x: _B) -> _B:
+    """The bits set in all values; of bools, whether all are true, over the active lanes, the same in each."""
+
+def quad_or(x: _B) -> _B:
+    """The bits set in any value; of bools, whether any is true, over the active lanes, the same in each."""
+
+def quad_xor(x: _B) -> _B:
+    """The bits set in an odd number of values; of bools, whether an odd number is true, over the active lanes, the same in each."""
+
+def quad_prefix_inclusive_sum(x: _X) -> _X:
+    """The sum over the active lanes up to and with this one."""
+
+def quad_prefix_exclusive_sum(x: _X) -> _X:
+    """The sum over the active lanes before this one; 0 in the first."""
+
+def quad_prefix_inclusive_product(x: _X) -> _X:
+    """The product over the active lanes up to and with this one."""
+
+def quad_prefix_exclusive_product(x: _X) -> _X:
+    """The product over the active lanes before this one; 1 in the first."""
+
+def quad_shuffle(x: _ANY | float, lane: _Index) -> _ANY:
+    """The value of x in another lane."""
+
+def quad_shuffle_up(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes below; the lane's own below lane 0."""
+
+def quad_shuffle_down(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes above; the lane's own above lane 3."""
+
+def quad_shuffle_xor(x: _ANY | float, mask: _Index) -> _ANY:
+    """The value of x in the lane whose number differs in the bits of `mask`."""
+
+def quad_broadcast(x: _ANY | float, lane: _Index) -> _ANY:
+    """The value of x in one lane, which is the same for all."""
+
+def quad_broadcast_first(x: _ANY) -> _ANY:
+    """The value of x in the first active lane."""
+
+def quad_shuffle_rotate_up(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes below, lane 3 coming below lane 0; `delta` is the same for all lanes."""
+
+def quad_shuffle_rotate_down(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes above, lane 0 coming above lane 3; `delta` is the same for all lanes."""
+
+def quad_shuffle_and_fill_up(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 4) -> _ANY:
+    """The value of x `delta` lanes below; before each `modulo` lanes, the last values of `fill`."""
+
+def quad_shuffle_and_fill_down(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 4) -> _ANY:
+    """The value of x `delta` lanes above; after each `modulo` lanes, the first values of `fill`."""
+
+def quad_ballot(p: _Index) -> u32:
+    """In which active lanes p is true: bit k stands for lane k of the quadgroup."""
+
+def quad_active_threads_mask() -> u32:
+    """Which lanes are active: bit k stands for lane k of the quadgroup."""
+
+def quad_all(p: _Index) -> b1:
+    """Whether p is true in all active lanes."""
+
+def quad_any(p: _Index) -> b1:
+    """Whether p is true in any active lane."""
+
+def quad_is_first() -> b1:
+    """Whether this is the first active lane of the quadgroup: true in exactly one of them."""
 
 def atomic_load(buf: _A, i: _Index, order: _MemoryOrder = "relaxed") -> _A:
     """Element i, read in one step."""
@@ -622,26 +745,26 @@ def atomic_fetch_add(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "r
 def atomic_fetch_sub(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
     """Subtract x from element i in one step; returns what was there before."""
 
-def atomic_fetch_min(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_min(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Lower element i to x in one step; returns what was there before."""
 
-def atomic_fetch_max(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_max(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Raise element i to x in one step; returns what was there before."""
 
-def atomic_fetch_and(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_and(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Keep the bits of element i that x has in one step; returns what was there before."""
 
-def atomic_fetch_or(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_or(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Set the bits of element i that x has in one step; returns what was there before."""
 
-def atomic_fetch_xor(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_xor(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Turn over the bits of element i that x has in one step; returns what was there before."""
 
 def atomic_compare_exchange_weak(
-    buf: _A7,
+    buf: _A8,
     i: _Index,
-    expected: _A7 | int,
-    desired: _A7 | int,
+    expected: _A8 | int,
+    desired: _A8 | int,
     success_order: _MemoryOrder = "relaxed",
     failure_order: _MemoryOrder = "relaxed",
 ) -> b1:
@@ -649,6 +772,91 @@ def atomic_compare_exchange_weak(
 
 def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
     """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
+
+def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
+    """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
+
+def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | float | None = None) -> _T:
+    """Return an array of each thread's own: `size` elements, or a shape indexed by tuples (row-major)."""
+
+def constant(values: Any, dtype: Any = None) -> Any:
+    """Return a table in constant memory that holds the numbers of a tuple, list or NumPy array, which may be nested."""
+
+def copy(
+    src: Any,
+    dst: Any,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+    mask_fn: Callable[[Any], Any] | None = None,
+    coalesced_width: int = 1,
+    *,
+    cooperative: bool = False,
+) -> None:
+    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`."""
+
+def async_copy_1d_d2t(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_1d_t2d(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_d2t(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_t2d(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_wait(*events: Any) -> None:
+    """Wait until the copies of these events are done, and what they wrote is seen by every thread: a barrier."""
+
+def async_copy_to_threadgroup(
+    src: Value | str,
+    dst: Value | str,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+) -> i64:
+    """Begin to copy from device to threadgroup memory: an older form of `async_copy_1d_d2t`, with the source first."""
+
+def async_copy_commit(tok: Any) -> None:
+    """Do nothing: a copy is under way when it is called. For kernels that were written for a queue of copies."""
+
+def gemm(
+    A: Any,
+    B: Any,
+    C: Any,
+    *,
+    M: int,
+    N: int,
+    K: int,
+    transpose_A: bool = False,
+    transpose_B: bool = False,
+    accum_dtype: Any = "float",
+    use_simdgroup: bool | None = None,
+) -> None:
+    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
+
+def pipeline(dtype: Any, size: int, stages: int = 2) -> Pipeline:
+    """Return `stages` buffers of `size` elements in threadgroup memory that take turns, one in front."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""

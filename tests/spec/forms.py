@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -168,9 +168,13 @@ def _attribute_sets(row: Intrinsic, bound: Mapping[Var, Numeric]) -> Iterator[di
         yield dtypes
         return
     if len(fields) == 1:
-        term = row.attributes[fields[0]]
+        (name,) = fields
+        term = row.attributes[name]
         assert isinstance(term, Static)
-        yield from ({fields[0]: value} | dtypes for value in range(term.low, min(term.high, term.low + 3) + 1))
+        allowed = (
+            k for k in range(term.low, term.high + 1) if row.check is None or row.check(bound, {name: k}) is None
+        )
+        yield from ({name: number} | dtypes for number in islice(allowed, 5))
         return
     width = bound[row.variables[0]].width
     seen: set[tuple[int, int]] = set()

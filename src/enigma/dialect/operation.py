@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, UnresolvedOperand
@@ -24,7 +25,7 @@ from enigma.dialect.types import dtype_of, to_mlir
 from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Algebra, Buffer, DTypeArg, Static, Term, Var
+from enigma.spec.terms import Algebra, Buffer, DTypeArg, Numbers, Static, Term, Var
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,15 @@ class Shape:
     """What the short form prints, worked out once per row.
 
     `terms` are the operands' terms, `shown` the operands whose types are printed, `arrow` is whether the result's is;
-    `first` is the row's first type variable, which names the operation's dtype.
+    `first` is the row's first type variable, which names the operation's dtype. `hidden` is an attribute that is printed only
+    where it is another one.
     """
 
     terms: tuple[Term, ...]
     shown: tuple[int, ...]
     arrow: bool
     first: Var | None
+    hidden: tuple[str, Attribute] | None = None
 
 
 def variable(term: Term | None) -> Var | None:
@@ -66,7 +69,8 @@ def shape(row: Intrinsic) -> Shape:
     if terms and not shown:
         shown.append(0)
     arrow = row.result is not None and (not terms or not decided)
-    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None)
+    hidden = None if row.precision is None else (row.precision, StringAttr(row.defaults[row.precision].value))
+    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None, hidden)
 
 
 class IntrinsicOp(IRDLOperation):
@@ -118,8 +122,19 @@ class IntrinsicOp(IRDLOperation):
         for key, term in self.ROW.attributes.items():
             if isinstance(term, Static) and not term.low <= self.attr(key) <= term.high:
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
+            if isinstance(term, Numbers):
+                self._verify_numbers(key, to_mlir(self.bound()[term.var]))
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
+
+    def _verify_numbers(self, key: str, type: Attribute) -> None:
+        held = self.attributes[key]
+        items: Sequence[Attribute] = tuple(cast(ArrayAttr[Attribute], held)) if isinstance(held, ArrayAttr) else ()
+        if not items:
+            raise VerifyException(f"{key} must be numbers of {type}")
+        for item in items:
+            if not isinstance(item, TypedAttribute) or item.get_type() != type:
+                raise VerifyException(f"{key}: {item} is no {type}")
 
     def broken_rule(self) -> str | None:
         """Return what the row's own rule over dtypes and arguments says is wrong, or None."""
@@ -130,7 +145,10 @@ class IntrinsicOp(IRDLOperation):
         if len(self.operands):
             printer.print_string(" ")
             printer.print_list(self.operands, printer.print_operand)
-        printer.print_op_attributes(self.attributes)
+        shown = self.attributes
+        if (hidden := self.SHAPE.hidden) is not None:
+            shown = {key: attr for key, attr in shown.items() if (key, attr) != hidden}
+        printer.print_op_attributes(shown)
         if self.SHAPE.shown:
             types: Sequence[Attribute] = self.operand_types
             printer.print_string(" : ")
@@ -149,6 +167,8 @@ class IntrinsicOp(IRDLOperation):
                 parser.parse_punctuation(",")
             operands.append(parser.parse_unresolved_operand())
         attributes = parser.parse_optional_attr_dict()
+        if cls.SHAPE.hidden is not None:
+            attributes = dict([cls.SHAPE.hidden]) | attributes
         types: dict[int, Attribute] = {}
         for n, i in enumerate(shown):
             parser.parse_punctuation("," if n else ":")

@@ -14,8 +14,8 @@ from typing import Any
 from enigma.dtypes import BufferType, Numeric, as_dtype, b1, bf16, f16, f32, i32, literal_dtype, names, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc
-from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Static, Term, Var
+from enigma.spec.intrinsic import Compiled, Intrinsic
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Term, Var
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
@@ -201,7 +201,7 @@ def _result(term: Term | None, bound: Mapping[Var, Numeric]) -> Numeric | Buffer
             raise InternalError(f"{term!r} is no result")
 
 
-def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, value: Any, loc: SourceLoc) -> Any:
+def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: SourceLoc) -> Any:
     match term:
         case DTypeArg(var=var):
             dtype = located_dtype(value, loc)
@@ -215,10 +215,11 @@ def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, valu
             if isinstance(value, enum):
                 return value
             for member in enum:
-                if member.value == value:
+                if isinstance(value, str) and member.value == value:
                     return member
+            shown = describe(value) if isinstance(value, TracedValue) else repr(value)
             raise EnigmaValueError(
-                f"{_title(row)}: {name} cannot be {value!r}", loc=loc, help=f"write one of {_listed(enum)}"
+                f"{_title(row)}: {name} cannot be {shown}", loc=loc, help=f"write one of {_listed(enum)}"
             )
         case Static(low=low, high=high):
             number = literal(value)
@@ -233,6 +234,8 @@ def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, valu
                     help=f"for example: enigma.{row.example}",
                 )  # fmt: skip
             return number
+        case Numbers():
+            return value
 
 
 def _listed(enum: type[Enum]) -> str:
