@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from enigma.emit.msl import MslText
+    from enigma.runtime.reports import Site
 
 STAGES = ("ir", "mlir", "msl", "llvm", "asm")
 
@@ -69,6 +70,15 @@ class CompiledKernel:
     def param_names(self) -> list[str]:
         """The parameters' names in slot order."""
         return [param.name for param in self.program.params]
+
+    @property
+    def reports(self) -> tuple[Site, ...]:
+        """The places of the kernel that print or assert: kind, text, dtypes of the values, Python line.
+
+        Where there is one, the Metal source is to be compiled and run with logging enabled; each message in the log begins
+        with the file and line of its place.
+        """
+        return tuple(self.program.sites.values())
 
     @property
     def has_metallib(self) -> bool:
@@ -163,7 +173,14 @@ def compile(
     _write_dumps(compiled)
     stop = config.emit_only() if emit_only is None else emit_only
     if not stop:
-        library = toolchain.build(program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines)
+        library = toolchain.build(
+            program.name,
+            metal.text,
+            work_dir,
+            keep_source=keep_metal_source,
+            places=metal.lines,
+            logs=bool(program.sites),
+        )
         compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")

@@ -10,6 +10,7 @@ from xdsl.irdl import (
     AnyOf,
     AttrConstraint,
     AttrSetConstraint,
+    BaseAttr,
     EqAttrConstraint,
     ParamAttrConstraint,
     VarConstraint,
@@ -18,6 +19,7 @@ from xdsl.irdl import (
     operand_def,
     result_def,
     traits_def,
+    var_operand_def,
 )
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, OpTrait, Pure
 
@@ -28,7 +30,7 @@ from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_algebra
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Term, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Term, Text, Var, Variadic
 
 __all__ = ["IntrinsicOp", "all_classes", "constant", "op_class"]
 
@@ -70,7 +72,10 @@ def constant(value: Any, dtype: Numeric) -> IntrinsicOp:
 
 
 def _derive(row: Intrinsic) -> type[IntrinsicOp]:
-    fields: dict[str, Any] = {name: operand_def(_constraint(term)) for name, term in row.operands.items()}
+    fields: dict[str, Any] = {
+        name: (var_operand_def if name == row.variadic else operand_def)(_constraint(term))
+        for name, term in row.operands.items()
+    }
     for name, term in row.attributes.items():
         if not isinstance(term, DTypeArg):
             fields[name] = attr_def(_constraint(term))
@@ -108,5 +113,9 @@ def _constraint(term: Term) -> AttrConstraint:
             return AttrSetConstraint.get(*(StringAttr(member.value) for member in term.enum))
         case Static():
             return ParamAttrConstraint(IntegerAttr, (AnyAttr(), EqAttrConstraint(I64)))
+        case Text():
+            return BaseAttr(StringAttr)
+        case Variadic():
+            return AttrSetConstraint.get(*(to_mlir(dtype) for dtype in term.dtypes))
         case DTypeArg():
             raise InternalError("a dtype argument is the result's type, not an attribute")

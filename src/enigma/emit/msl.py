@@ -23,7 +23,7 @@ from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import EnigmaError, InternalError
 from enigma.source import SourceLoc
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Template
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Template
 from enigma.spec.terms import Algebra, Axis, Buffer, Choice, Effect, MemFlags, MemoryOrder
 
 TARGET = "msl"
@@ -182,7 +182,9 @@ class _MslKernel(KernelWriter):
     def lines(self, threads: tuple[int, int, int] | None) -> list[Line]:
         """Return all lines of the source."""
         body = self.write()
-        lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        lines = [Line("#include <metal_stdlib>")]
+        lines += [Line(f"#include <{header}>") for header in sorted({h for op in self.ops for h in op.ROW.headers})]
+        lines += [Line("using namespace metal;"), Line("")]
         for helper in self._helpers():
             lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
         if threads is not None:
@@ -205,7 +207,7 @@ class _MslKernel(KernelWriter):
         written = {
             operand
             for op in self.ops
-            for term, operand in zip(op.ROW.operands.values(), op.operands, strict=True)
+            for term, operand in zip(op.ROW.terms(len(op.operands)).values(), op.operands, strict=True)
             if isinstance(term, Buffer) and term.written
         }
         for slot, (arg, local) in enumerate(self.parameters.items()):
@@ -302,6 +304,8 @@ def _functions(ops: list[IntrinsicOp]) -> Iterator[str]:
         match op.ROW.spelling(TARGET, op.dtype):
             case Call(function=function):
                 yield function
+            case Printf(function=function):
+                yield function.partition(".")[0]
             case Template(text=text):
                 yield from _WORD.findall(text)
             case Infix() | Prefix() | _:

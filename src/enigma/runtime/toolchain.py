@@ -25,6 +25,10 @@ _HINTS = (
 _DIAGNOSTIC = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?:fatal error|error): (?P<text>.*)$", re.MULTILINE)
 
 
+LOGGING = ("-std=metal3.2", "-fmetal-enable-logging")
+"""Flags without which the log is not there, or is compiled away (Metal specification, 1.6.9)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Library:
     """A built .metallib: where it is, and its bytes."""
@@ -34,13 +38,19 @@ class Library:
 
 
 def build(
-    name: str, source: str, work_dir: str | Path | None, *, keep_source: bool, places: Sequence[Place | None] = ()
+    name: str,
+    source: str,
+    work_dir: str | Path | None,
+    *,
+    keep_source: bool,
+    places: Sequence[Place | None] = (),
+    logs: bool = False,
 ) -> Library:
     """Build `NAME.metallib` from Metal source in `work_dir` (default: a new temporary folder).
 
     With `keep_source`, `NAME.metal` and `NAME.air` stay beside it. `places` are the Python lines that the source's lines come
-    from. Raises `ToolchainError` when `xcrun` is missing or a tool fails, with the command, what it said, and the Python
-    line of each mistake that the Metal compiler found.
+    from; `logs` is for source that writes to Metal's log. Raises `ToolchainError` when `xcrun` is missing or a tool fails, with
+    the command, what it said, and the Python line of each mistake that the Metal compiler found.
     """
     if shutil.which("xcrun") is None:
         raise ToolchainError(
@@ -52,7 +62,8 @@ def build(
     metal, air, library = (folder / f"{name}.{suffix}" for suffix in ("metal", "air", "metallib"))
     metal.write_text(source, encoding="utf-8")
     try:
-        _run(["xcrun", "-sdk", "macosx", "metal", "-c", str(metal), "-o", str(air)], air, metal, places)
+        flags = LOGGING if logs else ()
+        _run(["xcrun", "-sdk", "macosx", "metal", *flags, "-c", str(metal), "-o", str(air)], air, metal, places)
         _run(["xcrun", "-sdk", "macosx", "metallib", str(air), "-o", str(library)], library, metal, ())
     except ToolchainError:
         if work_dir is None and not keep_source:

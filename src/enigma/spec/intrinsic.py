@@ -10,7 +10,7 @@ from typing import Any
 from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.spelling import Spelling, Spellings, Unsupported
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Level, Static, Term, Var
+from enigma.spec.terms import Algebra, Attribute, Buffer, DTypeArg, Effect, Level, Report, Term, Var, Variadic
 
 Lowering = Callable[..., Any] | Unsupported
 """`llvm(b, *operands, **attributes)`: builds the value with the CPU JIT's builder `b` (emit/simt/ops.py)."""
@@ -31,6 +31,8 @@ class Intrinsic:
     - `level`: for a row without operands, over what its result is the same.
     - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
     - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
+    - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
+    - `headers`: what Metal source that uses it includes beside the standard library.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
 
@@ -57,6 +59,8 @@ class Intrinsic:
     example: str = ""
     aliases: tuple[str, ...] = ()
     arch: str | None = None
+    reports: Report | None = None
+    headers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"
@@ -69,12 +73,25 @@ class Intrinsic:
     @cached_property
     def operands(self) -> dict[str, Term]:
         """The parameters that are values at run time, in order."""
-        return {name: term for name, term in self.params.items() if not isinstance(term, Choice | Static | DTypeArg)}
+        return {name: term for name, term in self.params.items() if not isinstance(term, Attribute)}
 
     @cached_property
-    def attributes(self) -> dict[str, Choice | Static | DTypeArg]:
+    def attributes(self) -> dict[str, Attribute]:
         """The parameters that are fixed when the kernel is traced, in order."""
-        return {name: term for name, term in self.params.items() if isinstance(term, Choice | Static | DTypeArg)}
+        return {name: term for name, term in self.params.items() if isinstance(term, Attribute)}
+
+    @cached_property
+    def variadic(self) -> str | None:
+        """The parameter that stands for any number of operands, or None."""
+        return next((name for name, term in self.params.items() if isinstance(term, Variadic)), None)
+
+    def terms(self, count: int) -> dict[str, Term]:
+        """Return name and term of each of an operation's `count` operands; variadic ones are called `values0`, `values1`, ..."""
+        if self.variadic is None:
+            return self.operands
+        fixed = {name: term for name, term in self.operands.items() if name != self.variadic}
+        more = {f"{self.variadic}{i}": self.operands[self.variadic] for i in range(count - len(fixed))}
+        return fixed | more
 
     @cached_property
     def variables(self) -> tuple[Var, ...]:

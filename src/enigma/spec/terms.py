@@ -61,7 +61,23 @@ class DTypeArg:
     var: Var
 
 
-Term = Var | Buffer | Choice | Static | DTypeArg | Numeric
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A compile-time text, as `spec/formats.py` reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variadic:
+    """Values at the end of the operands, from none to `most`, each of its own dtype among `dtypes`."""
+
+    dtypes: tuple[Numeric, ...]
+    most: int = 16
+
+
+Attribute = Choice | Static | DTypeArg | Text
+"""What is fixed when the kernel is traced."""
+
+Term = Var | Buffer | Variadic | Attribute | Numeric
 """What may stand in a row's signature; a bare dtype means exactly that dtype."""
 
 
@@ -99,6 +115,13 @@ class Effect(Enum):
     READ = "read"
     WRITE = "write"
     SYNC = "sync"
+
+
+class Report(Enum):
+    """What an operation tells the person who launched the kernel: a line of text, or that a condition did not hold."""
+
+    LINE = "line"
+    FAILURE = "failure"
 
 
 class Algebra(Enum):

@@ -43,6 +43,9 @@ class Tracer:
         self.blocks: list[Block] = [Block()]
         self.threadgroup_bytes = 0
         self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
+        self.reports = (
+            0  # how many places of the kernel report something, those of discarded passes over a loop counted
+        )
         self.depth: dict[CodeType, int] = {}  # how deep each Python function is in calls of itself
 
     @property
@@ -132,10 +135,10 @@ class Tracer:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
         loc = loc or caller()
         signature = resolve(row, arguments, loc)
-        operands = [
-            self._operand(arguments[name], dtype, loc)
-            for name, dtype in zip(row.operands, signature.operands, strict=True)
-        ]
+        given = [arguments[name] for name in row.operands if name != row.variadic]
+        if row.variadic is not None:
+            given += arguments[row.variadic]
+        operands = [self._operand(x, dtype, loc) for x, dtype in zip(given, signature.operands, strict=True)]
         return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
 
     def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:

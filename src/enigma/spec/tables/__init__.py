@@ -14,6 +14,7 @@ from enigma.spec.tables import (
     math,
     memory,
     random,
+    report,
     simdgroup,
     structure,
     sync,
@@ -32,5 +33,6 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "simdgroup": simdgroup.ROWS,
     "atomics": atomics.ROWS,
     "random": random.ROWS,
+    "report": report.ROWS,
     "structure": structure.ROWS,
 }
