@@ -19,10 +19,10 @@ from enigma.dtypes import DTYPES, INTEGERS, Numeric, i32, names
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Printf, Spelling, Structural, Template, Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
 from enigma.trace import scoped
+from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import functions, signature
-from enigma.trace.language import PUBLIC
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"
@@ -58,7 +58,7 @@ INTERNAL = {
 """Public to the package, and not of use to a program."""
 
 PROGRAMS = (
-    "kernel", "KernelDef", "Scalar", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
+    "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
     "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
     "EnigmaIndexError", "EnigmaNameError", "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
     "KernelAssertionError",
@@ -122,6 +122,8 @@ def takes(term: Term | None) -> str:
             return "a text"
         case Variadic(dtypes=dtypes):
             return f"any number of values of {_set(dtypes)}"
+        case Numbers(var=var):
+            return f"numbers: {takes(var)}"
         case None:
             return "nothing"
         case dtype:

@@ -17,7 +17,8 @@ from enigma._version import __version__
 
 _HOME = {
     "kernel": "trace.kernel", "KernelDef": "trace.kernel", "KernelHandle": "trace.kernel",
-    "Scalar": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
+    "Scalar": "trace.args", "Constant": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
+    "RegisterTensor": "trace.registers",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
     "compile": "compile", "CompiledKernel": "compile",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
@@ -66,7 +67,7 @@ def _member(module: str, name: str) -> Any:
 
 def _functions() -> dict[str, Any]:
     """The functions of the language: those made from rows, and those that are more than one row."""
-    return {**_member("trace.functions", "functions")(), **_member("trace.language", "PUBLIC")}
+    return {**_member("trace.functions", "functions")(), **_member("trace.constants", "PUBLIC")}
 
 
 def _near(name: str) -> str:

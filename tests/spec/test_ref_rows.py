@@ -26,7 +26,7 @@ TOLERANCE = {"floordiv": 1, "mod": 1}
 def computed() -> Iterator[Intrinsic]:
     """Yield the rows that compute a value from operands."""
     for row in all_rows():
-        if row.effect is Effect.PURE and row.operands:
+        if row.effect is Effect.PURE and row.operands and not row.at_launch:
             yield row
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from xdsl.dialects.builtin import IntegerAttr, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr
 from xdsl.irdl import (
     AnyAttr,
     AnyOf,
@@ -30,7 +30,7 @@ from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_algebra
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
 
 __all__ = ["IntrinsicOp", "all_classes", "constant", "op_class"]
 
@@ -117,5 +117,7 @@ def _constraint(term: Term) -> AttrConstraint:
             return BaseAttr(StringAttr)
         case Variadic():
             return AttrSetConstraint.get(*(to_mlir(dtype) for dtype in term.dtypes))
+        case Numbers():
+            return BaseAttr(ArrayAttr)
         case DTypeArg():
             raise InternalError("a dtype argument is the result's type, not an attribute")

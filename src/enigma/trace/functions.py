@@ -13,7 +13,7 @@ from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
 from enigma.trace.reports import make_report
 from enigma.trace.value import TracedValue, active
 
@@ -57,6 +57,8 @@ def _accepts(term: Term) -> str:
             return "a text"
         case Variadic(dtypes=dtypes):
             return f"any number of {names(dtypes)}"
+        case Numbers():
+            return "numbers of that dtype"
         case dtype:
             return dtype.name
 
@@ -137,7 +139,7 @@ def attributes() -> dict[str, Callable[..., Any]]:
     return {
         row.name: functions()[row.public_name]
         for row in all_rows()
-        if row.level is not None and row.public_name != row.name
+        if row.level is not None and row.public_name not in ("", row.name)
     }
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from enigma.dtypes import BufferType, Numeric, as_dtype, b1, bf16, f16, f32, i32, literal_dtype, names, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc
-from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Algebra, Attribute, Buffer, Choice, DTypeArg, Static, Term, Text, Var, Variadic
+from enigma.spec.intrinsic import Compiled, Intrinsic
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Term, Text, Var, Variadic
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
@@ -218,7 +218,7 @@ def _one_of_many(row: Intrinsic, term: Variadic, value: Any, loc: SourceLoc) -> 
     return value.dtype
 
 
-def _attribute(row: Intrinsic, name: str, term: Attribute, value: Any, loc: SourceLoc) -> Any:
+def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: SourceLoc) -> Any:
     match term:
         case Text():
             return str(value)
@@ -252,6 +252,8 @@ def _attribute(row: Intrinsic, name: str, term: Attribute, value: Any, loc: Sour
                     help=f"for example: enigma.{row.example}",
                 )  # fmt: skip
             return number
+        case Numbers():
+            return value
 
 
 def _listed(enum: type[Enum]) -> str:

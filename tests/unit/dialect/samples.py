@@ -10,7 +10,20 @@ from enigma.dtypes import DTYPES, BufferType, Numeric, Space, Type, b1, bf16, f1
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, MemFlags, MemoryOrder, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import (
+    Axis,
+    Buffer,
+    Choice,
+    DTypeArg,
+    MemFlags,
+    MemoryOrder,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Var,
+    Variadic,
+)
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 
@@ -252,6 +265,8 @@ def row_sample(row: Intrinsic) -> Traced:
                 attrs[name] = bound[term.var]
             case Text():
                 attrs[name] = "".join("{}" for _ in DTYPES) + ' "quoted" \\ 100 %\n\u00e9'
+            case Numbers():
+                attrs[name] = (1, 0, 1)
     if row.name == "const":
         attrs["value"] = 1.5
     result = None if row.result is None else resolve(row.result)

@@ -29,11 +29,11 @@ class Ops(Conversions):
         """Return a constant of the dtype of `like`."""
         return self.constant(value, like.dtype)
 
-    def lane(self) -> Lanes:
-        """Return each lane's number in its simdgroup."""
+    def lane(self, size: int = SIMDGROUP) -> Lanes:
+        """Return each lane's number in its group of `size` lanes."""
         width, first = self.width, self.context.first
-        starts = [(first + chunk) * width % SIMDGROUP for chunk in range(self.context.count)]
-        offs = [tuple(range(start, start + width)) for start in starts]
+        starts = [(first + chunk) * width for chunk in range(self.context.count)]
+        offs = [tuple(lane % size for lane in range(start, start + width)) for start in starts]
         return lanes(u32, [Ramp(constant(u32, 0), off) for off in offs], first)
 
     def shared(self, key: str, make: Callable[..., T], *operands: Lanes) -> T:
