@@ -141,7 +141,7 @@ def test_rows_on_buffers_refuse_other_elements_and_plain_values(row: Intrinsic) 
 
 def test_choices_and_numbers_fixed_at_compile_time_are_checked() -> None:
     for row in all_rows():
-        if not row.public_name:
+        if not row.public_name or row.reports is not None:  # the tracer gives these
             continue
         for name, term in row.attributes.items():
             if isinstance(term, Choice):
