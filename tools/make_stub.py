@@ -32,7 +32,7 @@ HEAD = '''\
 # a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
 # pyright: reportOverlappingOverload=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
@@ -72,6 +72,66 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "return": "_T",
     },
     "is_function_constant_defined": {"constant": "Value", "return": "b1"},
+    "copy": {
+        "src": "Any",
+        "dst": "Any",
+        "count": "_Index",
+        "src_offset": "_Index",
+        "dst_offset": "_Index",
+        "mask_fn": "Callable[[Any], Any] | None",
+        "coalesced_width": "int",
+        "cooperative": "bool",
+        "return": "None",
+    },
+    "pipeline": {"dtype": "Any", "size": "int", "stages": "int", "return": "Pipeline"},
+    "gemm": {
+        "A": "Any",
+        "B": "Any",
+        "C": "Any",
+        "M": "int",
+        "N": "int",
+        "K": "int",
+        "transpose_A": "bool",
+        "transpose_B": "bool",
+        "accum_dtype": "Any",
+        "use_simdgroup": "bool | None",
+        "return": "None",
+    },
+    **{
+        f"async_copy_1d_{way}": {
+            "dst": "Value | str",
+            "dst_off": "_Index",
+            "src": "Value | str",
+            "src_off": "_Index",
+            "count": "_Index",
+            "return": "i64",
+        }
+        for way in ("d2t", "t2d")
+    },
+    **{
+        f"async_copy_2d_{way}": {
+            "dst": "Value | str",
+            "dst_off": "_Index",
+            "dst_epr": "_Index",
+            "src": "Value | str",
+            "src_off": "_Index",
+            "src_epr": "_Index",
+            "tile_cols": "_Index",
+            "tile_rows": "_Index",
+            "return": "i64",
+        }
+        for way in ("d2t", "t2d")
+    },
+    "async_copy_wait": {"events": "Any", "return": "None"},
+    "async_copy_to_threadgroup": {
+        "src": "Value | str",
+        "dst": "Value | str",
+        "count": "_Index",
+        "src_offset": "_Index",
+        "dst_offset": "_Index",
+        "return": "i64",
+    },
+    "async_copy_commit": {"tok": "Any", "return": "None"},
     "range_constexpr": {"args": "int", "return": "Iterator[int]"},
     **{
         f"cmp_{name}": {"x": "Value | float", "y": "Value | float", "return": "b1"}
@@ -206,6 +266,8 @@ def language_stub(name: str, function: Callable[..., Any]) -> str:
     types = LANGUAGE[name]
     parameters: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
         star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
         default = "" if parameter.default is inspect.Parameter.empty else f" = {_shown(parameter.default)}"
         parameters.append(f"{star}{parameter.name}: {types.get(parameter.name, 'Any')}{default}")

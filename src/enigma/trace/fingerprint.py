@@ -86,7 +86,7 @@ def _contents(cell: types.CellType) -> Any:
 
 def _frozen(value: Any) -> Any:
     """Lists, dicts and small arrays are kept as copies: they may be changed in place."""
-    kind = type(value)
+    kind = cast(Any, type(value))
     if kind in (list, dict, tuple):
         keys, items = _parts(value)
         frozen = tuple(_frozen(item) for item in items)

@@ -15,6 +15,7 @@ from enigma.source import SourceLoc, caller, calling_frame
 from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
 from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
+from enigma.trace.divergence import warn_where_threads_are_missing
 from enigma.trace.fingerprint import Fingerprint, fingerprint
 from enigma.trace.hooks import hooks
 from enigma.trace.node import Param, Part, Traced
@@ -173,6 +174,8 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     for param in slots:
         if isinstance(param.value, TracedValue):
             param.value.scope = tracer.body
+        if isinstance(param.value, Tensor):
+            tracer.buffers[param.name] = param.value
     _refuse_results(fn)
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
@@ -181,7 +184,9 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     if result is not None and not isinstance(result, Undefined):  # of a function without source
         raise _returns(fn, location(fn))
     declared = finish(tracer, tuple(parameter.name for parameter in params))
-    return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+    traced = Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+    warn_where_threads_are_missing(traced)
+    return traced
 
 
 def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:

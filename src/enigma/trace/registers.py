@@ -41,9 +41,13 @@ class Registers:
         """Name them for the variable that holds them."""
         self.name = self.name or name
 
+    def keys(self) -> Sequence[int | str]:
+        """Return what tells the values apart in their names."""
+        return range(len(self.values))
+
     def names(self) -> list[str | None]:
         """Return what each value is called: as native loops call those of a list."""
-        return [f"{self.name}{k}" if self.name is not None else None for k in range(len(self.values))]
+        return [f"{self.name}{key}" if self.name is not None else None for key in self.keys()]
 
 
 class RegisterTensor(Registers):

@@ -64,7 +64,7 @@ def _attributes(x: Any) -> dict[str, Any]:
 def items(x: Any) -> list[tuple[Any, Any]]:
     """Return the parts of a container, each with its key, index or attribute."""
     if isinstance(x, Registers):
-        return list(enumerate(x.values))
+        return list(zip(x.keys(), x.values, strict=True))
     if isinstance(x, dict):
         return list(cast(dict[Any, Any], x).items())
     if isinstance(x, list | tuple):

@@ -44,6 +44,8 @@ class Tracer:
         self.blocks: list[Block] = [Block()]
         self.threadgroup_bytes = 0
         self.thread_bytes = 0
+        self.buffers: dict[str, Tensor] = {}  # the parameters, by name
+        self.copies_to_device = False  # whether waiting for copies must order device memory too
         self.tables: dict[Any, Tensor] = {}  # constant memory by its dtype and numbers
         self.registers: list[weakref.ref[Any]] = []  # what holds values that loops must carry: see registers.py
         self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
