@@ -139,7 +139,9 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
         case Prefix(symbol=symbol):
             return f"`{symbol}{operands[0]}`"
         case Call(function=function):
-            given = [name for name, term in row.params.items() if not isinstance(term, DTypeArg)]
+            given = [
+                name for name, term in row.params.items() if not isinstance(term, DTypeArg) and name != row.precision
+            ]
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
             parts = string.Formatter().parse(text)
@@ -166,15 +168,6 @@ def metal(row: Intrinsic) -> str:
     return "; ".join(f"{', '.join(d.name for d in dtypes)}: {text}" for text, dtypes in groups.items())
 
 
-def support(row: Intrinsic) -> list[str]:
-    """Return the cells of the support columns: Metal, CPU, simulator, CUDA."""
-    spellings = [*row.msl.values()] if isinstance(row.msl, Mapping) else [row.msl]
-    gaps = sum(isinstance(spelling, Unsupported) for spelling in spellings)
-    in_metal = "yes" if not gaps else "no" if gaps == len(spellings) else "partly"
-    cuda = "later" if isinstance(row.cuda, Unsupported) else "yes"
-    return [in_metal, "no" if isinstance(row.llvm, Unsupported) else "yes", "yes", cuda]
-
-
 def entry(row: Intrinsic) -> Iterator[str]:
     """Yield the lines that describe one row."""
     yield f"## `{call(row)}`\n\n{row.doc}\n"
@@ -189,6 +182,8 @@ def entry(row: Intrinsic) -> Iterator[str]:
         f"- Metal: {metal(row)}"
         + (f", from version {row.msl_version[0]}.{row.msl_version[1]}" if row.msl_version > (2, 4) else "")
     )
+    if row.precision is not None:
+        lines.append('- for f32 also in Metal\'s fast and precise versions: `precision="fast"`, `precision="precise"`')
     if row.public_name and row.operator is not None:
         lines.append(f"- in Python also: `{operator(row)}`")
     if row.effect is Effect.SYNC:
@@ -216,13 +211,7 @@ def family(name: str) -> str:
     rows = [row for row in TABLES[name] if call(row)]
     module = importlib.import_module(f"enigma.spec.tables.{name}")
     page = [f"# {TITLES[name]}\n", NOTE, (inspect.getdoc(module) or "").partition("\n")[0] + "\n"]
-    table = ["| operation | dtypes | Metal | CPU | simulator | CUDA |", "| --- | --- | --- | --- | --- | --- |"]
-    for row in rows:
-        kinds = [takes(var).partition(";")[0] for var in row.variables[:1]] or (
-            [takes(row.result)] if row.result is not None else [""]
-        )
-        table.append(f"| `{call(row)}` | {kinds[0]} | {' | '.join(support(row))} |".replace("|  |", "| |"))
-    page.append("\n".join(table).replace("`x | y`", "`x \\| y`") + "\n")
+    page.append(f"Which targets have them, and how exactly: [what runs where](support.md#{name}).\n")
     for row in rows:
         page += entry(row)
     if name in enigma._MODULES:

@@ -235,6 +235,8 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
         given = inspect.signature(functions()[public]).parameters
         return _signature(public, [f"{str(p).partition(':')[0]}: Any" for p in given.values()], "None", row.doc)
     parameters = [_parameter(row, name, term, variables) for name, term in row.params.items()]
+    if row.precision is not None:
+        parameters.insert(list(row.params).index(row.precision), "*")
     match row.result:
         case Var(widens=True):
             result = "Any"

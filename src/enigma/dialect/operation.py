@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ArrayAttr
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, UnresolvedOperand
@@ -33,15 +33,16 @@ class Shape:
     """What the short form prints, worked out once per row.
 
     `terms` are the operands' terms, `shown` the operands whose types are printed, `arrow` is whether the result's is;
-    `first` is the row's first type variable, which names the operation's dtype. `many` are further operands, any number of
-    them, whose types are all printed.
+    `first` is the row's first type variable, which names the operation's dtype. `hidden` is an attribute that is printed only
+    where it is another one. `many` is whether any number of further operands follow, whose types are all printed.
     """
 
     terms: tuple[Term, ...]
     shown: tuple[int, ...]
     arrow: bool
     first: Var | None
-    many: bool
+    hidden: tuple[str, Attribute] | None = None
+    many: bool = False
 
     def types(self, count: int) -> tuple[int, ...]:
         """Return which of `count` operands have their types printed."""
@@ -73,7 +74,9 @@ def shape(row: Intrinsic) -> Shape:
     if terms and not shown:
         shown.append(0)
     arrow = row.result is not None and (not terms or not decided)
-    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None, row.variadic is not None)
+    hidden = None if row.precision is None else (row.precision, StringAttr(row.defaults[row.precision].value))
+    first = row.variables[0] if row.variables else None
+    return Shape(terms, tuple(shown), arrow, first, hidden, row.variadic is not None)
 
 
 class IntrinsicOp(IRDLOperation):
@@ -150,9 +153,11 @@ class IntrinsicOp(IRDLOperation):
         if len(self.operands):
             printer.print_string(" ")
             printer.print_list(self.operands, printer.print_operand)
-        printer.print_op_attributes(self.attributes, reserved_attr_names=(SEGMENTS,))
-        shown = self.SHAPE.types(len(self.operands))
-        if shown:
+        attributes = self.attributes
+        if (hidden := self.SHAPE.hidden) is not None:
+            attributes = {key: attr for key, attr in attributes.items() if (key, attr) != hidden}
+        printer.print_op_attributes(attributes, reserved_attr_names=(SEGMENTS,))
+        if shown := self.SHAPE.types(len(self.operands)):
             types: Sequence[Attribute] = self.operand_types
             printer.print_string(" : ")
             printer.print_list([types[i] for i in shown], printer.print_attribute)
@@ -169,6 +174,8 @@ class IntrinsicOp(IRDLOperation):
         attributes = parser.parse_optional_attr_dict()
         if cls.SHAPE.many:
             attributes[SEGMENTS] = segments(cls.ROW, len(operands))
+        if cls.SHAPE.hidden is not None:
+            attributes = dict([cls.SHAPE.hidden]) | attributes
         types: dict[int, Attribute] = {}
         for n, i in enumerate(shown):
             parser.parse_punctuation("," if n else ":")

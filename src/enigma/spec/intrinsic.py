@@ -18,6 +18,7 @@ from enigma.spec.terms import (
     Effect,
     Level,
     Numbers,
+    Precision,
     Report,
     Role,
     Static,
@@ -117,6 +118,21 @@ class Intrinsic:
         fixed = {name: term for name, term in self.operands.items() if name != self.variadic}
         more = {f"{self.variadic}{i}": self.operands[self.variadic] for i in range(count - len(fixed))}
         return fixed | more
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The compile-time arguments that need not be given, and what they then are."""
+        return {
+            name: term.default
+            for name, term in self.attributes.items()
+            if isinstance(term, Choice | Static) and term.default is not None
+        }
+
+    @cached_property
+    def precision(self) -> str | None:
+        """The parameter that chooses between Metal's fast and precise versions, or None where it has but one."""
+        found = (name for name, term in self.params.items() if isinstance(term, Choice) and term.enum is Precision)
+        return next(found, None)
 
     @cached_property
     def variables(self) -> tuple[Var, ...]:
