@@ -30,7 +30,7 @@ NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, no
 TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
-    "simdgroup": "Simdgroup", "atomics": "Atomics", "random": "Random bits",
+    "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
 
@@ -138,8 +138,8 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
             ]
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
-            parts = string.Formatter().parse(text)
-            return "`" + "".join(literal + (field or "") for literal, field, _, _ in parts) + "`"
+            parts = [(before, field or "", own or "{}") for before, field, own, _ in string.Formatter().parse(text)]
+            return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
         case Builtin(attribute=attribute, vector=vector):
             return f"parameter `[[{attribute}]]`" + (", `.x`, `.y` or `.z` of it" if vector else "")
         case Structural():
