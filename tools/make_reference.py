@@ -30,7 +30,8 @@ NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, no
 TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
-    "simdgroup": "Simdgroup", "atomics": "Atomics", "random": "Random bits", "report": "Printing and asserting",
+    "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
+    "report": "Printing and asserting",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
 
@@ -144,8 +145,8 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
             ]
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
-            parts = string.Formatter().parse(text)
-            return "`" + "".join(literal + (field or "") for literal, field, _, _ in parts) + "`"
+            parts = [(before, field or "", own or "{}") for before, field, own, _ in string.Formatter().parse(text)]
+            return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
         case Printf(function=function):
             return f'`{function}("...", values...)`'
         case Builtin(attribute=attribute, vector=vector):

@@ -88,7 +88,8 @@ def make_function(row: Intrinsic) -> Callable[..., Any]:
         return _named(row, make_report(row, row.reports))
     parameters, names_ = signature(row), tuple(row.params)
     required = tuple(name for name in names_ if name not in row.defaults)
-    unary = len(row.operands) == 1 and row.result is not None
+    # of a number the result is known now; but how many lanes bring the number is not
+    unary = len(row.operands) == 1 and row.result is not None and row.effect is Effect.PURE
 
     def call(*args: Any, **kwargs: Any) -> Any:
         tracer = active()
