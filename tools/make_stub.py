@@ -20,7 +20,7 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
 from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
 from enigma.trace import scoped
-from enigma.trace.functions import functions
+from enigma.trace.functions import functions, methods
 from enigma.trace.language import PUBLIC
 
 TARGET = Path(__file__).parents[1] / "src" / "enigma" / "__init__.pyi"
@@ -160,6 +160,8 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
             result = dtype.name
         case _:
             result = "None"
+    if row.outcome is not None:
+        result = row.outcome_type.format(result=result)
     if not any(isinstance(term, DTypeArg) for term in row.params.values()):
         return _signature(public, parameters, result, row.doc)
     # a dtype may also be given by name
@@ -167,6 +169,27 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
     loose = [p.split(":")[0] + ": Value" if ": _" in p else p for p in loose]
     typed = _signature(public, parameters, result, row.doc)
     return f"@overload\n{typed}@overload\n{_signature(public, loose, 'Any', row.doc)}"
+
+
+def _methods() -> Iterator[str]:
+    """Yield the methods of a buffer that rows give; their index may be a coordinate."""
+    for name, row in methods().items():
+        parameters, result = ["self"], row.outcome_type.format(result="Self") if row.outcome is not None else "Self"
+        if not isinstance(row.result, Var):
+            result = (
+                result if row.outcome is not None else row.result.name if isinstance(row.result, Numeric) else "None"
+            )
+        for key, term in list(row.params.items())[1:]:
+            match term:
+                case Choice(enum=enum, default=default):
+                    parameters.append(
+                        f"{key}: _{enum.__name__}" + (f' = "{default.value}"' if default is not None else "")
+                    )
+                case Var(widens=True):
+                    parameters.append(f"{key}: _Index | tuple[_Index, ...]")
+                case _:
+                    parameters.append(f"{key}: Value | float")
+        yield _signature(name, parameters, result, "", "    ")
 
 
 def _first_line(thing: object) -> str:
@@ -301,6 +324,7 @@ def _base(dtype: Numeric) -> str:
 def _classes() -> Iterator[str]:
     yield NUMERIC
     yield VALUE
+    yield from _methods()
     for name in COMPARISONS:
         inherited = name in ("eq", "ne")
         ignore = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]" if inherited else ""

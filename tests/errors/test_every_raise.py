@@ -23,7 +23,6 @@ UNREACHED: dict[str, str] = {
     "trace/tracer.py:operator": "an internal error",
     "trace/tensor.py:buffer_type": "an internal error",
     "trace/value.py:dtype": "a buffer answers for itself",
-    "trace/infer.py:_buffer": "no parameter is constant memory yet",
     "trace/tensor.py:__setitem__": "no parameter is constant memory yet",
     "trace/infer.py:_fixed": "conditions are made bools before they reach a row",
     "trace/kernel.py:constants": "test_launch_errors.py has it",

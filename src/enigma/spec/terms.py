@@ -92,6 +92,24 @@ class MemoryOrder(Enum):
     ACQ_REL = "acq_rel"
 
 
+class FenceOrder(Enum):
+    """What a fence orders: a relaxed one would order nothing, so it is left out."""
+
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    ACQ_REL = "acq_rel"
+    SEQ_CST = "seq_cst"
+
+
+class ThreadScope(Enum):
+    """Among which threads a fence orders memory (MSL specification, 6.15.2)."""
+
+    THREAD = "thread"
+    SIMDGROUP = "simdgroup"
+    THREADGROUP = "threadgroup"
+    DEVICE = "device"
+
+
 class Effect(Enum):
     """What an operation does besides computing; whatever talks to other lanes is SYNC, never PURE."""
 
@@ -133,6 +151,7 @@ class Algebra(Enum):
     LOAD = "load"
     STORE = "store"
     ALLOC = "alloc"
+    FENCE = "fence"
     TO_INDEX = "to_index"
     FROM_INDEX = "from_index"
 

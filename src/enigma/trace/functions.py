@@ -62,6 +62,10 @@ def docstring(row: Intrinsic) -> str:
         lines.append(f"    returns {names(row.result.dtypes)}" + (", as given" if row.variables else ""))
     elif row.result is not None:
         lines.append(f"    returns {_accepts(row.result)}")
+    if row.outcome is not None:
+        lines.append("    and whether: the function returns both, as (bool, value)")
+    if row.family:
+        lines += ["", f"Apple GPUs have it from family {row.family} on (Metal feature set tables)."]
     if row.effect is Effect.SYNC:
         lines += ["", "It talks to other threads: the compiler never moves it."]
     lines += ["", "Raises `EnigmaTypeError` for other dtypes, `EnigmaError` outside of a kernel."]
@@ -82,7 +86,7 @@ def make_function(row: Intrinsic) -> Callable[..., Any]:
         )
         if unary and not any(isinstance(x, TracedValue) for x in arguments.values()):
             _refuse_untraced(row, next(iter(arguments.values())))
-        return tracer.apply(row, arguments)
+        return tracer.call(row, dict(arguments))
 
     def _bind(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -107,6 +111,29 @@ def _refuse_untraced(row: Intrinsic, value: Any) -> None:
             f"{row.public_name} of the Python number {value!r} is known now", loc=caller(),
             help="compute it with Python's math module, or make it a traced constant: enigma.f32(...)",
         )  # fmt: skip
+
+
+def make_method(buffer: TracedValue, row: Intrinsic) -> Callable[..., Any]:
+    """Return the function of a row whose first parameter is a buffer, with that parameter given."""
+    function, first = functions()[row.public_name], next(iter(row.params))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if first in kwargs:
+            raise EnigmaTypeError(
+                f"{row.public_name} of {buffer.name or 'a buffer'} takes no {first}: it is {buffer.name or 'the buffer'} itself",
+                loc=caller(), help=f"write {row.public_name}({', '.join(list(row.params)[1:])})",
+            )  # fmt: skip
+        return function(buffer, *args, **kwargs)
+
+    call.__name__ = call.__qualname__ = row.public_name
+    call.__doc__ = function.__doc__
+    return call
+
+
+@cache
+def methods() -> dict[str, Intrinsic]:
+    """Return the rows that are methods of a buffer too, by their public name: those whose first parameter is one."""
+    return {name: row for name, row in by_public_name().items() if row.is_method}
 
 
 @cache

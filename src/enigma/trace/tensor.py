@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
 from enigma.dtypes import BufferType, Numeric, Space
-from enigma.errors import EnigmaIndexError, EnigmaTypeError
+from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
+from enigma.trace.functions import make_method, methods
 from enigma.trace.infer import describe, literal
 from enigma.trace.value import TracedValue, active
 
@@ -19,7 +21,8 @@ _INDEX = "write a whole number or a traced integer: A[i]"
 class Tensor(TracedValue):
     """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
 
-    `size` is the number of elements where it is known (threadgroup memory), else None.
+    Every function whose first argument is a buffer is a method too, without that argument. `size` is the number of elements
+    where it is known (threadgroup memory), else None.
     """
 
     __slots__ = ("shape",)
@@ -49,6 +52,18 @@ class Tensor(TracedValue):
     def size(self) -> int | None:
         """Elements, or None for a buffer parameter, whose size is known at launch only."""
         return math.prod(self.shape) if self.shape is not None else None
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        row = methods().get(name)
+        if row is None:
+            raise EnigmaAttributeError(
+                f"{self.name or 'a buffer'} is a buffer, which has no {name}", loc=caller(),
+                help=f"it has {', '.join(sorted(methods()))}, and dtype, shape, size and address_space",
+            )  # fmt: skip
+        return make_method(self, row)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *methods()})
 
     def __repr__(self) -> str:
         return f"<{self.name or 'buffer'}: {self.type}>"
