@@ -1,4 +1,4 @@
-"""Twelve kernels as Metal: short enough to be read in review, and accepted by the check of Metal texts."""
+"""Fourteen kernels as Metal: short enough to be read in review, and accepted by the check of Metal texts."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ def kernels() -> dict[str, en.KernelDef]:
     names = {
         "vector_add": "vector_add", "saxpy": "saxpy", "rmsnorm": "rmsnorm", "softmax": "softmax", "tiled_gemm": "tiled_gemm",
         "heat_equation": "heat_step", "mandelbrot": "mandelbrot", "histogram": "histogram", "prefix_sum": "scan_blocks",
+        "laplacian": "laplacian", "sdpa": "sdpa",
     }  # fmt: skip
     found = [getattr(example(file), kernel) for file, kernel in names.items()]
     return {kernel.name: kernel for kernel in [*found, sobel, reduction, first_large]}
@@ -80,8 +81,16 @@ def kernels() -> dict[str, en.KernelDef]:
 KERNELS = kernels()
 
 
-def test_there_are_twelve() -> None:
-    assert len(KERNELS) == 12
+def test_there_are_fourteen() -> None:
+    assert len(KERNELS) == 14
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("attention", "attention_naive"), ("attention", "attention_tiled"), ("qwen_layer", "qwen_layer")],
+)
+def test_the_metal_of_a_long_kernel_is_valid(file: str, name: str) -> None:
+    assert_legal(en.compile(getattr(example(file), name), emit_only=True).metal_source)
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -21,8 +21,8 @@ from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Spelling, Structu
 from enigma.spec.tables import TABLES
 from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Static, Term, Var
 from enigma.trace import scoped
+from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import signature
-from enigma.trace.language import PUBLIC
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"
@@ -30,7 +30,7 @@ NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, no
 TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
-    "simdgroup": "Simdgroup", "atomics": "Atomics",
+    "simdgroup": "Simdgroup", "atomics": "Atomics", "random": "Random bits",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
 
@@ -224,6 +224,11 @@ def family(name: str) -> str:
     page.append("\n".join(table).replace("`x | y`", "`x \\| y`") + "\n")
     for row in rows:
         page += entry(row)
+    if name in enigma._MODULES:
+        functions = importlib.import_module(f"enigma.{name}")
+        page += [f"# `enigma.{name}`\n", _as_markdown(inspect.getdoc(functions) or "") + "\n"]
+        for public in functions.__all__:
+            page += _documented(f"{name}.{public}", getattr(functions, public))
     return "\n".join(page)
 
 

@@ -47,6 +47,22 @@ def loop_{dtype.name}(A: en.f32, n: en.Scalar(en.{dtype.name}), Out: en.f32):
 """
 
 
+def _constant_source() -> Iterator[str]:
+    """Yield kernels for function constants, with and without a default, per dtype."""
+    (row,) = [row for row in all_rows() if row.algebra is Algebra.FUNCTION_CONSTANT]
+    for dtype in row.variables[0].dtypes:
+        one = "True" if dtype is b1 else "1.5" if dtype.is_float else "5"
+        yield f"""@en.kernel
+def constant_{dtype.name}(A: en.{dtype.name}, Given: en.b1):
+    i = en.thread_position_in_grid
+    plain_{dtype.name} = en.function_constant(en.{dtype.name}, 0)
+    other_{dtype.name} = en.function_constant(en.{dtype.name}, 7, default={one})
+    A[i] = plain_{dtype.name}
+    A[i + 1] = other_{dtype.name}
+    Given[i] = en.is_function_constant_defined(plain_{dtype.name}) or en.is_function_constant_defined(other_{dtype.name})
+"""
+
+
 def _grid_source() -> Iterator[str]:
     for row in grid_rows():
         for axis in "xyz" if row.attributes else "_":
@@ -89,12 +105,17 @@ def {row.name}_{member.value}(A: en.f32):
 def _kernels(kind: str) -> dict[str, Any]:
     if kind in ("pure", "lane"):
         return dict(kernels(kind))
-    sources = {"memory": _memory_source, "grid": _grid_source, "talking": _talking_source}[kind]
+    sources = {
+        "memory": _memory_source,
+        "grid": _grid_source,
+        "constant": _constant_source,
+        "talking": _talking_source,
+    }[kind]
     module = load("\n\n".join(sources()), f"texts_{kind}")
     return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
 
 
-KINDS = ("pure", "lane", "memory", "grid", "talking")
+KINDS = ("pure", "lane", "memory", "grid", "constant", "talking")
 
 
 def test_the_kernels_of_all_kinds_reach_every_row() -> None:

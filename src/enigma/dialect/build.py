@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import func, scf
-from xdsl.dialects.builtin import LocationAttr, ModuleOp, UnitAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, LocationAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
 from enigma.dialect.attributes import VALUE, encode, number
@@ -25,6 +25,9 @@ from enigma.trace.node import For, If, Op, Traced, Value, While
 KERNEL = "enigma.kernel"
 """The attribute that marks a function as a kernel."""
 
+PART = ("enigma.parameter", "enigma.struct", "enigma.member")
+"""The attributes of an argument that is a member of a struct parameter; arguments of one parameter share its slot."""
+
 
 def build(traced: Traced) -> ModuleOp:
     """Return the module of a traced kernel, not verified: one function with the kernel's parameters in slot order."""
@@ -40,10 +43,20 @@ def build(traced: Traced) -> ModuleOp:
     body.add_op(func.ReturnOp.create(location=location))
     function = func.FuncOp(traced.name, (types, ()), Region(body))
     function.attributes[KERNEL] = UnitAttr()
+    if any(param.part is not None for param in traced.params):
+        function.arg_attrs = ArrayAttr([_part(param.part) for param in traced.params])
     function.location = location
     module = ModuleOp([function])
     module.location = location
     return module
+
+
+def _part(part: traced_ir.Part | None) -> DictionaryAttr:
+    """Return the attributes of a function's argument: of which struct parameter it is which member, if it is one."""
+    if part is None:
+        return DictionaryAttr({})
+    names = (part.parameter, part.struct.name, part.member)
+    return DictionaryAttr({key: StringAttr(text) for key, text in zip(PART, names, strict=True)})
 
 
 def kernel_of(module: ModuleOp) -> func.FuncOp:

@@ -20,6 +20,7 @@ from enigma.emit.base import Line, Names
 from enigma.emit.cfamily import KernelWriter
 from enigma.emit.expr import Expr, subscript
 from enigma.emit.fences import Fences
+from enigma.emit.file_scope import FileConstants, Structs
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import InternalError
@@ -44,6 +45,9 @@ _DEFAULT_NAMES = {
     "simdgroup index in threadgroup": "simdgroup",
     "threads per simdgroup": "simd_size",
     "simdgroups per threadgroup": "simd_count",
+    "thread index in quadgroup": "lane_in_quad",
+    "quadgroup index in threadgroup": "quadgroup",
+    "quadgroups per threadgroup": "quadgroups",
 }
 _FLAGS = {
     MemFlags.NONE: "mem_flags::mem_none",
@@ -125,14 +129,16 @@ class _MslKernel(KernelWriter):
         self.fences = Fences(self.ops, speller)
         super().__init__(function.body.block, speller, names)
         self.parameters: dict[SSAValue, str] = {}
+        self.structs = Structs(function, names, speller.type_name)
         for arg in function.body.block.args:
-            self.parameters[arg] = names.fresh(user_name(arg) or "arg")
+            self.parameters[arg] = self.structs.member(arg) or names.fresh(user_name(arg) or "arg")
             self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
         self.allocations: dict[IntrinsicOp, str] = {}
         for op in self.ops:
             if op.ROW.algebra is Algebra.ALLOC:
                 self.allocations[op] = names.fresh(user_name(op.results[0]) or "shared")
                 self.values.know(op.results[0], _outer(self.allocations[op], dtype_of(op.results[0].type)))
+        self.constants = FileConstants(self.ops, names)
         self.positions = self._positions()
 
     # ---- positions
@@ -170,6 +176,8 @@ class _MslKernel(KernelWriter):
 
     def operation(self, op: IntrinsicOp, operands: dict[str, Expr]) -> Expr:
         """Return one operation; an element of an atomic buffer is read and written by an atomic access."""
+        if (constant := self.constants.expression(op)) is not None:
+            return constant
         if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE) or op.operands[0] not in self.atomic:
             return super().operation(op, operands)
         buf, index, *value = operands.values()
@@ -200,6 +208,9 @@ class _MslKernel(KernelWriter):
         """Return all lines of the source."""
         body = self.write()
         lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        lines += self.structs.lines()
+        if constants := self.constants.lines(self.speller.type_name):
+            lines += [*constants, Line("")]
         for helper in self._helpers():
             lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
         if threads is not None:
@@ -225,8 +236,16 @@ class _MslKernel(KernelWriter):
             for term, operand in zip(op.ROW.operands.values(), op.operands, strict=True)
             if isinstance(term, Buffer) and term.written
         }
-        for slot, (arg, local) in enumerate(self.parameters.items()):
+        slot, before = -1, None
+        for arg, local in self.parameters.items():
             kind = self._element(arg)
+            if (struct := self.structs.signature(arg)) is not None:
+                if struct != before:
+                    slot += 1
+                    yield f"constant {struct[0]}& {struct[1]} [[buffer({slot})]]"
+                before = struct
+                continue
+            slot, before = slot + 1, None
             if not is_memory(arg.type):
                 yield f"constant {kind}& {local} [[buffer({slot})]]"
             elif space_of(arg.type) is Space.CONSTANT:

@@ -10,6 +10,7 @@ import numpy as np
 
 from enigma.dtypes import Numeric
 from enigma.errors import LaunchError
+from enigma.runtime import structs
 from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
 from enigma.runtime.program import Program, Slot
 
@@ -177,13 +178,21 @@ def _as_float(number: float, dtype: Numeric, name: str) -> float:
 
 
 def bind(program: Program, arguments: Sequence[Any]) -> list[Any]:
-    """Return the checked arguments in slot order: arrays and numbers. Raises every complaint together."""
-    slots = program.slots
-    if len(arguments) != len(slots):
+    """Return the checked arguments in slot order: arrays and numbers, those of a struct one by one.
+
+    Raises every complaint together.
+    """
+    if len(arguments) != len(program.arguments):
         raise LaunchError(
-            f"kernel {program.name} takes {len(slots)} arguments ({_names(program)}), but it got {len(arguments)}",
+            f"kernel {program.name} takes {len(program.arguments)} arguments ({_names(program)}), but it got {len(arguments)}",
             help="pass every parameter in order, outputs too",
         )
+    return bind_values(program, structs.taken_apart(program, arguments) if program.has_structs else arguments)
+
+
+def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
+    """Return checked arguments, one for each of the program's parameters. Raises every complaint together."""
+    slots = program.slots
     bound: list[Any] = []
     arrays: list[tuple[str, Array, bool]] = []
     errors: list[LaunchError] = []
@@ -227,7 +236,7 @@ def _bind_slowly(
 
 
 def _names(program: Program) -> str:
-    return ", ".join(param.name for param in program.params)
+    return ", ".join(argument.name for argument in program.arguments)
 
 
 def outputs(program: Program, given: int, count: int, inout: Sequence[Any]) -> list[int]:

@@ -29,6 +29,8 @@ class Intrinsic:
     - `domain`, `ulp`: where generated tests sample floats, and how far the CPU may be from `ref`, per dtype.
     - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
     - `level`: for a row without operands, over what its result is the same.
+    - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
+    - `at_launch`: whether it is a number once a launch is known, so that no target but Metal's text ever has it.
     - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
     - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
     - `family`: the first Apple GPU family that surely has it; 0 for all that run the language version.
@@ -55,6 +57,8 @@ class Intrinsic:
     commutes: bool = False
     negation: str | None = None
     level: Level | None = None
+    together: Level | None = None
+    at_launch: bool = False
     prelude: Mapping[str, str] = field(default_factory=dict[str, str])
     msl_version: tuple[int, int] = (2, 4)
     family: int = 0

@@ -154,6 +154,9 @@ class Algebra(Enum):
     FENCE = "fence"
     TO_INDEX = "to_index"
     FROM_INDEX = "from_index"
+    FUNCTION_CONSTANT = "function_constant"
+    FUNCTION_CONSTANT_OR = "function_constant_or"
+    IS_GIVEN = "is_given"
 
 
 class Level(Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -12,11 +13,15 @@ from typing import Any
 from enigma.dtypes import DTYPES, Numeric, as_dtype, names
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
+from enigma.trace.node import Struct
 from enigma.trace.sources import source_of
+from enigma.trace.structs import is_struct, struct_of
 
 
 class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only.
+    """Annotation of a by-value parameter: `n: enigma.Scalar[enigma.u32]`. In the kernel it is a value, read-only.
+
+    `enigma.Scalar(enigma.u32)` is the same, but type checkers do not take a call for an annotation.
 
     Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
     """
@@ -28,6 +33,10 @@ class Scalar:
                 f"Scalar takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=_scalar_help(dtype)
             )
         self.dtype = dtype
+
+    def __class_getitem__(cls, dtype: Any) -> Scalar:
+        """Return `Scalar(dtype)`, in the form that type checkers take for an annotation."""
+        return cls(dtype)
 
     @property
     def metal_name(self) -> str:
@@ -61,7 +70,7 @@ def _shown(value: Any) -> str:
 
 
 class Constexpr:
-    """Annotation of a parameter that is a Python value: the kernel is compiled anew for each."""
+    """Annotation of a parameter that is a Python value, `N: enigma.constexpr = 16`: the kernel is compiled anew for each."""
 
     def __repr__(self) -> str:
         return "constexpr"
@@ -75,18 +84,20 @@ class Kind(Enum):
 
     BUFFER = "buffer"
     SCALAR = "scalar"
+    STRUCT = "struct"
     CONSTEXPR = "constexpr"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter as annotated: its kind, its dtype (None for constexpr), and the default of a constexpr."""
+    """A parameter as annotated: its kind, its dtype (None for constexpr and struct), and the default of a constexpr."""
 
     name: str
     kind: Kind
     dtype: Numeric | None
     default: Any
     loc: SourceLoc
+    struct: Struct | None = None
 
 
 def location(fn: types.FunctionType) -> SourceLoc:
@@ -135,11 +146,14 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 def _annotation(fn: types.FunctionType, name: str, scope: dict[str, Any], loc: SourceLoc) -> Any:
     """A parameter's annotation, evaluated: `from __future__ import annotations` makes it a string."""
-    annotation = fn.__annotations__.get(name, inspect.Parameter.empty)
+    return _evaluated(name, fn.__annotations__.get(name, inspect.Parameter.empty), fn.__globals__, scope, loc)
+
+
+def _evaluated(name: str, annotation: Any, module: Mapping[str, Any], scope: Mapping[str, Any], loc: SourceLoc) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, fn.__globals__, scope)
+        return eval(annotation, dict(module), scope)
     except (NameError, AttributeError, SyntaxError) as error:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         raise EnigmaTypeError(
@@ -159,14 +173,25 @@ def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter
     for name, parameter in signature.parameters.items():
         loc = _param_location(fn, name)
         try:
-            found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), loc))
+            found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), scope, loc))
         except EnigmaError as error:
             errors.append(error)
     raise_all(errors)
     return tuple(found)
 
 
-def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: SourceLoc) -> Parameter:
+def _dtype(annotation: Any) -> Numeric | None:
+    """Return the dtype that an annotation is, or a Scalar's; None for anything else."""
+    if isinstance(annotation, Scalar):
+        return annotation.dtype
+    if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
+        return annotation()
+    return annotation if isinstance(annotation, Numeric) else None
+
+
+def _parameter(
+    name: str, parameter: inspect.Parameter, annotation: Any, scope: Mapping[str, Any], loc: SourceLoc
+) -> Parameter:  # fmt: skip
     empty = inspect.Parameter.empty
     if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
         stars = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else "**"
@@ -194,10 +219,13 @@ def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: So
         )
     if isinstance(annotation, Scalar):
         return Parameter(name, Kind.SCALAR, annotation.dtype, None, loc)
-    if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
-        annotation = annotation()
-    if isinstance(annotation, Numeric):
-        return Parameter(name, Kind.BUFFER, annotation, None, loc)
+    if (dtype := _dtype(annotation)) is not None:
+        return Parameter(name, Kind.BUFFER, dtype, None, loc)
+    if is_struct(annotation):
+        struct = struct_of(
+            annotation, name, loc, _dtype, lambda what, text, module: _evaluated(what, text, module, scope, loc)
+        )
+        return Parameter(name, Kind.STRUCT, None, None, loc, struct)
     if annotation is Scalar:
         raise EnigmaTypeError(
             f"parameter {name} is a Scalar without a dtype", loc=loc, help=f"write {name}: enigma.Scalar(enigma.f32)"

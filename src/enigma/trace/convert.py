@@ -243,7 +243,11 @@ def _range(*args: Any) -> Any:
 
 
 def runtime_range(*args: Any) -> Range:
-    """Return the range whose loop is always one of the kernel."""
+    """Return the range whose loop is always one of the kernel.
+
+    for k in enigma.range(0, n, 2):
+        acc += A[k]
+    """
     if not 1 <= len(args) <= 3:
         raise EnigmaTypeError(
             f"range takes 1 to 3 arguments, but it got {len(args)}", loc=caller(), help="write range(low, high, step)"

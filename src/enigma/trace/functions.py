@@ -151,7 +151,7 @@ def attributes() -> dict[str, Callable[..., Any]]:
     return {
         row.name: functions()[row.public_name]
         for row in all_rows()
-        if row.level is not None and row.public_name != row.name
+        if row.level is not None and row.public_name not in ("", row.name)
     }
 
 

@@ -20,6 +20,10 @@ class Carry:
     """The values a loop carries: `carry[k]` reads the current one, `carry[k] = x` sets the next.
 
     After the loop, reads give its results and assignment raises `EnigmaError`.
+
+        with enigma.for_range(0, n, init=[0.0]) as (i, carry):
+            carry[0] = carry[0] + A[i]
+        Out[0] = carry[0]
     """
 
     def __init__(self, tracer: Tracer, init: Sequence[Any], loc: SourceLoc) -> None:

@@ -23,6 +23,9 @@ class Tensor(TracedValue):
 
     Every function whose first argument is a buffer is a method too, without that argument. `size` is the number of elements
     where it is known (threadgroup memory), else None.
+
+        tile = enigma.threadgroup_alloc(enigma.f32, (8, 32))
+        tile[row, lane] = A[i]
     """
 
     __slots__ = ("shape",)

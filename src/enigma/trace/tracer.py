@@ -43,6 +43,7 @@ class Tracer:
         self.blocks: list[Block] = [Block()]
         self.threadgroup_bytes = 0
         self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
+        self.function_constants: dict[int, Any] = {}  # by index: what trace/constants.py knows of each
         self.depth: dict[CodeType, int] = {}  # how deep each Python function is in calls of itself
 
     @property

@@ -23,7 +23,10 @@ NUMBERS: dict[str, tuple[float, ...]] = {
 ROWS = tuple(
     row
     for row in all_rows()
-    if row.effect is Effect.PURE and row.operands and row.name not in ("const", "to_index", "from_index")
+    if row.effect is Effect.PURE
+    and row.operands
+    and not row.at_launch
+    and row.name not in ("const", "to_index", "from_index")
 )
 COMMON = tuple(row for row in ROWS if row.algebra is not None)
 

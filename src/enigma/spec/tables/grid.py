@@ -4,7 +4,8 @@ Each is an unsigned int. `ref` and `llvm` read the launch geometry `g`: `g.group
 `g.local(axis)` the thread's position in its threadgroup, `g.size(axis)` the threadgroup's own size (smaller for the last one
 of an axis when the grid is no multiple), `g.full_size(axis)` the size that was asked for, `g.grid(axis)` the grid in threads,
 `g.groups(axis)` in threadgroups, `g.linear()` the thread's number in its threadgroup, `g.total()` how many it has,
-`g.lane()` and `g.simdgroup()` the thread's place in its simdgroup and the simdgroup's number.
+`g.lane()` and `g.simdgroup()` the thread's place in its simdgroup and the simdgroup's number; `g.add(x, y)`, `g.mul(x, y)`,
+`g.div(x, n)` and `g.mod(x, n)` compute, by a Python int n.
 """
 
 from __future__ import annotations
@@ -52,4 +53,8 @@ ROWS: tuple[Intrinsic, ...] = (
     _flat("threads_per_simdgroup", Level.GRID, "Lanes of a simdgroup: 32 on every Apple GPU.", lambda g: g.constant(32)),
     _flat("simdgroups_per_threadgroup", Level.THREADGROUP, "Simdgroups in this threadgroup, a partial one counted.",
           lambda g: g.simdgroups()),
+    _flat("thread_index_in_quadgroup", Level.THREAD, "This thread's lane of its quadgroup, 0 to 3.", lambda g: g.mod(g.lane(), 4)),
+    _flat("quadgroup_index_in_threadgroup", Level.THREAD, "The number of this thread's quadgroup.", lambda g: g.div(g.linear(), 4)),
+    _flat("quadgroups_per_threadgroup", Level.THREADGROUP, "Quadgroups in this threadgroup, a partial one counted.",
+          lambda g: g.div(g.add(g.total(), g.constant(3)), 4)),
 )  # fmt: skip
