@@ -99,7 +99,7 @@ class Variables:
 def _signature(name: str, parameters: list[str], result: str, doc: str, indent: str = "") -> str:
     """Return a function of the stub: on one line if it fits, else a parameter to a line."""
     head = f"{indent}def {name}({', '.join(parameters)}) -> {result}:"
-    if len(head) > WIDTH:
+    if len(head) + (0 if doc else len(" ...")) > WIDTH:
         inner = "".join(f"{indent}    {parameter},\n" for parameter in parameters)
         head = f"{indent}def {name}(\n{inner}{indent}) -> {result}:"
     return f'{head}\n{indent}    """{doc}"""\n\n' if doc else f"{head} ...\n"

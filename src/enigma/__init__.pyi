@@ -97,7 +97,10 @@ class Value(metaclass=Numeric):
     def __float__(self) -> float: ...
     def atomic_load(self, i: _Index | tuple[_Index, ...], order: _MemoryOrder = "relaxed") -> Self: ...
     def atomic_store(
-        self, i: _Index | tuple[_Index, ...], x: Value | float, order: _MemoryOrder = "relaxed"
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
     ) -> None: ...
     def atomic_exchange(
         self,

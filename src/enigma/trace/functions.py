@@ -17,6 +17,7 @@ from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Static, Te
 from enigma.trace.value import TracedValue, active
 
 _EMPTY = inspect.Parameter.empty
+_SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
 
 
 def _default(term: Term) -> Any:
@@ -113,20 +114,24 @@ def _refuse_untraced(row: Intrinsic, value: Any) -> None:
         )  # fmt: skip
 
 
-def make_method(buffer: TracedValue, row: Intrinsic) -> Callable[..., Any]:
-    """Return the function of a row whose first parameter is a buffer, with that parameter given."""
+def make_method(row: Intrinsic) -> Callable[..., Any]:
+    """Return the method of a buffer that a row gives whose first parameter is one: its function without that parameter."""
     function, first = functions()[row.public_name], next(iter(row.params))
 
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(self: TracedValue, *args: Any, **kwargs: Any) -> Any:
         if first in kwargs:
             raise EnigmaTypeError(
-                f"{row.public_name} of {buffer.name or 'a buffer'} takes no {first}: it is {buffer.name or 'the buffer'} itself",
+                f"{row.public_name} of {self.name or 'a buffer'} takes no {first}: it is {self.name or 'the buffer'} itself",
                 loc=caller(), help=f"write {row.public_name}({', '.join(list(row.params)[1:])})",
             )  # fmt: skip
-        return function(buffer, *args, **kwargs)
+        return function(self, *args, **kwargs)
 
-    call.__name__ = call.__qualname__ = row.public_name
+    call.__name__ = row.public_name
+    call.__qualname__ = f"Tensor.{row.public_name}"
     call.__doc__ = function.__doc__
+    call.__module__ = "enigma"
+    taken = list(signature(row).parameters.values())[1:]
+    call.__signature__ = inspect.Signature([_SELF, *taken])  # type: ignore[attr-defined]
     return call
 
 

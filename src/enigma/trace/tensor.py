@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, cast
 
 from enigma.dtypes import BufferType, Numeric, Space
@@ -56,17 +55,11 @@ class Tensor(TracedValue):
         """Elements, or None for a buffer parameter, whose size is known at launch only."""
         return math.prod(self.shape) if self.shape is not None else None
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        row = methods().get(name)
-        if row is None:
-            raise EnigmaAttributeError(
-                f"{self.name or 'a buffer'} is a buffer, which has no {name}", loc=caller(),
-                help=f"it has {', '.join(sorted(methods()))}, and dtype, shape, size and address_space",
-            )  # fmt: skip
-        return make_method(self, row)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *methods()})
+    def __getattr__(self, name: str) -> Any:
+        raise EnigmaAttributeError(
+            f"{self.name or 'a buffer'} is a buffer, which has no {name}", loc=caller(),
+            help=f"it has {', '.join(sorted(methods()))}, and dtype, shape, size and address_space",
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<{self.name or 'buffer'}: {self.type}>"
@@ -166,3 +159,7 @@ class Tensor(TracedValue):
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other
+
+
+for _name, _row in methods().items():
+    setattr(Tensor, _name, make_method(_row))
