@@ -19,7 +19,7 @@ from enigma.dtypes import DTYPES, INTEGERS, Numeric, i32, names
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Spelling, Structural, Template, Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Static, Term, Var
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Var
 from enigma.trace import scoped
 from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import signature
@@ -58,7 +58,7 @@ INTERNAL = {
 """Public to the package, and not of use to a program."""
 
 PROGRAMS = (
-    "kernel", "KernelDef", "Scalar", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
+    "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
     "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
     "EnigmaIndexError", "EnigmaNameError", "EnigmaAttributeError",
     "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
@@ -117,6 +117,8 @@ def takes(term: Term | None) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg(var=var):
             return f"a dtype: {takes(var)}"
+        case Numbers(var=var):
+            return f"numbers: {takes(var)}"
         case None:
             return "nothing"
         case dtype:

@@ -32,13 +32,13 @@ HEAD = '''\
 # a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
 # pyright: reportOverlappingOverload=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
 '''
 
-OWN = ("Scalar", "Numeric")
+OWN = ("Scalar", "Constant", "Numeric")
 """Public names that the stub states itself, for a dtype is a class in it."""
 
 LANGUAGE: dict[str, dict[str, str]] = {
@@ -51,6 +51,19 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "layout": "Layout | None",
         "return": "_T",
     },
+    "thread_alloc": {
+        "dtype": "type[_T]",
+        "size": "int | tuple[int, ...]",
+        "fill": "Value | float | None",
+        "return": "_T",
+    },
+    "register_tensor": {
+        "shape": "int | tuple[int, ...]",
+        "dtype": "Any",
+        "fill": "Value | float",
+        "return": "RegisterTensor",
+    },
+    "constant": {"values": "Any", "dtype": "Any", "return": "Any"},
     "function_constant": {
         "dtype": "type[_T]",
         "index": "int",
@@ -59,6 +72,66 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "return": "_T",
     },
     "is_function_constant_defined": {"constant": "Value", "return": "b1"},
+    "copy": {
+        "src": "Any",
+        "dst": "Any",
+        "count": "_Index",
+        "src_offset": "_Index",
+        "dst_offset": "_Index",
+        "mask_fn": "Callable[[Any], Any] | None",
+        "coalesced_width": "int",
+        "cooperative": "bool",
+        "return": "None",
+    },
+    "pipeline": {"dtype": "Any", "size": "int", "stages": "int", "return": "Pipeline"},
+    "gemm": {
+        "A": "Any",
+        "B": "Any",
+        "C": "Any",
+        "M": "int",
+        "N": "int",
+        "K": "int",
+        "transpose_A": "bool",
+        "transpose_B": "bool",
+        "accum_dtype": "Any",
+        "use_simdgroup": "bool | None",
+        "return": "None",
+    },
+    **{
+        f"async_copy_1d_{way}": {
+            "dst": "Value | str",
+            "dst_off": "_Index",
+            "src": "Value | str",
+            "src_off": "_Index",
+            "count": "_Index",
+            "return": "i64",
+        }
+        for way in ("d2t", "t2d")
+    },
+    **{
+        f"async_copy_2d_{way}": {
+            "dst": "Value | str",
+            "dst_off": "_Index",
+            "dst_epr": "_Index",
+            "src": "Value | str",
+            "src_off": "_Index",
+            "src_epr": "_Index",
+            "tile_cols": "_Index",
+            "tile_rows": "_Index",
+            "return": "i64",
+        }
+        for way in ("d2t", "t2d")
+    },
+    "async_copy_wait": {"events": "Any", "return": "None"},
+    "async_copy_to_threadgroup": {
+        "src": "Value | str",
+        "dst": "Value | str",
+        "count": "_Index",
+        "src_offset": "_Index",
+        "dst_offset": "_Index",
+        "return": "i64",
+    },
+    "async_copy_commit": {"tok": "Any", "return": "None"},
     "range_constexpr": {"args": "int", "return": "Iterator[int]"},
     **{
         f"cmp_{name}": {"x": "Value | float", "y": "Value | float", "return": "b1"}
@@ -179,6 +252,10 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
     return f"@overload\n{typed}@overload\n{_signature(public, loose, 'Any', row.doc)}"
 
 
+def _shown(default: object) -> str:
+    return json.dumps(default) if isinstance(default, str) else repr(default)
+
+
 def _methods() -> Iterator[str]:
     """Yield the methods of a buffer that rows give; their index may be a coordinate."""
     for name, row in methods().items():
@@ -209,8 +286,10 @@ def language_stub(name: str, function: Callable[..., Any]) -> str:
     types = LANGUAGE[name]
     parameters: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
         star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
-        default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
+        default = "" if parameter.default is inspect.Parameter.empty else f" = {_shown(parameter.default)}"
         parameters.append(f"{star}{parameter.name}: {types.get(parameter.name, 'Any')}{default}")
     return _signature(name, parameters, types["return"], _first_line(function))
 
@@ -313,6 +392,8 @@ class Value(metaclass=Numeric):
 SCALAR = """\
 # `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
 Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
 """
 
 

@@ -3,7 +3,7 @@
 # a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
 # pyright: reportOverlappingOverload=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
@@ -38,6 +38,8 @@ from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.pipeline import Pipeline as Pipeline
+from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
@@ -363,6 +365,8 @@ Bool = b1
 
 # `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
 Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
@@ -868,6 +872,91 @@ def atomic_thread_fence(
 
 def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
     """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
+
+def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
+    """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
+
+def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | float | None = None) -> _T:
+    """Return an array of each thread's own: `size` elements, or a shape indexed by tuples (row-major)."""
+
+def constant(values: Any, dtype: Any = None) -> Any:
+    """Return a table in constant memory that holds the numbers of a tuple, list or NumPy array, which may be nested."""
+
+def copy(
+    src: Any,
+    dst: Any,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+    mask_fn: Callable[[Any], Any] | None = None,
+    coalesced_width: int = 1,
+    *,
+    cooperative: bool = False,
+) -> None:
+    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`."""
+
+def async_copy_1d_d2t(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_1d_t2d(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_d2t(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_t2d(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_wait(*events: Any) -> None:
+    """Wait until the copies of these events are done, and what they wrote is seen by every thread: a barrier."""
+
+def async_copy_to_threadgroup(
+    src: Value | str,
+    dst: Value | str,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+) -> i64:
+    """Begin to copy from device to threadgroup memory: an older form of `async_copy_1d_d2t`, with the source first."""
+
+def async_copy_commit(tok: Any) -> None:
+    """Do nothing: a copy is under way when it is called. For kernels that were written for a queue of copies."""
+
+def gemm(
+    A: Any,
+    B: Any,
+    C: Any,
+    *,
+    M: int,
+    N: int,
+    K: int,
+    transpose_A: bool = False,
+    transpose_B: bool = False,
+    accum_dtype: Any = "float",
+    use_simdgroup: bool | None = None,
+) -> None:
+    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
+
+def pipeline(dtype: Any, size: int, stages: int = 2) -> Pipeline:
+    """Return `stages` buffers of `size` elements in threadgroup memory that take turns, one in front."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""

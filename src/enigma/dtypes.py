@@ -223,6 +223,10 @@ class Space(Enum):
     THREAD = "thread"
 
 
+MAX_CONSTANT_BYTES = 65536
+"""Bytes of constant memory that a Mac's GPU has."""
+
+
 @dataclass(frozen=True, slots=True)
 class BufferType:
     """The type of a buffer: what it holds and in which address space it lives."""

@@ -11,14 +11,14 @@ from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, LocationAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from enigma.dialect.attributes import VALUE, encode, number
+from enigma.dialect.attributes import VALUE, encode, number, numbers
 from enigma.dialect.derive import IntrinsicOp, op_class
 from enigma.dialect.names import to_hint, to_location
 from enigma.dialect.types import to_mlir
-from enigma.dtypes import Numeric, index
+from enigma.dtypes import BufferType, Numeric, index
 from enigma.errors import InternalError
 from enigma.spec.registry import by_algebra
-from enigma.spec.terms import Algebra, DTypeArg
+from enigma.spec.terms import Algebra, DTypeArg, Numbers
 from enigma.trace import node as traced_ir
 from enigma.trace.node import For, If, Op, Traced, Value, While
 
@@ -101,7 +101,9 @@ class _Builder:
         attributes: dict[str, Attribute] = {}
         if node.attrs:
             for key, term in row.attributes.items():
-                if not isinstance(term, DTypeArg):
+                if isinstance(term, Numbers) and result is not None and isinstance(result.type, BufferType):
+                    attributes[key] = numbers(node.attrs[key], result.type.element)
+                elif not isinstance(term, DTypeArg):
                     attributes[key] = encode(term, node.attrs[key])
             if row.algebra is Algebra.CONST and result is not None and isinstance(result.type, Numeric):
                 attributes[VALUE] = number(node.attrs[VALUE], result.type)

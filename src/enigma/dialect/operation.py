@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
+from xdsl.dialects.builtin import ArrayAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, UnresolvedOperand
@@ -25,7 +26,7 @@ from enigma.dtypes import Numeric, Space
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling
-from enigma.spec.terms import Algebra, Buffer, DTypeArg, Static, Term, Var
+from enigma.spec.terms import Algebra, Buffer, DTypeArg, Numbers, Static, Term, Var
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,19 @@ class IntrinsicOp(IRDLOperation):
         for key, term in self.ROW.attributes.items():
             if isinstance(term, Static) and not term.low <= self.attr(key) <= term.high:
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
+            if isinstance(term, Numbers):
+                self._verify_numbers(key, to_mlir(self.bound()[term.var]))
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
+
+    def _verify_numbers(self, key: str, type: Attribute) -> None:
+        held = self.attributes[key]
+        items: Sequence[Attribute] = tuple(cast(ArrayAttr[Attribute], held)) if isinstance(held, ArrayAttr) else ()
+        if not items:
+            raise VerifyException(f"{key} must be numbers of {type}")
+        for item in items:
+            if not isinstance(item, TypedAttribute) or item.get_type() != type:
+                raise VerifyException(f"{key}: {item} is no {type}")
 
     def broken_rule(self) -> str | None:
         """Return what the row's own rule over dtypes and arguments says is wrong, or None."""

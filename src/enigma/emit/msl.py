@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -17,16 +18,28 @@ from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of
 from enigma.dtypes import Numeric, Space, bf16, f32, u32
 from enigma.emit.base import Line, Names
-from enigma.emit.cfamily import KernelWriter
+from enigma.emit.cfamily import LONG, KernelWriter
 from enigma.emit.expr import Expr, subscript
 from enigma.emit.fences import Fences
 from enigma.emit.file_scope import FileConstants, Structs
+from enigma.emit.literal import untyped
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
 from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Template
-from enigma.spec.terms import Algebra, Axis, Buffer, Choice, Effect, FenceOrder, MemFlags, MemoryOrder, ThreadScope
+from enigma.spec.terms import (
+    MEMORY,
+    Algebra,
+    Axis,
+    Buffer,
+    Choice,
+    Effect,
+    FenceOrder,
+    MemFlags,
+    MemoryOrder,
+    ThreadScope,
+)
 
 TARGET = "msl"
 OLDEST = (2, 4)
@@ -135,8 +148,8 @@ class _MslKernel(KernelWriter):
             self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
         self.allocations: dict[IntrinsicOp, str] = {}
         for op in self.ops:
-            if op.ROW.algebra is Algebra.ALLOC:
-                self.allocations[op] = names.fresh(user_name(op.results[0]) or "shared")
+            if op.ROW.algebra in MEMORY:
+                self.allocations[op] = self._memory_name(op)
                 self.values.know(op.results[0], _outer(self.allocations[op], dtype_of(op.results[0].type)))
         self.constants = FileConstants(self.ops, names)
         self.positions = self._positions()
@@ -213,6 +226,9 @@ class _MslKernel(KernelWriter):
             lines += [*constants, Line("")]
         for helper in self._helpers():
             lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
+        tables = {op: local for op, local in self.allocations.items() if op.ROW.algebra is Algebra.TABLE}
+        lines += [line for op, local in tables.items() for line in self._table(op, local)]
+        lines += [Line("")] if tables else []
         if threads is not None:
             x, y, z = threads
             lines.append(Line(f"[[max_total_threads_per_threadgroup({x * y * z})]]"))
@@ -223,7 +239,7 @@ class _MslKernel(KernelWriter):
             lines.append(Line(f"kernel void {self.entry}("))
             lines += [Line(text + ("," if k + 1 < len(parameters) else ")"), 1) for k, text in enumerate(parameters)]
         lines.append(Line("{"))
-        shared = [self._allocation(op, local) for op, local in self.allocations.items()]
+        shared = [self._allocation(op, local) for op, local in self.allocations.items() if op not in tables]
         lines += shared
         if shared and body:
             lines.append(Line(""))
@@ -265,7 +281,23 @@ class _MslKernel(KernelWriter):
 
     def _allocation(self, op: IntrinsicOp, local: str) -> Line:
         size = op.attr("size")
-        return Line(f"threadgroup {self._element(op.results[0])} {local}[{size}];", 1, place(op))
+        space = "" if op.ROW.algebra is Algebra.LOCAL else f"{space_of(op.results[0].type).value} "
+        return Line(f"{space}{self._element(op.results[0])} {local}[{size}];", 1, place(op))
+
+    def _memory_name(self, op: IntrinsicOp) -> str:
+        wish = user_name(op.results[0]) or next(word for what, word in _UNNAMED if what is op.ROW.algebra)
+        return self.names.fresh(wish, file_scope=op.ROW.algebra is Algebra.TABLE)
+
+    def _table(self, op: IntrinsicOp, local: str) -> list[Line]:
+        """Return the definition of a constant table: on one line if it fits, else filled lines."""
+        dtype, held = dtype_of(op.results[0].type), op.attr("values")
+        texts = [untyped(value, dtype) for value in held]
+        head = f"constant {self.speller.type_name(dtype)} {local}[{len(held)}] = {{"
+        whole = f"{head}{', '.join(texts)}}};"
+        if len(whole) <= LONG:
+            return [Line(whole, 0, place(op))]
+        filled = textwrap.wrap(", ".join(texts), LONG, break_long_words=False, break_on_hyphens=False)
+        return [Line(head, 0, place(op)), *(Line(text, 1, place(op)) for text in filled), Line("};", 0, place(op))]
 
     def _helpers(self) -> list[str]:
         """Return the helper functions that the body calls, in the order of their first use."""
@@ -288,6 +320,9 @@ class _MslKernel(KernelWriter):
         values = [*self.parameters, *(result for op in self.ops for result in op.results)]
         bfloat = [(3, 1)] if any(dtype_of(value.type) is bf16 for value in values) else []
         return max([OLDEST, *needed, *bfloat])
+
+
+_UNNAMED = ((Algebra.ALLOC, "shared"), (Algebra.LOCAL, "local"), (Algebra.TABLE, "table"))
 
 
 def _outer(text: str, dtype: Numeric) -> Expr:

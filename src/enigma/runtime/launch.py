@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import MAX_CONSTANT_BYTES, Numeric
 from enigma.errors import LaunchError
 from enigma.runtime import structs
 from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
 from enigma.runtime.program import Program, Slot
+from enigma.trace.node import Param
 
 Size = tuple[int, int, int]
 MAX_THREADS = 1024
@@ -209,9 +210,19 @@ def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
         _bind_slowly(slot, argument, bound, arrays, errors)
     if errors:
         raise_all(errors)
+    for place, param in program.constant:
+        _check_constant(param, bound[place])
     if (shared := overlapping(arrays)) is not None:
         raise shared
     return bound
+
+
+def _check_constant(param: Param, array: Array) -> None:
+    if array.nbytes > MAX_CONSTANT_BYTES:
+        raise LaunchError(
+            f"{param.name} has {array.nbytes} bytes, but constant memory has {MAX_CONSTANT_BYTES}", loc=param.loc,
+            help=f"make it a buffer: {param.name}: enigma.{param.dtype.name}",
+        )  # fmt: skip
 
 
 def _bind_slowly(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import ml_dtypes
 
 from enigma import config
-from enigma.dtypes import Numeric
+from enigma.dtypes import BufferType, Numeric, Space
 from enigma.errors import LaunchError
 from enigma.spec.terms import Buffer, Effect
 from enigma.trace.node import Block, For, If, Op, Param, Struct, Traced, Value, While, walk
@@ -118,6 +118,15 @@ class Program:
         return frozenset(found)
 
     @cached_property
+    def constant(self) -> tuple[tuple[int, Param], ...]:
+        """The parameters that are constant memory, which a GPU has little of, with their places."""
+        return tuple(
+            (place, param)
+            for place, param in enumerate(self.params)
+            if isinstance(param.value.type, BufferType) and param.value.type.space is Space.CONSTANT
+        )
+
+    @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """What the launch guard compares each argument with, in slot order."""
         return tuple(_slot(param, written=param.slot in self.written) for param in self.params)
@@ -191,7 +200,7 @@ def _serialize(traced: Traced) -> Iterator[str]:
     yield traced.name
     for param in traced.params:
         numbers[param.value] = len(numbers)
-        yield f"{param.name}:{param.dtype.name}:{param.is_scalar}"
+        yield f"{param.name}:{_type(param.value)}:{param.is_scalar}"
     yield from _serialize_block(traced.body, numbers)
 
 

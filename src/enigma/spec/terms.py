@@ -33,7 +33,7 @@ class Buffer:
     """A buffer operand: its element term and the address spaces that are allowed."""
 
     element: Var | Numeric
-    spaces: tuple[Space, ...] = (Space.DEVICE, Space.CONSTANT, Space.THREADGROUP)
+    spaces: tuple[Space, ...] = (Space.DEVICE, Space.CONSTANT, Space.THREADGROUP, Space.THREAD)
     written: bool = False
 
 
@@ -61,7 +61,14 @@ class DTypeArg:
     var: Var
 
 
-Term = Var | Buffer | Choice | Static | DTypeArg | Numeric
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A compile-time tuple of numbers of the dtype that the type variable `var` is bound to."""
+
+    var: Var
+
+
+Term = Var | Buffer | Choice | Static | DTypeArg | Numbers | Numeric
 """What may stand in a row's signature; a bare dtype means exactly that dtype."""
 
 
@@ -152,11 +159,25 @@ class Algebra(Enum):
     STORE = "store"
     ALLOC = "alloc"
     FENCE = "fence"
+    LOCAL = "local"
+    TABLE = "table"
     TO_INDEX = "to_index"
     FROM_INDEX = "from_index"
     FUNCTION_CONSTANT = "function_constant"
     FUNCTION_CONSTANT_OR = "function_constant_or"
     IS_GIVEN = "is_given"
+
+
+MEMORY = (Algebra.ALLOC, Algebra.LOCAL, Algebra.TABLE)
+"""What makes memory: shared by a threadgroup, a thread's own, and constant."""
+
+
+class Role(Enum):
+    """What the language itself asks of an operation that it uses without knowing its name."""
+
+    THREAD_INDEX = "a thread's number in its threadgroup"
+    THREADGROUP_SIZE = "a threadgroup's own size along an axis"
+    BARRIER = "waits for the threadgroup"
 
 
 class Level(Enum):

@@ -8,9 +8,9 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
-from enigma.dtypes import DTYPES, Numeric, as_dtype, names
+from enigma.dtypes import DTYPES, Numeric, Space, as_dtype, names
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
 from enigma.trace.node import Struct
@@ -18,25 +18,30 @@ from enigma.trace.sources import source_of
 from enigma.trace.structs import is_struct, struct_of
 
 
-class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar[enigma.u32]`. In the kernel it is a value, read-only.
-
-    `enigma.Scalar(enigma.u32)` is the same, but type checkers do not take a call for an annotation.
-
-    Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
-    """
+class _Annotation:
+    """What annotates a parameter besides a bare dtype: a class called with a dtype."""
 
     def __init__(self, dtype: Numeric) -> None:
         given: Any = dtype
         if not isinstance(given, Numeric):
             raise EnigmaTypeError(
-                f"Scalar takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=_scalar_help(dtype)
+                f"{self._word()} takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=self._help(dtype)
             )
         self.dtype = dtype
 
-    def __class_getitem__(cls, dtype: Any) -> Scalar:
-        """Return `Scalar(dtype)`, in the form that type checkers take for an annotation."""
+    def __class_getitem__(cls, dtype: Any) -> Self:
+        """Return `cls(dtype)`, in the form that type checkers take for an annotation."""
         return cls(dtype)
+
+    @classmethod
+    def _word(cls) -> str:
+        return cls.__name__
+
+    def _help(self, dtype: Any) -> str:
+        try:
+            return f"write enigma.{self._word()}(enigma.{as_dtype(dtype).name})"
+        except EnigmaTypeError:
+            return f"dtypes are {names(DTYPES)}, for example enigma.{self._word()}(enigma.u32)"
 
     @property
     def metal_name(self) -> str:
@@ -49,20 +54,30 @@ class Scalar:
         return self.dtype.width
 
     def __repr__(self) -> str:
-        return f"Scalar({self.dtype.metal_name})"
+        return f"{self._word()}({self.dtype.metal_name})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scalar) and other.dtype is self.dtype
+        return isinstance(other, _Annotation) and type(other) is type(self) and other.dtype is self.dtype
 
     def __hash__(self) -> int:
-        return hash(("Scalar", self.dtype.name))
+        return hash((self._word(), self.dtype.name))
 
 
-def _scalar_help(dtype: Any) -> str:
-    try:
-        return f"write enigma.Scalar(enigma.{as_dtype(dtype).name})"
-    except EnigmaTypeError:
-        return f"dtypes are {names(DTYPES)}, for example enigma.Scalar(enigma.u32)"
+class Scalar(_Annotation):
+    """Annotation of a by-value parameter: `n: enigma.Scalar[enigma.u32]`. In the kernel it is a value, read-only.
+
+    `enigma.Scalar(enigma.u32)` is the same, but type checkers do not take a call for an annotation.
+
+    Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
+    """
+
+
+class Constant(_Annotation):
+    """Annotation of a read-only buffer in constant memory: `W: enigma.Constant[enigma.f32]`, of at most 65536 bytes.
+
+    It suits small arrays that all threads read at the same place at the same time. Raises `EnigmaTypeError` when `dtype` is
+    no dtype object.
+    """
 
 
 def _shown(value: Any) -> str:
@@ -97,6 +112,7 @@ class Parameter:
     dtype: Numeric | None
     default: Any
     loc: SourceLoc
+    space: Space = Space.DEVICE
     struct: Struct | None = None
 
 
@@ -219,16 +235,19 @@ def _parameter(
         )
     if isinstance(annotation, Scalar):
         return Parameter(name, Kind.SCALAR, annotation.dtype, None, loc)
+    if isinstance(annotation, Constant):
+        return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, Space.CONSTANT)
     if (dtype := _dtype(annotation)) is not None:
         return Parameter(name, Kind.BUFFER, dtype, None, loc)
     if is_struct(annotation):
         struct = struct_of(
             annotation, name, loc, _dtype, lambda what, text, module: _evaluated(what, text, module, scope, loc)
         )
-        return Parameter(name, Kind.STRUCT, None, None, loc, struct)
-    if annotation is Scalar:
+        return Parameter(name, Kind.STRUCT, None, None, loc, struct=struct)
+    if annotation is Scalar or annotation is Constant:
+        word = annotation.__name__
         raise EnigmaTypeError(
-            f"parameter {name} is a Scalar without a dtype", loc=loc, help=f"write {name}: enigma.Scalar(enigma.f32)"
+            f"parameter {name} is a {word} without a dtype", loc=loc, help=f"write {name}: enigma.{word}(enigma.f32)"
         )
     shown = _shown(annotation)
     native = {"float": "enigma.f32", "int": "enigma.i32", "bool": "enigma.b1"}.get(shown)

@@ -13,7 +13,7 @@ from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Static, Term, Var
+from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Var
 from enigma.trace.value import TracedValue, active
 
 _EMPTY = inspect.Parameter.empty
@@ -51,6 +51,8 @@ def _accepts(term: Term) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg():
             return "a dtype"
+        case Numbers():
+            return "numbers of that dtype"
         case dtype:
             return dtype.name
 

@@ -14,8 +14,8 @@ from typing import Any
 from enigma.dtypes import BufferType, Numeric, as_dtype, b1, bf16, f16, f32, i32, literal_dtype, names, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc
-from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Static, Term, Var
+from enigma.spec.intrinsic import Compiled, Intrinsic
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Term, Var
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
@@ -201,7 +201,7 @@ def _result(term: Term | None, bound: Mapping[Var, Numeric]) -> Numeric | Buffer
             raise InternalError(f"{term!r} is no result")
 
 
-def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, value: Any, loc: SourceLoc) -> Any:
+def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: SourceLoc) -> Any:
     match term:
         case DTypeArg(var=var):
             dtype = located_dtype(value, loc)
@@ -233,6 +233,8 @@ def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, valu
                     help=f"for example: enigma.{row.example}",
                 )  # fmt: skip
             return number
+        case Numbers():
+            return value
 
 
 def _listed(enum: type[Enum]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from enigma.context import current
 from enigma.dtypes import BufferType
@@ -15,6 +15,7 @@ from enigma.source import SourceLoc, caller, calling_frame
 from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
 from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
+from enigma.trace.divergence import warn_where_threads_are_missing
 from enigma.trace.fingerprint import Fingerprint, fingerprint
 from enigma.trace.hooks import hooks
 from enigma.trace.node import Param, Part, Traced
@@ -146,6 +147,15 @@ class EnigmaRuntimeError(EnigmaError, RuntimeError):
 
 
 def _hashable(value: Any) -> Any:
+    """Return what tells a constexpr value from others: its contents, where it can be changed in place."""
+    if isinstance(value, dict):
+        return tuple((key, _hashable(item)) for key, item in cast(dict[Any, Any], value).items())
+    if isinstance(value, list | tuple):
+        return tuple((type(item).__name__, _hashable(item)) for item in cast(Sequence[Any], value))
+    if isinstance(value, float):
+        return value.hex()
+    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
+        return str(value.dtype), value.shape, value.tobytes()
     try:
         hash(value)
     except TypeError:
@@ -164,14 +174,19 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     for param in slots:
         if isinstance(param.value, TracedValue):
             param.value.scope = tracer.body
+        if isinstance(param.value, Tensor):
+            tracer.buffers[param.name] = param.value
     _refuse_results(fn)
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
         result = RUNTIME_OBJECT.convert(fn)(*unnamed, **arguments)
+    tracer.place_tables()
     if result is not None and not isinstance(result, Undefined):  # of a function without source
         raise _returns(fn, location(fn))
     declared = finish(tracer, tuple(parameter.name for parameter in params))
-    return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+    traced = Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+    warn_where_threads_are_missing(traced)
+    return traced
 
 
 def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
@@ -191,7 +206,7 @@ def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
     if parameter.kind is Kind.SCALAR:
         value = TracedValue(parameter.dtype, name)
     else:
-        value = Tensor(BufferType(parameter.dtype), name)
+        value = Tensor(BufferType(parameter.dtype, parameter.space), name)
     return [Param(name, slot, parameter.dtype, parameter.kind is Kind.SCALAR, value, loc)], value
 
 

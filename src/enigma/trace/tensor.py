@@ -21,7 +21,7 @@ class Tensor(TracedValue):
     """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
 
     Every function whose first argument is a buffer is a method too, without that argument. `size` is the number of elements
-    where it is known (threadgroup memory), else None.
+    where it is known (not of a parameter), else None.
 
         tile = enigma.threadgroup_alloc(enigma.f32, (8, 32))
         tile[row, lane] = A[i]
@@ -47,13 +47,18 @@ class Tensor(TracedValue):
 
     @property
     def address_space(self) -> str:
-        """Metal's name of the address space: "device", "constant" or "threadgroup"."""
+        """Metal's name of the address space: "device", "constant", "threadgroup" or "thread"."""
         return self.buffer_type.space.value
 
     @property
     def size(self) -> int | None:
         """Elements, or None for a buffer parameter, whose size is known at launch only."""
         return math.prod(self.shape) if self.shape is not None else None
+
+    @property
+    def memory(self) -> Tensor:
+        """The memory whose elements these are: itself, or of a view what it is a part of."""
+        return self
 
     def __getattr__(self, name: str) -> Any:
         raise EnigmaAttributeError(
@@ -125,7 +130,7 @@ class Tensor(TracedValue):
 
     def __getitem__(self, index: Any) -> Any:
         loc = caller()
-        return active().apply(by_algebra()[Algebra.LOAD], {"buf": self, "i": self.offset(index, loc)}, loc)
+        return active().apply(by_algebra()[Algebra.LOAD], {"buf": self.memory, "i": self.offset(index, loc)}, loc)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         loc = caller()
@@ -139,7 +144,7 @@ class Tensor(TracedValue):
             raise EnigmaTypeError(
                 f"{self.name} is constant memory and cannot be written", loc=loc, help="write to a buffer parameter"
             )
-        tracer.apply(by_algebra()[Algebra.STORE], {"buf": self, "i": self.offset(index, loc), "x": value}, loc)
+        tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
 
     def __iter__(self) -> Any:
         raise EnigmaTypeError(
@@ -159,6 +164,50 @@ class Tensor(TracedValue):
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other
+
+
+class View(Tensor):
+    """A part of a buffer: `shape` elements from number `start` on, which may be known only when the kernel runs."""
+
+    __slots__ = ("_memory", "start")
+
+    def __init__(self, memory: Tensor, start: Any, shape: tuple[int, ...]) -> None:
+        super().__init__(memory.buffer_type, memory.name, shape)
+        self._memory, self.start = memory, start
+        self.owner, self.scope = memory.owner, memory.scope
+
+    @property
+    def memory(self) -> Tensor:
+        """What it is a part of."""
+        return self._memory
+
+    def offset(self, index: Any, loc: SourceLoc) -> Any:
+        """Return the element number within the whole memory."""
+        return shifted(self.start, super().offset(index, loc))
+
+
+class Table(View):
+    """Numbers in constant memory. With fewer indices than axes it gives a part of itself, as NumPy does: `W[i][j]`."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        given: tuple[Any, ...] = cast(tuple[Any, ...], index) if isinstance(index, tuple) else (index,)
+        shape = self.shape or ()
+        if len(given) >= len(shape):
+            return super().__getitem__(given if len(shape) > 1 else index)
+        loc = caller()
+        rest = shape[len(given) :]
+        leading = Tensor(self.buffer_type, self.name, shape[: len(given)])
+        number = leading.offset(given, loc)
+        return Table(self.memory, shifted(self.start, number * math.prod(rest)), rest)
+
+
+def shifted(start: Any, index: Any) -> Any:
+    """Return `start + index`, without an operation where one of them is the number 0."""
+    if literal(start) == 0:
+        return index
+    return start if literal(index) == 0 else start + index
 
 
 for _name, _row in methods().items():

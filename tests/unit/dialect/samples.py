@@ -10,7 +10,7 @@ from enigma.dtypes import BufferType, Numeric, Space, Type, b1, bf16, f16, f32, 
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, MemFlags, MemoryOrder, Static, Term, Var
+from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, MemFlags, MemoryOrder, Numbers, Static, Term, Var
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 
@@ -247,6 +247,8 @@ def row_sample(row: Intrinsic) -> Traced:
                 attrs[name] = term.low + 2
             case DTypeArg():
                 attrs[name] = bound[term.var]
+            case Numbers():
+                attrs[name] = (1, 0, 1)
     if row.name == "const":
         attrs["value"] = 1.5
     result = None if row.result is None else resolve(row.result)

@@ -13,7 +13,7 @@ from enigma.runtime.simulator.machine import simulate
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Var
 from enigma.trace.node import Traced
 from tests.unit.dialect.samples import Sketch
 from tests.unit.emit import simt_run
@@ -55,6 +55,8 @@ def static_values(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, Any]:
                 found[name] = term.low + 3
             case DTypeArg():
                 found[name] = bound[term.var]
+            case Numbers():
+                found[name] = (1, 0, 1)
     return found
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER
 from enigma.spec.spelling import Template
-from enigma.spec.terms import Choice, Effect, Level, MemFlags
+from enigma.spec.terms import Choice, Effect, Level, MemFlags, Role
 
 FLAGS = Choice(MemFlags, MemFlags.THREADGROUP)
 
 ROWS: tuple[Intrinsic, ...] = (
     Intrinsic(
         name="threadgroup_barrier", params={"mem_flags": FLAGS}, result=None, effect=Effect.SYNC, public="barrier",
-        together=Level.THREADGROUP,
+        role=Role.BARRIER, together=Level.THREADGROUP,
         doc="Wait until every thread of the threadgroup is here; memory named by the flags is then the same for all.",
         msl=Template("threadgroup_barrier({mem_flags})"), cuda=LATER, llvm=lambda b, mem_flags: b.threadgroup_barrier(),
         ref=lambda np, env, mem_flags: env.threadgroup_barrier(), example='barrier("mem_threadgroup")'),
