@@ -30,7 +30,7 @@ NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, no
 TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
-    "simdgroup": "Simdgroup", "atomics": "Atomics", "random": "Random bits",
+    "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
 
@@ -134,11 +134,13 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
         case Prefix(symbol=symbol):
             return f"`{symbol}{operands[0]}`"
         case Call(function=function):
-            given = [name for name, term in row.params.items() if not isinstance(term, DTypeArg)]
+            given = [
+                name for name, term in row.params.items() if not isinstance(term, DTypeArg) and name != row.precision
+            ]
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
-            parts = string.Formatter().parse(text)
-            return "`" + "".join(literal + (field or "") for literal, field, _, _ in parts) + "`"
+            parts = [(before, field or "", own or "{}") for before, field, own, _ in string.Formatter().parse(text)]
+            return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
         case Builtin(attribute=attribute, vector=vector):
             return f"parameter `[[{attribute}]]`" + (", `.x`, `.y` or `.z` of it" if vector else "")
         case Structural():
@@ -163,15 +165,6 @@ def metal(row: Intrinsic) -> str:
     return "; ".join(f"{', '.join(names)}: {text}" for text, names in groups.items())
 
 
-def support(row: Intrinsic) -> list[str]:
-    """Return the cells of the support columns: Metal, CPU, simulator, CUDA."""
-    spellings = [*row.msl.values()] if isinstance(row.msl, Mapping) else [row.msl]
-    gaps = sum(isinstance(spelling, Unsupported) for spelling in spellings)
-    in_metal = "yes" if not gaps else "no" if gaps == len(spellings) else "partly"
-    cuda = "later" if isinstance(row.cuda, Unsupported) else "yes"
-    return [in_metal, "no" if isinstance(row.llvm, Unsupported) else "yes", "yes", cuda]
-
-
 def entry(row: Intrinsic) -> Iterator[str]:
     """Yield the lines that describe one row."""
     yield f"## `{call(row)}`\n\n{row.doc}\n"
@@ -190,6 +183,8 @@ def entry(row: Intrinsic) -> Iterator[str]:
         lines.append(
             "- also a method of the buffer: `" + call(row).partition("(")[0].replace("enigma.", "buf.") + "(...)`"
         )
+    if row.precision is not None:
+        lines.append('- for f32 also in Metal\'s fast and precise versions: `precision="fast"`, `precision="precise"`')
     if row.public_name and row.operator is not None:
         lines.append(f"- in Python also: `{operator(row)}`")
     if row.effect is Effect.SYNC:
@@ -217,13 +212,7 @@ def family(name: str) -> str:
     rows = [row for row in TABLES[name] if call(row)]
     module = importlib.import_module(f"enigma.spec.tables.{name}")
     page = [f"# {TITLES[name]}\n", NOTE, (inspect.getdoc(module) or "").partition("\n")[0] + "\n"]
-    table = ["| operation | dtypes | Metal | CPU | simulator | CUDA |", "| --- | --- | --- | --- | --- | --- |"]
-    for row in rows:
-        kinds = [takes(var).partition(";")[0] for var in row.variables[:1]] or (
-            [takes(row.result)] if row.result is not None else [""]
-        )
-        table.append(f"| `{call(row)}` | {kinds[0]} | {' | '.join(support(row))} |".replace("|  |", "| |"))
-    page.append("\n".join(table).replace("`x | y`", "`x \\| y`") + "\n")
+    page.append(f"Which targets have them, and how exactly: [what runs where](support.md#{name}).\n")
     for row in rows:
         page += entry(row)
     if name in enigma._MODULES:

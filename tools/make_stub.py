@@ -232,6 +232,8 @@ def _parameter(row: Intrinsic, name: str, term: Term, variables: Variables) -> s
 def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
     """Return the function of one row."""
     parameters = [_parameter(row, name, term, variables) for name, term in row.params.items()]
+    if row.precision is not None:
+        parameters.insert(list(row.params).index(row.precision), "*")
     match row.result:
         case Var(widens=True):
             result = "Any"

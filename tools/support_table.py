@@ -68,7 +68,7 @@ def written(row: Intrinsic) -> str:
     if row.algebra in _SYNTAX:
         return _SYNTAX[row.algebra]
     if row.public_name:
-        call = f"{row.public_name}({', '.join(row.params)})"
+        call = f"{row.public_name}({', '.join(name for name in row.params if name != row.precision)})"
         return f"{call}, {row.operator}" if row.operator else call
     symbol = row.operator or ""
     return f"{symbol.removeprefix('u')}x" if len(row.operands) == 1 else f"x {symbol} y"
@@ -103,10 +103,12 @@ def spelled(spelling: Spelling) -> str:
 
 
 def metal(row: Intrinsic) -> str:
-    """Return the Metal spelling; where it differs by dtype, that of the first."""
-    if isinstance(row.msl, Mapping):
-        return spelled(next(iter(row.msl.values())))
-    return spelled(row.msl)
+    """Return the Metal spelling; where it differs by dtype, that of the first that has one, and those that have none."""
+    if not isinstance(row.msl, Mapping):
+        return f"`{spelled(row.msl)}`"
+    lacking = tuple(dtype for dtype, spelling in row.msl.items() if isinstance(spelling, Unsupported))
+    first = next((dtype for dtype in row.msl if dtype not in lacking), next(iter(row.msl)))
+    return f"`{spelled(row.msl[first])}`" + (f", not {group(lacking)}" if lacking else "")
 
 
 def _row(row: Intrinsic) -> str:
@@ -114,7 +116,7 @@ def _row(row: Intrinsic) -> str:
     cuda = "later" if isinstance(row.cuda, Unsupported) else "yes"
     cpu = f"no: {row.llvm.why}" if isinstance(row.llvm, Unsupported) else "yes"
     cells = [
-        f"`{written(row)}`" if written(row) else f"({row.name})", row.doc, takes(row), f"`{metal(row)}`", cpu, cuda,
+        f"`{written(row)}`" if written(row) else f"({row.name})", row.doc, takes(row), metal(row), cpu, cuda,
         f"{single:g}" if single else "",
     ]  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

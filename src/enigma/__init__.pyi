@@ -370,6 +370,7 @@ Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
+_Precision = Literal["default", "fast", "precise"]
 _Axis = Literal["x", "y", "z"]
 _MemFlags = Literal["mem_none", "mem_device", "mem_threadgroup", "mem_device_and_threadgroup", "mem_texture"]
 _MemoryOrder = Literal["relaxed", "acquire", "release", "acq_rel"]
@@ -398,7 +399,7 @@ class _Arch:
 arch: _Arch
 thread_position_in_grid: u32
 
-def pow(x: _F | float, y: _F | float) -> _F:
+def pow(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """x to the power y; NaN for a negative x unless y is a whole number."""
 
 def cmp_eq(x: Value | float, y: Value | float) -> b1:
@@ -435,10 +436,10 @@ def as_type(x: Value, dtype: type[_R]) -> _R:
 def as_type(x: Value, dtype: Any) -> Any:
     """The bits of x read as another dtype of the same size."""
 
-def sqrt(x: _F) -> _F:
+def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""
 
-def rsqrt(x: _F) -> _F:
+def rsqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """One over the square root."""
 
 def floor(x: _F) -> _F:
@@ -462,46 +463,46 @@ def saturate(x: _F) -> _F:
 def fract(x: _F) -> _F:
     """x minus its floor, always below 1."""
 
-def exp(x: _F) -> _F:
+def exp(x: _F, *, precision: _Precision = "default") -> _F:
     """e to the power x."""
 
-def exp2(x: _F) -> _F:
+def exp2(x: _F, *, precision: _Precision = "default") -> _F:
     """2 to the power x."""
 
-def log(x: _F) -> _F:
+def log(x: _F, *, precision: _Precision = "default") -> _F:
     """Natural logarithm; NaN below zero."""
 
-def log2(x: _F) -> _F:
+def log2(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 2; NaN below zero."""
 
-def log10(x: _F) -> _F:
+def log10(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 10; NaN below zero."""
 
-def sin(x: _F) -> _F:
+def sin(x: _F, *, precision: _Precision = "default") -> _F:
     """Sine of x in radians."""
 
-def cos(x: _F) -> _F:
+def cos(x: _F, *, precision: _Precision = "default") -> _F:
     """Cosine of x in radians."""
 
-def tan(x: _F) -> _F:
+def tan(x: _F, *, precision: _Precision = "default") -> _F:
     """Tangent of x in radians."""
 
-def asin(x: _F) -> _F:
+def asin(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc sine in [-pi/2, pi/2]; NaN outside of [-1, 1]."""
 
-def acos(x: _F) -> _F:
+def acos(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc cosine in [0, pi]; NaN outside of [-1, 1]."""
 
-def atan(x: _F) -> _F:
+def atan(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc tangent in [-pi/2, pi/2]."""
 
-def sinh(x: _F) -> _F:
+def sinh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic sine."""
 
-def cosh(x: _F) -> _F:
+def cosh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic cosine."""
 
-def tanh(x: _F) -> _F:
+def tanh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic tangent."""
 
 def fmin(x: _F | float, y: _F | float) -> _F:
@@ -510,10 +511,10 @@ def fmin(x: _F | float, y: _F | float) -> _F:
 def fmax(x: _F | float, y: _F | float) -> _F:
     """The larger; the other one where one is NaN."""
 
-def fmod(x: _F | float, y: _F | float) -> _F:
+def fmod(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """What truncating division leaves: the sign of x."""
 
-def atan2(y: _F | float, x: _F | float) -> _F:
+def atan2(y: _F | float, x: _F | float, *, precision: _Precision = "default") -> _F:
     """The angle of the point (x, y) in [-pi, pi]."""
 
 def step(edge: _F | float, x: _F | float) -> _F:

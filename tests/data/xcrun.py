@@ -62,8 +62,8 @@ def main(arguments: list[str]) -> None:
     if mode in FAILURES:
         fail(*FAILURES[mode])
     match arguments:
-        case ["-sdk", "macosx", "metal", "-c", source, "-o", air] if source == air[:-4] + ".metal" and air.endswith(
-            ".air"
+        case ["-sdk", "macosx", "metal", "-fno-fast-math" | "-ffast-math", "-c", source, "-o", air] if (
+            air.endswith(".air") and source == air.removesuffix(".air") + ".metal"
         ):
             compile_metal(Path(source), Path(air), mode)
         case ["-sdk", "macosx", "metallib", air, "-o", library] if library == air[:-4] + ".metallib" and air.endswith(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ArrayAttr
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, UnresolvedOperand
@@ -34,13 +34,15 @@ class Shape:
     """What the short form prints, worked out once per row.
 
     `terms` are the operands' terms, `shown` the operands whose types are printed, `arrow` is whether the result's is;
-    `first` is the row's first type variable, which names the operation's dtype.
+    `first` is the row's first type variable, which names the operation's dtype. `hidden` is an attribute that is printed only
+    where it is another one.
     """
 
     terms: tuple[Term, ...]
     shown: tuple[int, ...]
     arrow: bool
     first: Var | None
+    hidden: tuple[str, Attribute] | None = None
 
 
 def variable(term: Term | None) -> Var | None:
@@ -68,7 +70,8 @@ def shape(row: Intrinsic) -> Shape:
     if terms and not shown:
         shown.append(0)
     arrow = row.result is not None and (not terms or not decided)
-    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None)
+    hidden = None if row.precision is None else (row.precision, StringAttr(row.defaults[row.precision].value))
+    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None, hidden)
 
 
 class IntrinsicOp(IRDLOperation):
@@ -152,7 +155,10 @@ class IntrinsicOp(IRDLOperation):
         if len(self.operands):
             printer.print_string(" ")
             printer.print_list(self.operands, printer.print_operand)
-        printer.print_op_attributes(self.attributes)
+        shown = self.attributes
+        if (hidden := self.SHAPE.hidden) is not None:
+            shown = {key: attr for key, attr in shown.items() if (key, attr) != hidden}
+        printer.print_op_attributes(shown)
         if self.SHAPE.shown:
             types: Sequence[Attribute] = self.operand_types
             printer.print_string(" : ")
@@ -171,6 +177,8 @@ class IntrinsicOp(IRDLOperation):
                 parser.parse_punctuation(",")
             operands.append(parser.parse_unresolved_operand())
         attributes = parser.parse_optional_attr_dict()
+        if cls.SHAPE.hidden is not None:
+            attributes = dict([cls.SHAPE.hidden]) | attributes
         types: dict[int, Attribute] = {}
         for n, i in enumerate(shown):
             parser.parse_punctuation("," if n else ":")

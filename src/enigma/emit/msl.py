@@ -12,7 +12,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from enigma.dialect.build import kernel_of
+from enigma.dialect.build import kernel_of, math_of
 from enigma.dialect.names import place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of
@@ -38,6 +38,7 @@ from enigma.spec.terms import (
     FenceOrder,
     MemFlags,
     MemoryOrder,
+    Precision,
     ThreadScope,
 )
 
@@ -105,6 +106,21 @@ class MslSpeller(Speller):
     target = TARGET
     title = "Metal"
 
+    def __init__(self, math: Precision = Precision.DEFAULT) -> None:
+        self.math = math
+
+    def function(self, op: IntrinsicOp, function: str) -> str:
+        """Return a function's name, `fast::` or `precise::` before it where the call or the kernel asks for that version.
+
+        In a kernel of fast math every function is the fast one without saying so.
+        """
+        if op.ROW.precision is None or op.dtype is None or getattr(op.dtype, "element", op.dtype) is not f32:
+            return function
+        precision: Precision = op.attr(op.ROW.precision)
+        if precision is Precision.DEFAULT and self.math is Precision.PRECISE:
+            precision = Precision.PRECISE
+        return function if precision is Precision.DEFAULT else f"{precision.value}::{function}"
+
     def attribute(self, op: IntrinsicOp, member: Enum) -> str:
         """Return a compile-time choice as Metal writes it."""
         match member:
@@ -138,7 +154,7 @@ class _MslKernel(KernelWriter):
         self.ops = [op for op in function.walk() if isinstance(op, IntrinsicOp)]
         self.atomic = set(_atomic_buffers(self.ops))
         names = Names({self.entry, *_functions(self.ops)})
-        speller = MslSpeller()
+        speller = MslSpeller(math_of(function))
         self.fences = Fences(self.ops, speller)
         super().__init__(function.body.block, speller, names)
         self.parameters: dict[SSAValue, str] = {}

@@ -48,6 +48,10 @@ class Speller(ABC):
         """Return the target's name of a dtype."""
         return dtype.metal_name
 
+    def function(self, op: IntrinsicOp, function: str) -> str:
+        """Return the name under which a function is called, in the precision that is asked for."""
+        return function
+
     def is_short_circuit(self, op: IntrinsicOp) -> bool:
         """Return whether the written form computes an operand only sometimes."""
         spelling = op.spelling(self.target)
@@ -80,9 +84,8 @@ class Speller(ABC):
             case Prefix():
                 return prefix(spelling.symbol, values[0], dtype)
             case Call():
-                return merged(
-                    f"{spelling.function}({self._arguments(op, operands)})", dtype, Precedence.POSTFIX, values
-                )
+                function = self.function(op, spelling.function)
+                return merged(f"{function}({self._arguments(op, operands)})", dtype, Precedence.POSTFIX, values)
             case Template() if row.algebra is Algebra.SELECT:
                 condition, if_true, if_false = values
                 return ternary(condition, if_true, if_false, dtype)
@@ -104,7 +107,7 @@ class Speller(ABC):
         return ", ".join(
             operands[param].text if param in operands else self._attribute_text(op, param)
             for param in op.ROW.params
-            if not isinstance(op.ROW.params[param], DTypeArg)
+            if not isinstance(op.ROW.params[param], DTypeArg) and param != op.ROW.precision
         )
 
     def _attribute_text(self, op: IntrinsicOp, key: str) -> str:

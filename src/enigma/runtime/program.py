@@ -198,6 +198,7 @@ def _serialize(traced: Traced) -> Iterator[str]:
     """Yield the kernel as texts: values are numbered in order of definition."""
     numbers: dict[Value, int] = {}
     yield traced.name
+    yield traced.math.value
     for param in traced.params:
         numbers[param.value] = len(numbers)
         yield f"{param.name}:{_type(param.value)}:{param.is_scalar}"

@@ -10,7 +10,21 @@ from typing import Any, cast
 from enigma.dtypes import Numeric, Space
 from enigma.errors import InternalError
 from enigma.spec.spelling import Spelling, Spellings, Unsupported
-from enigma.spec.terms import INDEX, Algebra, Buffer, Choice, DTypeArg, Effect, Level, Numbers, Role, Static, Term, Var
+from enigma.spec.terms import (
+    INDEX,
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Effect,
+    Level,
+    Numbers,
+    Precision,
+    Role,
+    Static,
+    Term,
+    Var,
+)
 
 Lowering = Callable[..., Any] | Unsupported
 """`llvm(b, *operands, **attributes)`: builds the value with the CPU JIT's builder `b` (emit/simt/ops.py)."""
@@ -93,6 +107,21 @@ class Intrinsic:
     def attributes(self) -> dict[str, Compiled]:
         """The parameters that are fixed when the kernel is traced, in order."""
         return {name: term for name, term in self.params.items() if isinstance(term, Compiled)}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The compile-time arguments that need not be given, and what they then are."""
+        return {
+            name: term.default
+            for name, term in self.attributes.items()
+            if isinstance(term, Choice | Static) and term.default is not None
+        }
+
+    @cached_property
+    def precision(self) -> str | None:
+        """The parameter that chooses between Metal's fast and precise versions, or None where it has but one."""
+        found = (name for name, term in self.params.items() if isinstance(term, Choice) and term.enum is Precision)
+        return next(found, None)
 
     @cached_property
     def variables(self) -> tuple[Var, ...]:

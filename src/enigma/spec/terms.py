@@ -117,6 +117,14 @@ class ThreadScope(Enum):
     DEVICE = "device"
 
 
+class Precision(Enum):
+    """How exact a float function is: as the kernel's `math` says, Metal's fast version, or its precise one (6.5)."""
+
+    DEFAULT = "default"
+    FAST = "fast"
+    PRECISE = "precise"
+
+
 class Effect(Enum):
     """What an operation does besides computing; whatever talks to other lanes is SYNC, never PURE."""
 

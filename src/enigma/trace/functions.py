@@ -32,9 +32,12 @@ def _default(term: Term) -> Any:
 
 def signature(row: Intrinsic) -> inspect.Signature:
     """Return the Python signature of a row's function."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    usual, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
-        [inspect.Parameter(name, kind, default=_default(term)) for name, term in row.params.items()]
+        [
+            inspect.Parameter(name, named if name == row.precision else usual, default=_default(term))
+            for name, term in row.params.items()
+        ]
     )
 
 
@@ -80,12 +83,16 @@ def docstring(row: Intrinsic) -> str:
 def make_function(row: Intrinsic) -> Callable[..., Any]:
     """Return the function `enigma.<name>` of a row."""
     parameters, names_ = signature(row), tuple(row.params)
-    unary = len(row.operands) == 1 and row.result is not None
+    required = tuple(name for name in names_ if name not in row.defaults)
+    # of a number the result is known now; but how many lanes bring the number is not
+    unary = len(row.operands) == 1 and row.result is not None and row.effect is Effect.PURE
 
     def call(*args: Any, **kwargs: Any) -> Any:
         tracer = active()
         arguments = (
-            dict(zip(names_, args, strict=True)) if len(args) == len(names_) and not kwargs else _bind(args, kwargs)
+            dict(zip(required, args, strict=True))
+            if len(args) == len(required) and not kwargs and required == names_[: len(required)]
+            else _bind(args, kwargs)
         )
         if unary and not any(isinstance(x, TracedValue) for x in arguments.values()):
             _refuse_untraced(row, next(iter(arguments.values())))
@@ -96,8 +103,9 @@ def make_function(row: Intrinsic) -> Callable[..., Any]:
             bound = parameters.bind(*args, **kwargs)
         except TypeError as error:
             raise EnigmaTypeError(
-                f"{row.public_name}: {error}", loc=caller(), help=f"write {row.public_name}({', '.join(row.params)})"
-            ) from None
+                f"{row.public_name}: {error}", loc=caller(),
+                help=f"write {row.public_name}({', '.join(name for name in row.params if name != row.precision)})",
+            ) from None  # fmt: skip
         bound.apply_defaults()
         return bound.arguments
 

@@ -215,10 +215,11 @@ def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: Sourc
             if isinstance(value, enum):
                 return value
             for member in enum:
-                if member.value == value:
+                if isinstance(value, str) and member.value == value:
                     return member
+            shown = describe(value) if isinstance(value, TracedValue) else repr(value)
             raise EnigmaValueError(
-                f"{_title(row)}: {name} cannot be {value!r}", loc=loc, help=f"write one of {_listed(enum)}"
+                f"{_title(row)}: {name} cannot be {shown}", loc=loc, help=f"write one of {_listed(enum)}"
             )
         case Static(low=low, high=high):
             number = literal(value)

@@ -138,6 +138,8 @@ class Tracer:
     def apply(self, row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc | None = None) -> Any:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
         loc = loc or caller()
+        if len(arguments) < len(row.params):
+            arguments = {**row.defaults, **arguments}
         if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):
             arguments = _in_whole(row, arguments, loc)
         signature = resolve(row, arguments, loc)
