@@ -15,14 +15,14 @@ from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Var
+from enigma.spec.terms import MEMORY, Algebra, Buffer, Choice, DTypeArg, Effect, Static, Var
 from enigma.trace.node import Param, Traced
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
 from tests.msl.check import assert_legal
 
 LOC = SourceLoc("rows.py", 1, 1)
-MADE_BY_THE_LANGUAGE = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.ALLOC}
+MADE_BY_THE_LANGUAGE = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX, *MEMORY}
 
 
 class Kernel:
