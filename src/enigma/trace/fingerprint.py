@@ -87,10 +87,10 @@ def _contents(cell: types.CellType) -> Any:
 def _frozen(value: Any) -> Any:
     """Lists, dicts and small arrays are kept as copies: they may be changed in place."""
     kind = cast(Any, type(value))
-    if kind in (list, dict, tuple):
+    if isinstance(value, list | dict | tuple):
         keys, items = _parts(value)
         frozen = tuple(_frozen(item) for item in items)
-        fixed = kind is tuple and all(map(operator.is_, items, frozen))
+        fixed = isinstance(value, tuple) and all(map(operator.is_, items, frozen))
         return value if fixed else _Items(kind, keys, frozen)
     if type(value).__module__ == "numpy" and 0 < getattr(value, "nbytes", 0) <= _MOST_BYTES:
         return _Array(value, (value.dtype, value.shape), value.tobytes())
