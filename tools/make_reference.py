@@ -61,13 +61,8 @@ INTERNAL = {
 PROGRAMS = (
     "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
     "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
-<<<<<<< HEAD
     "EnigmaIndexError", "EnigmaNameError", "EnigmaAttributeError",
-    "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
-=======
-    "EnigmaIndexError", "EnigmaNameError", "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
-    "KernelAssertionError",
->>>>>>> main
+    "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError", "KernelAssertionError",
     "ErrorGroup", "EnigmaWarning", "Layout", "make_layout", "make_ordered_layout", "make_identity_layout", "make_layout_tv", "size",
 )  # fmt: skip
 

@@ -20,8 +20,9 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
 from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
 from enigma.trace import scoped
+from enigma.trace.calls import methods
 from enigma.trace.constants import PUBLIC
-from enigma.trace.functions import functions, methods
+from enigma.trace.functions import functions
 
 TARGET = Path(__file__).parents[1] / "src" / "enigma" / "__init__.pyi"
 WIDTH = 120

@@ -198,11 +198,7 @@ def test_the_metal_of_every_kernel_is_legal(kind: str) -> None:
     for group in ([n for n in chosen if "_threadgroup" in n], [n for n in chosen if "_threadgroup" not in n]):
         texts = [compile_kernel(chosen[name], emit_only=True).metal_source for name in group]
         for start in range(0, len(texts), 100):
-<<<<<<< HEAD
             assert_legal(one_text(texts[start : start + 100]), msl_version=newest)
-=======
-            assert_legal(one_text(texts[start : start + 100]), msl_version=(3, 2) if kind == "report" else (3, 1))
->>>>>>> main
 
 
 def test_metal_of_an_unsupported_row_is_an_error_with_the_reason() -> None:

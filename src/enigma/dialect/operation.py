@@ -20,15 +20,9 @@ from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-<<<<<<< HEAD
-from enigma.dialect.attributes import VALUE, decode
+from enigma.dialect.attributes import SEGMENTS, VALUE, decode, segments
 from enigma.dialect.types import dtype_of, is_memory, space_of, to_mlir
 from enigma.dtypes import Numeric, Space
-=======
-from enigma.dialect.attributes import SEGMENTS, VALUE, decode, segments
-from enigma.dialect.types import dtype_of, to_mlir
-from enigma.dtypes import Numeric
->>>>>>> main
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling

@@ -27,8 +27,7 @@ from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
-<<<<<<< HEAD
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Template
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Template
 from enigma.spec.terms import (
     MEMORY,
     Algebra,
@@ -42,10 +41,6 @@ from enigma.spec.terms import (
     Precision,
     ThreadScope,
 )
-=======
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Template
-from enigma.spec.terms import MEMORY, Algebra, Axis, Buffer, Choice, Effect, MemFlags, MemoryOrder, Precision
->>>>>>> main
 
 TARGET = "msl"
 OLDEST = (2, 4)

@@ -44,27 +44,24 @@ Compiled = Choice | Static | DTypeArg | Numbers | Text
 class Intrinsic:
     """One operation: signature, meaning, spellings and lowering. No other code mentions it by name.
 
-        - `params`, `result`: terms; a shared `Var` is the type rule.
-        - `operator`: the Python operator it answers; `public`: its name in `enigma.*` ("" for none; default: `name`).
-        - `ref`: the NumPy meaning. `msl`, `cuda`: spellings. `llvm`: lowering. Each is given or `unsupported("why")`.
-        - `domain`, `ulp`: where generated tests sample floats, and how far the CPU may be from `ref`, per dtype.
-        - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
-        - `level`: for a row without operands, over what its result is the same.
-        - `role`: what the language itself uses the operation for, which then needs no name.
-        - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
-        - `at_launch`: whether it is a number once a launch is known, so that no target but Metal's text ever has it.
-        - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
-        - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
-    <<<<<<< HEAD
-        - `family`: the first Apple GPU family that surely has it; 0 for all that run the language version.
-        - `instead`: for a dtype that a buffer of the row cannot have, what to write instead.
-        - `outcome(call, result, operands)`: what the public function returns where that is more than the result;
-          `call(name, **arguments)` applies another row. `outcome_type` is how the type stub writes it.
-    =======
-        - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
-        - `headers`: what Metal source that uses it includes beside the standard library.
-    >>>>>>> main
-        - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
+    - `params`, `result`: terms; a shared `Var` is the type rule.
+    - `operator`: the Python operator it answers; `public`: its name in `enigma.*` ("" for none; default: `name`).
+    - `ref`: the NumPy meaning. `msl`, `cuda`: spellings. `llvm`: lowering. Each is given or `unsupported("why")`.
+    - `domain`, `ulp`: where generated tests sample floats, and how far the CPU may be from `ref`, per dtype.
+    - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
+    - `level`: for a row without operands, over what its result is the same.
+    - `role`: what the language itself uses the operation for, which then needs no name.
+    - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
+    - `at_launch`: whether it is a number once a launch is known, so that no target but Metal's text ever has it.
+    - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
+    - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
+    - `family`: the first Apple GPU family that surely has it; 0 for all that run the language version.
+    - `instead`: for a dtype that a buffer of the row cannot have, what to write instead.
+    - `outcome(call, result, operands)`: what the public function returns where that is more than the result;
+      `call(name, **arguments)` applies another row. `outcome_type` is how the type stub writes it.
+    - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
+    - `headers`: what Metal source that uses it includes beside the standard library.
+    - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
 
     name: str

@@ -94,15 +94,9 @@ class Unsupported:
     why: str
 
 
-<<<<<<< HEAD
-Spelling = Infix | Prefix | Call | Template | Builtin | Structural | Unsupported
+Spelling = Infix | Prefix | Call | Template | Printf | Builtin | Structural | Unsupported
 Spellings = Spelling | Mapping[Numeric, Spelling] | Mapping[tuple[Numeric, Space], Spelling]
 """One spelling for all dtypes, or one per dtype of the first type variable, or per dtype and the buffer's address space."""
-=======
-Spelling = Infix | Prefix | Call | Template | Printf | Builtin | Structural | Unsupported
-Spellings = Spelling | Mapping[Numeric, Spelling]
-"""One spelling for all dtypes, or one per dtype of the first type variable."""
->>>>>>> main
 
 
 def unsupported(why: str) -> Unsupported:

@@ -10,7 +10,7 @@ from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeErro
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
-from enigma.trace.functions import make_method, methods
+from enigma.trace.calls import make_method, methods
 from enigma.trace.infer import describe, literal
 from enigma.trace.value import TracedValue, active
 

@@ -15,11 +15,7 @@ from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Unsupported
 from enigma.spec.tables import TABLES
-<<<<<<< HEAD
-from enigma.spec.terms import MEMORY, Algebra, Buffer, Choice, DTypeArg, Effect, Static, Var
-=======
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Text, Var, Variadic
->>>>>>> main
+from enigma.spec.terms import MEMORY, Algebra, Buffer, Choice, DTypeArg, Effect, Static, Text, Var, Variadic
 from enigma.trace.node import Param, Traced
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
