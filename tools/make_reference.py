@@ -17,12 +17,12 @@ from typing import Any
 import enigma
 from enigma.dtypes import DTYPES, INTEGERS, Numeric, i32, names
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Spelling, Structural, Template, Unsupported
+from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Printf, Spelling, Structural, Template, Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Var
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
 from enigma.trace import scoped
 from enigma.trace.constants import PUBLIC
-from enigma.trace.functions import signature
+from enigma.trace.functions import functions, signature
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"
@@ -31,6 +31,7 @@ TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
     "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
+    "report": "Printing and asserting",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
 
@@ -61,6 +62,7 @@ PROGRAMS = (
     "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
     "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
     "EnigmaIndexError", "EnigmaNameError", "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
+    "KernelAssertionError",
     "ErrorGroup", "EnigmaWarning", "Layout", "make_layout", "make_ordered_layout", "make_identity_layout", "make_layout_tv", "size",
 )  # fmt: skip
 
@@ -85,7 +87,8 @@ def operator(row: Intrinsic) -> str:
 
 def _parameters(row: Intrinsic) -> str:
     shown = (
-        f"{p.name}={p.default!r}" if p.default is not p.empty else p.name for p in signature(row).parameters.values()
+        f"{p.name}={p.default!r}" if p.default is not p.empty else str(p).partition(":")[0]
+        for p in signature(row).parameters.values()
     )
     return f"({', '.join(shown).replace(chr(39), chr(34))})"
 
@@ -116,6 +119,10 @@ def takes(term: Term | None) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg(var=var):
             return f"a dtype: {takes(var)}"
+        case Text():
+            return "a text"
+        case Variadic(dtypes=dtypes):
+            return f"any number of values of {_set(dtypes)}"
         case Numbers(var=var):
             return f"numbers: {takes(var)}"
         case None:
@@ -140,6 +147,8 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
         case Template(text=text):
             parts = [(before, field or "", own or "{}") for before, field, own, _ in string.Formatter().parse(text)]
             return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
+        case Printf(function=function):
+            return f'`{function}("...", values...)`'
         case Builtin(attribute=attribute, vector=vector):
             return f"parameter `[[{attribute}]]`" + (", `.x`, `.y` or `.z` of it" if vector else "")
         case Structural():
@@ -164,6 +173,9 @@ def entry(row: Intrinsic) -> Iterator[str]:
     """Yield the lines that describe one row."""
     yield f"## `{call(row)}`\n\n{row.doc}\n"
     lines = [f"- `{name}`: {takes(term)}" for name, term in row.params.items()]
+    if row.reports is not None:
+        yield _as_markdown((inspect.getdoc(functions()[row.public_name]) or "").partition("\n\n")[2]) + "\n"
+        lines = ["- values: any dtype"]
     if row.result is not None:
         shared = isinstance(row.result, Var) and row.result in row.params.values()
         lines.append(f"- gives {'the same dtype' if shared else takes(row.result)}")

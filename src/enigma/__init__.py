@@ -24,7 +24,7 @@ _HOME = {
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
     "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "LaunchError": "errors", "ToolchainError": "errors",
     "DeviceError": "errors", "OutOfBoundsError": "errors", "InternalError": "errors", "ErrorGroup": "errors",
-    "EnigmaWarning": "trace.tracer",
+    "KernelAssertionError": "errors", "EnigmaWarning": "trace.tracer",
     "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal",
     "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",

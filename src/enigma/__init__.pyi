@@ -19,6 +19,7 @@ from enigma.errors import EnigmaTypeError as EnigmaTypeError
 from enigma.errors import EnigmaValueError as EnigmaValueError
 from enigma.errors import ErrorGroup as ErrorGroup
 from enigma.errors import InternalError as InternalError
+from enigma.errors import KernelAssertionError as KernelAssertionError
 from enigma.errors import LaunchError as LaunchError
 from enigma.errors import OutOfBoundsError as OutOfBoundsError
 from enigma.errors import ToolchainError as ToolchainError
@@ -772,6 +773,12 @@ def atomic_compare_exchange_weak(
 
 def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
     """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
+
+def print(*message: Any) -> None:
+    """Print a line for each thread that gets here, with the values in the text."""
+
+def assert_(condition: Any, *message: Any) -> None:
+    """Make the launch fail if a condition does not hold, with the values in the text."""
 
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""

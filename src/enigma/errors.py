@@ -103,6 +103,10 @@ class OutOfBoundsError(EnigmaError, IndexError):
     """A kernel read or wrote outside of a buffer (reported by the simulator)."""
 
 
+class KernelAssertionError(EnigmaError, AssertionError):
+    """A condition that a kernel asserts did not hold in some thread; raised when the launch is over."""
+
+
 class InternalError(EnigmaError, RuntimeError):
     """A mistake of enigma's own: the message asks for a report."""
 

@@ -56,6 +56,8 @@ _ERRORS_A = (
     "c99-designator",
     "vla-cxx-extension",
     "gnu-designator",
+    "format",
+    "format-security",
 )
 
 _LINE = re.compile(

@@ -122,6 +122,21 @@ def {row.name}_{member.value}(A: en.f32):
 """
 
 
+def _report_source() -> Iterator[str]:
+    """Yield kernels that report every dtype, nothing, and texts that need quoting."""
+    for row in all_rows():
+        if row.reports is None:
+            continue
+        first = "" if row.public_name == "print" else "A[0] > 0, "
+        params = ", ".join(f"X{dtype.name}: en.{dtype.name}" for dtype in DTYPES)
+        values = ", ".join(f"X{dtype.name}[0]" for dtype in DTYPES)
+        fields = " ".join("{}" for _ in DTYPES)
+        odd = repr("' % %d \\ \" \n \t \x07 \u00e9 ??/ {{}} {}")
+        messages = (f'"{fields}", {values}', f'"all", {values}', "", f"{odd}, A[0]", '"{:08.3f} {:5d}", A[0], Xi16[0]')
+        for number, message in enumerate(messages):
+            yield f"@en.kernel\ndef {row.name}_{number}(A: en.f32, {params}):\n    en.{row.public_name}({first}{message})\n"
+
+
 def _kernels(kind: str) -> dict[str, Any]:
     if kind in ("pure", "lane"):
         return dict(kernels(kind))
@@ -131,12 +146,13 @@ def _kernels(kind: str) -> dict[str, Any]:
         "grid": _grid_source,
         "constant": _constant_source,
         "talking": _talking_source,
+        "report": _report_source,
     }[kind]
     module = load("\n\n".join(sources()), f"texts_{kind}")
     return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
 
 
-KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking")
+KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking", "report")
 
 
 def test_the_kernels_of_all_kinds_reach_every_row() -> None:
@@ -180,7 +196,7 @@ def test_the_metal_of_every_kernel_is_legal(kind: str) -> None:
     for group in ([n for n in chosen if "_threadgroup" in n], [n for n in chosen if "_threadgroup" not in n]):
         texts = [compile_kernel(chosen[name], emit_only=True).metal_source for name in group]
         for start in range(0, len(texts), 100):
-            assert_legal(one_text(texts[start : start + 100]))
+            assert_legal(one_text(texts[start : start + 100]), msl_version=(3, 2) if kind == "report" else (3, 1))
 
 
 def test_metal_of_an_unsupported_row_is_an_error_with_the_reason() -> None:

@@ -167,13 +167,18 @@ class KernelWriter:
             if len(values.peek(longest).text) < 12:
                 break
             values.write(longest)
-        return {key: values.take(operand) for key, operand in zip(op.ROW.operands, op.operands, strict=True)}
+        return {
+            key: values.take(operand) for key, operand in zip(op.ROW.terms(len(op.operands)), op.operands, strict=True)
+        }
 
     def _name_parts(self, op: IntrinsicOp) -> None:
         """Write variables of the user's as locals where `op` would not fit on a line with their values in it."""
         values = self.values
         while not self._in_choice:
-            parts = {key: values.peek(operand) for key, operand in zip(op.ROW.operands, op.operands, strict=True)}
+            parts = {
+                key: values.peek(operand)
+                for key, operand in zip(op.ROW.terms(len(op.operands)), op.operands, strict=True)
+            }
             named = [value for value in op.operands if values.is_held(value) and user_name(value) is not None]
             if not named:
                 return

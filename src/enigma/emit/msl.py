@@ -26,7 +26,7 @@ from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import EnigmaError, InternalError
 from enigma.source import SourceLoc
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Template
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Template
 from enigma.spec.terms import MEMORY, Algebra, Axis, Buffer, Choice, Effect, MemFlags, MemoryOrder, Precision
 
 TARGET = "msl"
@@ -207,7 +207,9 @@ class _MslKernel(KernelWriter):
     def lines(self, threads: tuple[int, int, int] | None) -> list[Line]:
         """Return all lines of the source."""
         body = self.write()
-        lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        lines = [Line("#include <metal_stdlib>")]
+        lines += [Line(f"#include <{header}>") for header in sorted({h for op in self.ops for h in op.ROW.headers})]
+        lines += [Line("using namespace metal;"), Line("")]
         lines += self.structs.lines()
         if constants := self.constants.lines(self.speller.type_name):
             lines += [*constants, Line("")]
@@ -236,7 +238,7 @@ class _MslKernel(KernelWriter):
         written = {
             operand
             for op in self.ops
-            for term, operand in zip(op.ROW.operands.values(), op.operands, strict=True)
+            for term, operand in zip(op.ROW.terms(len(op.operands)).values(), op.operands, strict=True)
             if isinstance(term, Buffer) and term.written
         }
         slot, before = -1, None
@@ -360,6 +362,8 @@ def _functions(ops: list[IntrinsicOp]) -> Iterator[str]:
         match op.ROW.spelling(TARGET, op.dtype):
             case Call(function=function):
                 yield function
+            case Printf(function=function):
+                yield function.partition(".")[0]
             case Template(text=text):
                 yield from _WORD.findall(text)
             case Infix() | Prefix() | _:

@@ -27,8 +27,9 @@ from enigma.emit.expr import (
     subscript,
     ternary,
 )
+from enigma.emit.printf import printf_call
 from enigma.errors import EnigmaError, InternalError
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Structural, Template, Unsupported
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Structural, Template, Unsupported
 from enigma.spec.terms import Algebra, Choice, DTypeArg, Effect, Static
 
 SHORT_CIRCUIT = (Precedence.LOGICAL_AND, Precedence.LOGICAL_OR, Precedence.TERNARY)
@@ -93,6 +94,8 @@ class Speller(ABC):
                 return merged(text, dtype, spelling.level, values)
             case Template():
                 return merged(self._template(op, spelling, operands), dtype, spelling.level, values)
+            case Printf():
+                return merged(printf_call(op, spelling, operands), dtype, Precedence.POSTFIX, values)
             case Unsupported():
                 raise self.unsupported(op, spelling.why)
             case Builtin() | Structural():

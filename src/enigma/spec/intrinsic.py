@@ -19,10 +19,13 @@ from enigma.spec.terms import (
     Level,
     Numbers,
     Precision,
+    Report,
     Role,
     Static,
     Term,
+    Text,
     Var,
+    Variadic,
 )
 
 Lowering = Callable[..., Any] | Unsupported
@@ -32,7 +35,7 @@ Meaning = Callable[..., Any]
 """`ref(np, *operands, **attributes)`: the NumPy meaning; rows that touch lanes, memory or the grid get `(np, env, ...)`."""
 
 
-Compiled = Choice | Static | DTypeArg | Numbers
+Compiled = Choice | Static | DTypeArg | Numbers | Text
 """The terms of what is fixed when the kernel is traced."""
 
 
@@ -51,6 +54,8 @@ class Intrinsic:
     - `at_launch`: whether it is a number once a launch is known, so that no target but Metal's text ever has it.
     - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
     - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
+    - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
+    - `headers`: what Metal source that uses it includes beside the standard library.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
 
@@ -80,6 +85,8 @@ class Intrinsic:
     example: str = ""
     aliases: tuple[str, ...] = ()
     arch: str | None = None
+    reports: Report | None = None
+    headers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"
@@ -98,6 +105,19 @@ class Intrinsic:
     def attributes(self) -> dict[str, Compiled]:
         """The parameters that are fixed when the kernel is traced, in order."""
         return {name: term for name, term in self.params.items() if isinstance(term, Compiled)}
+
+    @cached_property
+    def variadic(self) -> str | None:
+        """The parameter that stands for any number of operands, or None."""
+        return next((name for name, term in self.params.items() if isinstance(term, Variadic)), None)
+
+    def terms(self, count: int) -> dict[str, Term]:
+        """Return name and term of each of an operation's `count` operands; variadic ones are called `values0`, `values1`, ..."""
+        if self.variadic is None:
+            return self.operands
+        fixed = {name: term for name, term in self.operands.items() if name != self.variadic}
+        more = {f"{self.variadic}{i}": self.operands[self.variadic] for i in range(count - len(fixed))}
+        return fixed | more
 
     @cached_property
     def defaults(self) -> dict[str, Any]:

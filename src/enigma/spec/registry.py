@@ -28,6 +28,10 @@ def check(row: Intrinsic) -> None:
     for param in row.params:
         if param in _RESERVED or not param.isidentifier():
             raise InternalError(f"row {row.name}: a parameter cannot be called {param!r}")
+    if row.variadic is not None and list(row.operands)[-1] != row.variadic:
+        raise InternalError(f"row {row.name}: the variadic operands must be the last")
+    if row.reports is not None and not {"text", "site"} <= row.attributes.keys():
+        raise InternalError(f"row {row.name}: a report needs the parameters text and site")
     for target in ("msl", "cuda"):
         spellings = getattr(row, target)
         for dtype, spelling in spellings.items() if isinstance(spellings, Mapping) else [(None, spellings)]:

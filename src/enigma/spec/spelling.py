@@ -65,6 +65,14 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Printf:
+    """A call with the row's text as a literal in printf's form, the Python line and `prefix` before it, and then the values."""
+
+    function: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Builtin:
     """A kernel parameter with an attribute, added only where used; `vector` ones are indexed by axis."""
 
@@ -84,7 +92,7 @@ class Unsupported:
     why: str
 
 
-Spelling = Infix | Prefix | Call | Template | Builtin | Structural | Unsupported
+Spelling = Infix | Prefix | Call | Template | Printf | Builtin | Structural | Unsupported
 Spellings = Spelling | Mapping[Numeric, Spelling]
 """One spelling for all dtypes, or one per dtype of the first type variable."""
 

@@ -13,7 +13,8 @@ from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Var
+from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
+from enigma.trace.reports import make_report
 from enigma.trace.value import TracedValue, active
 
 _EMPTY = inspect.Parameter.empty
@@ -31,6 +32,8 @@ def _default(term: Term) -> Any:
 
 def signature(row: Intrinsic) -> inspect.Signature:
     """Return the Python signature of a row's function."""
+    if row.reports is not None:
+        return inspect.signature(make_report(row, row.reports))
     usual, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [
@@ -53,6 +56,10 @@ def _accepts(term: Term) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg():
             return "a dtype"
+        case Text():
+            return "a text"
+        case Variadic(dtypes=dtypes):
+            return f"any number of {names(dtypes)}"
         case Numbers():
             return "numbers of that dtype"
         case dtype:
@@ -77,6 +84,8 @@ def docstring(row: Intrinsic) -> str:
 
 def make_function(row: Intrinsic) -> Callable[..., Any]:
     """Return the function `enigma.<name>` of a row."""
+    if row.reports is not None:
+        return _named(row, make_report(row, row.reports))
     parameters, names_ = signature(row), tuple(row.params)
     required = tuple(name for name in names_ if name not in row.defaults)
     # of a number the result is known now; but how many lanes bring the number is not
@@ -104,10 +113,14 @@ def make_function(row: Intrinsic) -> Callable[..., Any]:
         bound.apply_defaults()
         return bound.arguments
 
-    call.__name__ = call.__qualname__ = row.public_name
-    call.__doc__ = docstring(row)
-    call.__module__ = "enigma"
     call.__signature__ = parameters  # type: ignore[attr-defined]
+    return _named(row, call)
+
+
+def _named(row: Intrinsic, call: Callable[..., Any]) -> Callable[..., Any]:
+    call.__name__ = call.__qualname__ = row.public_name
+    call.__doc__ = call.__doc__ or docstring(row)
+    call.__module__ = "enigma"
     return call
 
 

@@ -49,6 +49,7 @@ class Tracer:
         self.tables: dict[Any, Tensor] = {}  # constant memory by its dtype and numbers
         self.registers: list[weakref.ref[Any]] = []  # what holds values that loops must carry: see registers.py
         self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
+        self.reports = 0  # places that report something, those of discarded passes over a loop counted
         self.function_constants: dict[int, Any] = {}  # by index: what trace/constants.py knows of each
         self.depth: dict[CodeType, int] = {}  # how deep each Python function is in calls of itself
 
@@ -143,10 +144,10 @@ class Tracer:
         if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):
             arguments = _in_whole(row, arguments, loc)
         signature = resolve(row, arguments, loc)
-        operands = [
-            self._operand(arguments[name], dtype, loc)
-            for name, dtype in zip(row.operands, signature.operands, strict=True)
-        ]
+        given = [arguments[name] for name in row.operands if name != row.variadic]
+        if row.variadic is not None:
+            given += arguments[row.variadic]
+        operands = [self._operand(x, dtype, loc) for x, dtype in zip(given, signature.operands, strict=True)]
         return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
 
     def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
