@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from enigma.emit.msl import MslText
+    from enigma.runtime.reports import Site
 
 STAGES = ("ir", "mlir", "msl", "llvm", "asm")
 
@@ -82,6 +83,15 @@ class CompiledKernel:
     def param_names(self) -> list[str]:
         """The parameters' names in slot order."""
         return [argument.name for argument in self.program.arguments]
+
+    @property
+    def reports(self) -> tuple[Site, ...]:
+        """The places of the kernel that print or assert: kind, text, dtypes of the values, Python line.
+
+        Where there is one, the Metal source is to be compiled and run with logging enabled; each message in the log begins
+        with the file and line of its place.
+        """
+        return tuple(self.program.sites.values())
 
     @property
     def has_metallib(self) -> bool:
@@ -185,6 +195,7 @@ def compile(
             work_dir,
             keep_source=keep_metal_source,
             places=metal.lines,
+            logs=bool(program.sites),
             math=program.traced.math,
         )
         compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content

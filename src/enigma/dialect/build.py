@@ -11,7 +11,7 @@ from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, LocationAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from enigma.dialect.attributes import VALUE, encode, number, numbers
+from enigma.dialect.attributes import SEGMENTS, VALUE, encode, number, numbers, segments
 from enigma.dialect.derive import IntrinsicOp, op_class
 from enigma.dialect.names import to_hint, to_location
 from enigma.dialect.types import to_mlir
@@ -118,6 +118,8 @@ class _Builder:
                     attributes[key] = encode(term, node.attrs[key])
             if row.algebra is Algebra.CONST and result is not None and isinstance(result.type, Numeric):
                 attributes[VALUE] = number(node.attrs[VALUE], result.type)
+        if row.variadic is not None:
+            attributes[SEGMENTS] = segments(row, len(node.operands))
         op = op_class(row).create(
             operands=self._get(node.operands),
             result_types=() if result is None else (to_mlir(result.type),),

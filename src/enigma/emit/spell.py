@@ -27,8 +27,9 @@ from enigma.emit.expr import (
     subscript,
     ternary,
 )
+from enigma.emit.printf import printf_call
 from enigma.errors import EnigmaError, InternalError
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Structural, Template, Unsupported
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Structural, Template, Unsupported
 from enigma.spec.terms import Algebra, Choice, DTypeArg, Effect, Static
 
 SHORT_CIRCUIT = (Precedence.LOGICAL_AND, Precedence.LOGICAL_OR, Precedence.TERNARY)
@@ -54,7 +55,7 @@ class Speller(ABC):
 
     def is_short_circuit(self, op: IntrinsicOp) -> bool:
         """Return whether the written form computes an operand only sometimes."""
-        spelling = op.ROW.spelling(self.target, op.dtype)
+        spelling = op.spelling(self.target)
         return isinstance(spelling, Infix | Template) and spelling.level in SHORT_CIRCUIT
 
     def expression(self, op: IntrinsicOp, operands: Mapping[str, Expr]) -> Expr:
@@ -73,7 +74,7 @@ class Speller(ABC):
 
     def _spelled(self, op: IntrinsicOp, operands: Mapping[str, Expr], dtype: Numeric) -> Expr:
         row, values = op.ROW, tuple(operands.values())
-        spelling = row.spelling(self.target, op.dtype)
+        spelling = op.spelling(self.target)
         match spelling:
             case Infix():
                 left, right = values
@@ -93,6 +94,8 @@ class Speller(ABC):
                 return merged(text, dtype, spelling.level, values)
             case Template():
                 return merged(self._template(op, spelling, operands), dtype, spelling.level, values)
+            case Printf():
+                return merged(printf_call(op, spelling, operands), dtype, Precedence.POSTFIX, values)
             case Unsupported():
                 raise self.unsupported(op, spelling.why)
             case Builtin() | Structural():

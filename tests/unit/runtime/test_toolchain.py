@@ -41,6 +41,19 @@ def test_the_two_command_lines_are_exact(xcrun: XcrunStandIn, tmp_path: Path) ->
     assert library.content == b"MTLBAIR:" + SOURCE.encode() == Path(metallib).read_bytes()
 
 
+def test_source_that_writes_to_the_log_is_built_with_logging(xcrun: XcrunStandIn, tmp_path: Path) -> None:
+    toolchain.build("k", SOURCE, tmp_path, keep_source=False, logs=True)
+    flags = ["-fno-fast-math", "-std=metal3.2", "-fmetal-enable-logging"]
+    assert xcrun.calls[0][:7] == ["-sdk", "macosx", "metal", *flags, "-c"]
+
+    @enigma.kernel
+    def speaks(A: enigma.f32):  # type: ignore[valid-type]
+        enigma.print(A[0])
+
+    enigma.compile(speaks, emit_only=False, work_dir=tmp_path)
+    assert xcrun.calls[2][3:6] == flags
+
+
 @pytest.mark.parametrize(
     ("math", "flag"), [(None, "-fno-fast-math"), ("precise", "-fno-fast-math"), ("fast", "-ffast-math")]
 )
