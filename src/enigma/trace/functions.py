@@ -85,7 +85,7 @@ def docstring(row: Intrinsic) -> str:
 def make_function(row: Intrinsic) -> Callable[..., Any]:
     """Return the function `enigma.<name>` of a row."""
     if row.reports is not None:
-        return _named(row, make_report(row, row.reports))
+        return _reporting(row, make_report(row, row.reports))
     parameters, names_ = signature(row), tuple(row.params)
     required = tuple(name for name in names_ if name not in row.defaults)
     # of a number the result is known now; but how many lanes bring the number is not
@@ -113,6 +113,24 @@ def make_function(row: Intrinsic) -> Callable[..., Any]:
         bound.apply_defaults()
         return bound.arguments
 
+    call.__signature__ = parameters  # type: ignore[attr-defined]
+    return _named(row, call)
+
+
+def _reporting(row: Intrinsic, report: Callable[..., None]) -> Callable[..., Any]:
+    """Return the function of a row that reports; its mistakes are told at the user's line."""
+    parameters = inspect.signature(report)
+
+    def call(*args: Any, **kwargs: Any) -> None:
+        try:
+            bound = parameters.bind(*args, **kwargs)
+        except TypeError as error:
+            raise EnigmaTypeError(
+                f"{row.public_name}: {error}", loc=caller(), help=f"for example: enigma.{row.example}"
+            ) from None
+        report(*bound.args)
+
+    call.__doc__ = report.__doc__
     call.__signature__ = parameters  # type: ignore[attr-defined]
     return _named(row, call)
 
