@@ -12,7 +12,7 @@ import pytest
 import enigma
 from enigma.spec.registry import by_public_name
 from tests.arch.tree import ROOT
-from tests.spec.forms import lane_rows, pure_rows
+from tests.spec.forms import atomic_rows, lane_rows, pure_rows
 
 OTHER_ISSUES: dict[str, str] = {
     "jit JitDef": "host functions that launch kernels on tensors come with the layout algebra",
@@ -52,6 +52,7 @@ NUMERIC: dict[str, str] = {
     f"{LANGUAGE}::test_every_atomic_operation": "atomic_load atomic_store atomic_exchange atomic_fetch_add atomic_fetch_sub "
     "atomic_fetch_min atomic_fetch_max atomic_fetch_and atomic_fetch_or atomic_fetch_xor",
     f"{TARGETS}::test_a_loop_around_compare_exchange": "atomic_compare_exchange_weak",
+    "tests/unit/test_atomics.py::test_the_last_threadgroup_adds_up_what_the_others_left": "atomic_thread_fence",
     f"{LANGUAGE}::test_every_runtime_prepares_and_executes": "runtime CpuRuntime SimRuntime PreparedKernel",
     f"{LANGUAGE}::test_the_error_of_a_call_outside_of_a_kernel": "EnigmaError",
     f"{LANGUAGE}::test_a_handle_launches_in_a_jit_function_only": "KernelHandle",
@@ -121,6 +122,9 @@ def covered() -> dict[str, str]:
     for name, row in by_public_name().items():
         if row.name in computed:
             found.setdefault(name, "tests/spec/test_row_values.py")
+        if row in atomic_rows():
+            found.setdefault(name, "tests/spec/test_atomic_rows.py")
+            found.setdefault(f"Tensor.{name}", "tests/spec/test_atomic_rows.py")
     return found
 
 
