@@ -61,8 +61,8 @@ INTERNAL = {
 PROGRAMS = (
     "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
     "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
-    "EnigmaIndexError", "EnigmaNameError", "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
-    "KernelAssertionError",
+    "EnigmaIndexError", "EnigmaNameError", "EnigmaAttributeError",
+    "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError", "KernelAssertionError",
     "ErrorGroup", "EnigmaWarning", "Layout", "make_layout", "make_ordered_layout", "make_identity_layout", "make_layout_tv", "size",
 )  # fmt: skip
 
@@ -161,12 +161,16 @@ def metal(row: Intrinsic) -> str:
     """Return how Metal spells a row, for each group of dtypes that it spells alike."""
     if not isinstance(row.msl, Mapping):
         return spelled(row, row.msl)
-    groups: dict[str, list[Numeric]] = {}
-    for dtype, spelling in row.msl.items():
-        groups.setdefault(spelled(row, spelling), []).append(dtype)
+    groups: dict[str, list[str]] = {}
+    for key, spelling in row.msl.items():
+        name = f"{key[0].name} in {key[1].value} memory" if isinstance(key, tuple) else key.name
+        groups.setdefault(spelled(row, spelling), []).append(name)
     if len(groups) == 1:
         return next(iter(groups))
-    return "; ".join(f"{', '.join(d.name for d in dtypes)}: {text}" for text, dtypes in groups.items())
+    first, *others = groups.items()
+    if isinstance(next(iter(row.msl)), tuple):  # the usual one, and where it is another
+        return "; ".join([first[0], *(f"{' and '.join(names)}: {text}" for text, names in others)])
+    return "; ".join(f"{', '.join(names)}: {text}" for text, names in groups.items())
 
 
 def entry(row: Intrinsic) -> Iterator[str]:
@@ -178,11 +182,18 @@ def entry(row: Intrinsic) -> Iterator[str]:
         lines = ["- values: any dtype"]
     if row.result is not None:
         shared = isinstance(row.result, Var) and row.result in row.params.values()
-        lines.append(f"- gives {'the same dtype' if shared else takes(row.result)}")
+        pair = "whether (b1), and a value of " if row.outcome is not None else ""
+        lines.append(f"- gives {pair}{'the same dtype' if shared else takes(row.result)}")
     lines.append(
         f"- Metal: {metal(row)}"
         + (f", from version {row.msl_version[0]}.{row.msl_version[1]}" if row.msl_version > (2, 4) else "")
     )
+    if row.family:
+        lines.append(f"- Apple GPUs have it from family {row.family} on")
+    if row.is_method and row.public_name:
+        lines.append(
+            "- also a method of the buffer: `" + call(row).partition("(")[0].replace("enigma.", "buf.") + "(...)`"
+        )
     if row.precision is not None:
         lines.append('- for f32 also in Metal\'s fast and precise versions: `precision="fast"`, `precision="precise"`')
     if row.public_name and row.operator is not None:

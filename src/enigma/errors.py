@@ -83,6 +83,10 @@ class EnigmaNameError(EnigmaError, NameError):
     """A variable that has no value on some path through the kernel."""
 
 
+class EnigmaAttributeError(EnigmaError, AttributeError):
+    """Something that a buffer does not have."""
+
+
 class LaunchError(EnigmaError, ValueError, TypeError, RuntimeError):
     """Arrays, grid or threads that do not fit the kernel; found before anything runs.
 

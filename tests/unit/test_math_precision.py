@@ -75,6 +75,7 @@ def test_the_precision_is_kept_in_every_text_and_in_the_key(row: Intrinsic) -> N
 def test_mlir_opt_accepts_a_known_precision_only() -> None:
     text = print_module(build(calling(ROWS[0], "fast").trace()), generic=True)
     assert mlir_opt(text)[0] == 0
+    assert mlir_opt(print_module(build(quick.trace()), generic=True))[0] == 0
     code, _, said = mlir_opt(text.replace('"fast"', '"quick"'))
     assert code != 0, said
 
@@ -113,6 +114,14 @@ def test_the_processor_and_the_simulator_compute_all_three_alike(row: Intrinsic)
             calling(row, precision).launch(a, out, grid=33, threads=32, device=device)
             results.append(out.tobytes())
         assert len(set(results)) == 1
+
+
+def test_a_constant_is_folded_in_any_precision() -> None:
+    @en.kernel
+    def folded(A: en.f32):
+        A[0] = en.exp(en.f32(1.0), precision="fast")
+
+    assert "A[0] = 2.7182817f;" in en.compile(folded).metal_source
 
 
 @en.kernel(math="fast")

@@ -405,3 +405,50 @@ def test_the_metal_text_says_what_python_says(capfd: Any) -> None:
         f"{f:.1f} {float(h):.2f} {c} {s} {n} {m} {int(b)} {int(m):x}"
         for f, h, c, s, n, m, b in zip(*columns, strict=True)
     ]
+
+
+@en.kernel
+def striding(A: en.f32, n: en.Scalar(en.u32)):  # type: ignore[valid-type]
+    tid = en.thread_index_in_threadgroup()
+    total = 0.0
+    for k in range(tid, n, 256):
+        total += A[k]
+        if k % 100 == 0:
+            en.print("{}: {:.0f}", k, total)  # stride
+    en.assert_(total < 4000, "{:.0f}", total)
+
+
+def test_loops_that_run_many_simdgroups_at_once_speak_for_each_thread(launch: Any, capsys: Any) -> None:
+    n, a = 1500, np.arange(1500, dtype=np.float32)
+    totals = [float(a[tid::256].sum()) for tid in range(256)]
+    first = next(tid for tid, total in enumerate(totals) if total >= 4000)
+    with pytest.raises(
+        en.KernelAssertionError, match=rf"striding: {totals[first]:.0f}\n(.|\n)*thread \({first}, 0, 0\)"
+    ):
+        launch(striding, a, n, grid=256, threads=256)
+    wanted = [
+        said((tid, 0, 0), (0, 0, 0), f"{k}: {a[tid : k + 1 : 256].sum():.0f}", "stride")
+        for tid in range(256)
+        for k in range(tid, n, 256)
+        if k % 100 == 0
+    ]
+    assert capsys.readouterr().out.splitlines() == wanted
+
+
+@en.kernel
+def quoting(A: en.f32):  # type: ignore[valid-type]
+    en.print('100% "quoted" \\ back\ttab ??/ ?? {{}} \u00e9 {:.1f}%', A[0])
+
+
+@pytest.mark.clang
+@pytest.mark.skipif(not clang_available(), reason="clang-22 is not installed")
+def test_a_text_that_needs_quoting_is_the_same_in_metal(launch: Any, capfd: Any) -> None:
+    a = np.array([2.5], np.float32)
+    launch(quoting, a, grid=1, threads=1)
+    said_here = capfd.readouterr().out.splitlines()[0].split(": ", 2)[2]
+    run_kernel(compile_kernel(quoting, emit_only=True).metal_source, {0: a}, grid=(1, 1, 1))
+    assert (
+        capfd.readouterr().out.splitlines()[0].split(": ", 2)[2]
+        == said_here
+        == '100% "quoted" \\ back\ttab ??/ ?? {} \u00e9 2.5%'
+    )

@@ -21,10 +21,11 @@ from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
 from enigma.dialect.attributes import SEGMENTS, VALUE, decode, segments
-from enigma.dialect.types import dtype_of, to_mlir
-from enigma.dtypes import Numeric
+from enigma.dialect.types import dtype_of, is_memory, space_of, to_mlir
+from enigma.dtypes import Numeric, Space
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.spelling import Spelling
 from enigma.spec.terms import Algebra, Buffer, DTypeArg, Numbers, Static, Term, Var
 
 
@@ -118,6 +119,15 @@ class IntrinsicOp(IRDLOperation):
     def dtype(self) -> Numeric | None:
         """The dtype of the row's first type variable, which decides its spelling; None for a row without any."""
         return None if self.SHAPE.first is None else self.bound()[self.SHAPE.first]
+
+    @property
+    def space(self) -> Space | None:
+        """The address space of the first buffer among the operands; None for an operation without one."""
+        return next((space_of(operand.type) for operand in self.operands if is_memory(operand.type)), None)
+
+    def spelling(self, target: str) -> Spelling:
+        """Return how `target` writes this operation."""
+        return self.ROW.spelling(target, self.dtype, self.space)
 
     def verify_(self) -> None:
         """Check what constraints on single types cannot say: a constant's number, ranges, the row's own rule."""

@@ -119,7 +119,7 @@ class KernelWriter:
         if row.algebra is Algebra.TO_INDEX:
             self.values.define(op.results[0], self.values.take(op.operands[0]))
             return
-        if isinstance(row.spelling(self.speller.target, op.dtype), Builtin):
+        if isinstance(op.spelling(self.speller.target), Builtin):
             self.values.define(op.results[0], self.builtin(op))
             return
         result = op.results[0] if op.results else None

@@ -55,7 +55,7 @@ class Speller(ABC):
 
     def is_short_circuit(self, op: IntrinsicOp) -> bool:
         """Return whether the written form computes an operand only sometimes."""
-        spelling = op.ROW.spelling(self.target, op.dtype)
+        spelling = op.spelling(self.target)
         return isinstance(spelling, Infix | Template) and spelling.level in SHORT_CIRCUIT
 
     def expression(self, op: IntrinsicOp, operands: Mapping[str, Expr]) -> Expr:
@@ -74,7 +74,7 @@ class Speller(ABC):
 
     def _spelled(self, op: IntrinsicOp, operands: Mapping[str, Expr], dtype: Numeric) -> Expr:
         row, values = op.ROW, tuple(operands.values())
-        spelling = row.spelling(self.target, op.dtype)
+        spelling = op.spelling(self.target)
         match spelling:
             case Infix():
                 left, right = values

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import Numeric, Space
 
 
 class Precedence(IntEnum):
@@ -57,11 +57,13 @@ class Template:
     `{parameter:text {}}` is written only where a number fixed at compile time is not its default.
 
     `level` is the precedence of the whole; parameters in `tight` are parenthesised unless they bind as a postfix does.
+    The elements of buffers in `atomic` must be declared with their atomic type.
     """
 
     text: str
     level: Precedence = Precedence.POSTFIX
     tight: tuple[str, ...] = ()
+    atomic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,8 @@ class Unsupported:
 
 
 Spelling = Infix | Prefix | Call | Template | Printf | Builtin | Structural | Unsupported
-Spellings = Spelling | Mapping[Numeric, Spelling]
-"""One spelling for all dtypes, or one per dtype of the first type variable."""
+Spellings = Spelling | Mapping[Numeric, Spelling] | Mapping[tuple[Numeric, Space], Spelling]
+"""One spelling for all dtypes, or one per dtype of the first type variable, or per dtype and the buffer's address space."""
 
 
 def unsupported(why: str) -> Unsupported:

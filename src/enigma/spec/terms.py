@@ -112,6 +112,24 @@ class MemoryOrder(Enum):
     ACQ_REL = "acq_rel"
 
 
+class FenceOrder(Enum):
+    """What a fence orders: a relaxed one would order nothing, so it is left out."""
+
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    ACQ_REL = "acq_rel"
+    SEQ_CST = "seq_cst"
+
+
+class ThreadScope(Enum):
+    """Among which threads a fence orders memory (MSL specification, 6.15.2)."""
+
+    THREAD = "thread"
+    SIMDGROUP = "simdgroup"
+    THREADGROUP = "threadgroup"
+    DEVICE = "device"
+
+
 class Precision(Enum):
     """How exact a float function is: as the kernel's `math` says, Metal's fast version, or its precise one (6.5)."""
 
@@ -168,6 +186,7 @@ class Algebra(Enum):
     LOAD = "load"
     STORE = "store"
     ALLOC = "alloc"
+    FENCE = "fence"
     LOCAL = "local"
     TABLE = "table"
     TO_INDEX = "to_index"

@@ -277,7 +277,7 @@ def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc)
     if isinstance(term.element, Var) and kind.element not in term.element.dtypes:
         raise EnigmaTypeError(
             f"{_title(row)} works on buffers of {names(term.element.dtypes)}, but {value.name} holds {kind.element.name}", loc=loc,
-            help=f"declare {value.name} as one of them, or use another operation",
+            help=row.instead.get(kind.element) or f"declare {value.name} as one of them, or use another operation",
         )  # fmt: skip
     return kind.element
 

@@ -15,7 +15,7 @@ from enigma.dtypes import BufferType, Numeric, Space, promote
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.registry import by_algebra, by_operator
+from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, Algebra, Effect
 from enigma.trace.infer import check_literal, describe, literal, located_dtype, number_dtype, resolve
 from enigma.trace.node import Block, Node, Op, Value, walk
@@ -149,6 +149,24 @@ class Tracer:
             given += arguments[row.variadic]
         operands = [self._operand(x, dtype, loc) for x, dtype in zip(given, signature.operands, strict=True)]
         return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
+
+    def call(self, row: Intrinsic, arguments: dict[str, Any]) -> Any:
+        """Record a user's call of a row's public function: the index may be a coordinate, the result more than a value."""
+        loc = caller()
+        if row.indexed is not None:
+            buffer, index = row.indexed
+            memory = arguments[buffer]
+            if isinstance(memory, Tensor):
+                arguments[buffer], arguments[index] = memory.memory, memory.offset(arguments[index], loc)
+        result = self.apply(row, arguments, loc)
+        if row.outcome is None:
+            return result
+        operands = dict(zip(row.operands, result.owner.operands, strict=True))
+
+        def call(name: str, **others: Any) -> Any:
+            return self.apply(rows()[name], others, loc)
+
+        return row.outcome(call, result, operands)
 
     def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
         if not isinstance(x, TracedValue) and isinstance(dtype, Numeric):

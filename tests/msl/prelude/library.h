@@ -58,7 +58,7 @@ typedef atomic<ulong> atomic_ulong;
 #define MSL_ATOMICS(space) \
   MSL_ATOMIC_BASE(int, space) MSL_ATOMIC_SUM(int, space) MSL_ATOMIC_BITS(int, space) MSL_ATOMIC_ORDER(int, space) \
   MSL_ATOMIC_BASE(uint, space) MSL_ATOMIC_SUM(uint, space) MSL_ATOMIC_BITS(uint, space) MSL_ATOMIC_ORDER(uint, space) \
-  MSL_ATOMIC_BASE(bool, space) MSL_ATOMIC_BITS(bool, space)
+  MSL_ATOMIC_BASE(bool, space)
 MSL_ATOMICS(device)
 MSL_ATOMIC_BASE(float, device) MSL_ATOMIC_SUM(float, device)
 void atomic_min_explicit(volatile device atomic<ulong> *object, ulong operand, memory_order order);

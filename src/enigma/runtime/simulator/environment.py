@@ -81,19 +81,9 @@ class Environment:
             known = self._allocated[id(self.node)] = make(name)
         return known
 
-    def atomic(self, memory: Memory, index: Array, value: Array, combine: Callable[[Any, Any], Any]) -> Array:
-        """Set the elements to `combine(old, value)`, one lane after another; returns what each lane found."""
-        return self._in_turn(memory, index, (value,), combine)
-
-    def compare_exchange(self, memory: Memory, index: Array, expected: Array, desired: Array) -> Array:
-        """Set the elements that are `expected` to `desired`, one lane after another; returns which lanes did."""
-
-        def swap(old: Array, wanted: Array, new: Array) -> Array:
-            return np.where(np.equal(old, wanted), new, old)
-
-        before = self._in_turn(memory, index, (expected, desired), swap)
-        found: Array = np.equal(before, expected)
-        return found
+    def atomic(self, memory: Memory, index: Array, value: Array, combine: Callable[..., Any], *more: Array) -> Array:
+        """Set the elements to `combine(old, value, *more)`, one lane after another; returns what each lane found."""
+        return self._in_turn(memory, index, (value, *more), combine)
 
     def report(self, kind: Report, site: int, values: Sequence[Array]) -> None:
         """Note what each active lane says, as long as there is room."""
