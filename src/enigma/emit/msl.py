@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from xdsl.dialects import func
@@ -152,7 +152,9 @@ class _MslKernel(KernelWriter):
         self.function = function
         self.entry = legal(function.sym_name.data, file_scope=True)
         self.ops = [op for op in function.walk() if isinstance(op, IntrinsicOp)]
-        self.atomic = set(_atomic_buffers(self.ops))
+        atomic = set(_atomic_buffers(self.ops))
+        self.cast = atomic & set(_plain_buffers(self.ops))
+        self.atomic = atomic - self.cast
         names = Names({self.entry, *_functions(self.ops)})
         speller = MslSpeller(math_of(function))
         self.fences = Fences(self.ops, speller)
@@ -207,6 +209,12 @@ class _MslKernel(KernelWriter):
         """Return one operation; an element of an atomic buffer is read and written by an atomic access."""
         if (constant := self.constants.expression(op)) is not None:
             return constant
+        if self.cast.intersection(op.operands) and isinstance(spelling := op.spelling(TARGET), Template):
+            pairs = zip(operands.items(), op.operands, strict=True)
+            operands = {
+                key: self._as_atomic(value, expr) if key in spelling.atomic and value in self.cast else expr
+                for (key, expr), value in pairs
+            }
         if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE) or op.operands[0] not in self.atomic:
             return super().operation(op, operands)
         buf, index, *value = operands.values()
@@ -218,6 +226,11 @@ class _MslKernel(KernelWriter):
             return Expr(text, dtype_of(op.results[0].type), names=names, reads=True)
         text = f"atomic_store_explicit({element}, {value[0].text}, {RELAXED})"
         return Expr(text, value[0].dtype, names=names)
+
+    def _as_atomic(self, value: SSAValue, expr: Expr) -> Expr:
+        """Return a buffer that is declared plainly as one of atomic elements."""
+        kind = f"atomic_{self.speller.type_name(dtype_of(value.type))}"
+        return replace(expr, text=f"(({space_of(value.type).value} {kind}*){expr.text})")
 
     # ---- memory order
 
@@ -360,6 +373,17 @@ def _atomic_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
         if op.ROW.effect is Effect.SYNC and isinstance(spelling := op.spelling(TARGET), Template):
             for key, operand in zip(op.ROW.operands, op.operands, strict=True):
                 if key in spelling.atomic:
+                    yield operand
+
+
+def _plain_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
+    """Yield the buffers that some operation needs to be plain: one that is more than a read or write of an element."""
+    for op in ops:
+        if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE):
+            spelling = op.spelling(TARGET)
+            atomic = spelling.atomic if isinstance(spelling, Template) else ()
+            for key, operand in zip(op.ROW.operands, op.operands, strict=False):
+                if is_memory(operand.type) and key not in atomic:
                     yield operand
 
 
