@@ -315,3 +315,21 @@ def test_copies_of_one_axis_both_ways(launch: Any) -> None:
     assert "__asm" not in text
     assert text.count("threadgroup_barrier") == 2
     assert "threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup)" in text
+
+
+def test_work_that_only_some_threads_come_to_share_is_found() -> None:
+    @en.kernel
+    def some(A: en.f32, Out: en.f32, n: en.Scalar(en.u32)):
+        tid = en.thread_index_in_threadgroup()
+        tile = en.threadgroup_alloc(en.f32, 32)
+        if tid < n:
+            en.copy(A, tile, 32, cooperative=True)
+        en.barrier()
+        Out[tid] = tile[tid]
+
+    a, out = numbers(32), np.zeros(32, np.float32)
+    with pytest.warns(en.EnigmaWarning, match="copy may be reached by only some threads of the threadgroup"):
+        some.launch(a, out, 32, grid=32, threads=32, device="sim")  # all of them, this time
+    np.testing.assert_array_equal(out, a)
+    with pytest.raises(en.EnigmaError, match=r"copy not reached by every thread of the threadgroup(?s:.)*thread \(7, 0, 0\)"):
+        some.launch(a, out, 7, grid=32, threads=32, device="sim")

@@ -13,12 +13,11 @@ from enigma.dtypes import Space, i64
 from enigma.errors import EnigmaTypeError
 from enigma.source import SourceLoc, caller
 from enigma.spec.terms import MemFlags
-from enigma.trace.copying import Step, check_inside, check_whole, spread
+from enigma.trace.copying import Step, check_inside, check_whole, share
 from enigma.trace.infer import describe, literal
 from enigma.trace.public import public
-from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor, shifted
-from enigma.trace.threads import barrier, thread_count, thread_index
+from enigma.trace.threads import barrier, shared_out
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -186,7 +185,7 @@ def _one(
         check_whole(x, f"{function}: {name}", loc)
     check_inside(target, "dst", dst_off, count, function, loc)
     check_inside(source, "src", src_off, count, function, loc)
-    spread(tracer, Step(source, target, src_off, dst_off, None), count, 1, cooperative=True, loc=loc)
+    share(tracer, Step(source, target, src_off, dst_off, None), count, 1, function, loc)
     return tracer.constant(0, i64, loc)
 
 
@@ -210,8 +209,7 @@ def _tile(
             check_inside(cells, name, offset, (rows - 1) * pitch + columns, function, loc)
     if literal(columns) == 0 or literal(rows) == 0:
         return tracer.constant(0, i64, loc)
-    first, by = thread_index(tracer, loc), thread_count(tracer, loc)
-    with for_range(first, columns * rows, by) as element:
+    with shared_out(tracer, columns * rows, function, loc) as element:
         row, column = element // columns, element % columns
         target[shifted(dst_off, row * dst_epr + column)] = source[shifted(src_off, row * src_epr + column)]
     return tracer.constant(0, i64, loc)
