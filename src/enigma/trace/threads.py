@@ -37,6 +37,11 @@ def shared_out(tracer: Tracer, count: Any, function: str, loc: SourceLoc) -> Gen
         node.shared = function
 
 
+def is_first_simdgroup(tracer: Tracer, loc: SourceLoc) -> Any:
+    """Return whether the thread is one of the first 32 of its threadgroup."""
+    return tracer.operator("==", (tracer.apply(by_role()[Role.SIMDGROUP_INDEX], {}, loc), 0), loc)
+
+
 def barrier(tracer: Tracer, loc: SourceLoc, flags: MemFlags) -> None:
     """Wait until every thread of the threadgroup is here and sees the memory that the flags name."""
     row = by_role()[Role.BARRIER]

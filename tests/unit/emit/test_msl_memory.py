@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import enigma as en
@@ -54,3 +55,34 @@ def test_a_table_never_hides_a_function_or_a_variable() -> None:
         Out[0] = x_1 * x_1 + first
 
     assert_legal(en.compile(read, emit_only=True).metal_source)
+
+
+def test_apples_own_copies_are_written_only_where_they_are_asked_for() -> None:
+    plain = en.compile(tiles.tiled, emit_only=True)
+    raw = en.compile(tiles.tiled, emit_only=True, async_copy="raw")
+    assert "_enigma_async" not in plain.metal_source
+    assert "air." not in plain.metal_source
+    assert_legal(raw.metal_source)
+    head, _, body = raw.metal_source.partition("kernel void tiled(")
+    assert head.count("struct _enigma_async_event_t;") == 1
+    assert '__asm("air.simdgroup_async_copy_2d.p3i8.p1i8")' in head
+    assert '__asm("air.simdgroup_async_copy_2d.p1i8.p3i8")' in head
+    assert '__asm("air.wait_simdgroup_events")' in head
+    assert "async_copy_1d" not in raw.metal_source
+    assert body.count("if (simdgroup == 0)") == 7  # five copies begin, two waits
+    assert "raw_copy_2d_d2t" in raw.mlir_source
+
+
+def test_other_runtimes_share_the_copies_out_all_the_same() -> None:
+    compiled = en.compile(tiles.there_and_back, emit_only=True, async_copy="raw")
+    assert_legal(compiled.metal_source)
+    a = np.arange(120, dtype=np.int16)
+    for runtime in (en.SimRuntime(), en.CpuRuntime()):
+        out = np.zeros(150, np.int16)
+        runtime.run(compiled.program, [a, out], 80, 32)
+        np.testing.assert_array_equal(out.reshape(3, 50), [[*row, *row[:10]] for row in a.reshape(3, 40)])
+
+
+def test_an_unknown_way_to_copy_is_refused() -> None:
+    with pytest.raises(en.EnigmaValueError, match="async_copy is 'fast', but it is either 'shared' or 'raw'"):
+        en.compile(tiles.tiled, async_copy="fast")

@@ -8,21 +8,21 @@ from dataclasses import replace
 import pytest
 
 from enigma.dialect.build import build
-from enigma.dtypes import DTYPES, BufferType, Numeric, u32
+from enigma.dtypes import DTYPES, BufferType, Numeric, Space, u32
 from enigma.emit.msl import emit_msl
 from enigma.errors import EnigmaError
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Var
+from enigma.spec.terms import MEMORY, Algebra, Buffer, Choice, DTypeArg, Effect, Static, Var
 from enigma.trace.node import Param, Traced
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
 from tests.msl.check import assert_legal
 
 LOC = SourceLoc("rows.py", 1, 1)
-MADE_BY_THE_LANGUAGE = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.ALLOC}
+MADE_BY_THE_LANGUAGE = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX, *MEMORY}
 
 
 class Kernel:
@@ -31,10 +31,16 @@ class Kernel:
     def __init__(self, name: str) -> None:
         self.tracer = Tracer(name)
         self.buffers: dict[str, Tensor] = {}
+        self.tiles: dict[Numeric, Tensor] = {}
 
     def buffer(self, prefix: str, dtype: Numeric) -> Tensor:
         name = f"{prefix}_{dtype.name}"
         return self.buffers.setdefault(name, Tensor(BufferType(dtype), name))
+
+    def tile(self, dtype: Numeric) -> Tensor:
+        if dtype not in self.tiles:
+            self.tiles[dtype] = self.tracer.allocate(dtype, (4,), Space.THREADGROUP, LOC)
+        return self.tiles[dtype]
 
     def add(self, row: Intrinsic, dtype: Numeric) -> None:
         bound = {var: var.dtypes[0] for var in row.variables}
@@ -48,6 +54,8 @@ class Kernel:
             match term:
                 case Var():
                     arguments[key] = self.buffer("in", bound[term])[k]
+                case Buffer(element=Var() as var, spaces=(Space.THREADGROUP,)):
+                    arguments[key] = self.tile(bound[var])
                 case Buffer(element=Var() as var):
                     arguments[key] = self.buffer("shared" if row.effect is Effect.SYNC else "out", bound[var])
                 case DTypeArg(var=var):

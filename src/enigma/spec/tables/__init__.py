@@ -16,6 +16,7 @@ from enigma.spec.tables import (
     memory,
     quadgroup,
     random,
+    raw_copy,
     simdgroup,
     structure,
     sync,
@@ -36,5 +37,6 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "quadgroup": quadgroup.ROWS,
     "atomics": atomics.ROWS,
     "random": random.ROWS,
+    "raw_copy": raw_copy.ROWS,
     "structure": structure.ROWS,
 }
