@@ -128,6 +128,7 @@ def test_a_pipeline_rotates_in_the_context_manager_and_swaps(launch: Any) -> Non
     @en.kernel
     def swapped(Out: en.i32, n: en.Scalar(en.u32)):
         pair = en.pipeline(en.i32, 1)
+        assert isinstance(pair, en.Pipeline)
         pair.front()[0] = 0
         pair.back()[0] = 0
         with en.for_range(0, n) as k:

@@ -19,6 +19,7 @@ from xdsl.irdl import (
     operand_def,
     result_def,
     traits_def,
+    var_operand_def,
 )
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, OpTrait, Pure
 
@@ -29,7 +30,7 @@ from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_algebra
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
 
 __all__ = ["IntrinsicOp", "all_classes", "constant", "op_class"]
 
@@ -71,7 +72,10 @@ def constant(value: Any, dtype: Numeric) -> IntrinsicOp:
 
 
 def _derive(row: Intrinsic) -> type[IntrinsicOp]:
-    fields: dict[str, Any] = {name: operand_def(_constraint(term)) for name, term in row.operands.items()}
+    fields: dict[str, Any] = {
+        name: (var_operand_def if name == row.variadic else operand_def)(_constraint(term))
+        for name, term in row.operands.items()
+    }
     for name, term in row.attributes.items():
         if not isinstance(term, DTypeArg):
             fields[name] = attr_def(_constraint(term))
@@ -109,6 +113,10 @@ def _constraint(term: Term) -> AttrConstraint:
             return AttrSetConstraint.get(*(StringAttr(member.value) for member in term.enum))
         case Static():
             return ParamAttrConstraint(IntegerAttr, (AnyAttr(), EqAttrConstraint(I64)))
+        case Text():
+            return BaseAttr(StringAttr)
+        case Variadic():
+            return AttrSetConstraint.get(*(to_mlir(dtype) for dtype in term.dtypes))
         case Numbers():
             return BaseAttr(ArrayAttr)
         case DTypeArg():

@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ArrayAttr
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from enigma.dialect.attributes import VALUE, decode
-from enigma.dialect.types import dtype_of, to_mlir
-from enigma.dtypes import Numeric
+from enigma.dialect.attributes import SEGMENTS, VALUE, decode, segments
+from enigma.dialect.types import dtype_of, is_memory, space_of, to_mlir
+from enigma.dtypes import Numeric, Space
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.spelling import Spelling
 from enigma.spec.terms import Algebra, Buffer, DTypeArg, Numbers, Static, Term, Var
 
 
@@ -33,13 +34,20 @@ class Shape:
     """What the short form prints, worked out once per row.
 
     `terms` are the operands' terms, `shown` the operands whose types are printed, `arrow` is whether the result's is;
-    `first` is the row's first type variable, which names the operation's dtype.
+    `first` is the row's first type variable, which names the operation's dtype. `hidden` is an attribute that is printed only
+    where it is another one. `many` is whether any number of further operands follow, whose types are all printed.
     """
 
     terms: tuple[Term, ...]
     shown: tuple[int, ...]
     arrow: bool
     first: Var | None
+    hidden: tuple[str, Attribute] | None = None
+    many: bool = False
+
+    def types(self, count: int) -> tuple[int, ...]:
+        """Return which of `count` operands have their types printed."""
+        return (*self.shown, *range(len(self.terms), count))
 
 
 def variable(term: Term | None) -> Var | None:
@@ -55,7 +63,7 @@ def variable(term: Term | None) -> Var | None:
 
 def shape(row: Intrinsic) -> Shape:
     """Return what the short form of a row's operation shows."""
-    terms, bound, shown = tuple(row.operands.values()), set[Var](), list[int]()
+    terms, bound, shown = tuple(row.terms(0).values()), set[Var](), list[int]()
     for i, term in enumerate(terms):
         var = variable(term)
         if isinstance(term, Buffer) or (var is not None and var not in bound):
@@ -67,7 +75,9 @@ def shape(row: Intrinsic) -> Shape:
     if terms and not shown:
         shown.append(0)
     arrow = row.result is not None and (not terms or not decided)
-    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None)
+    hidden = None if row.precision is None else (row.precision, StringAttr(row.defaults[row.precision].value))
+    first = row.variables[0] if row.variables else None
+    return Shape(terms, tuple(shown), arrow, first, hidden, row.variadic is not None)
 
 
 class IntrinsicOp(IRDLOperation):
@@ -98,7 +108,7 @@ class IntrinsicOp(IRDLOperation):
     def bound(self) -> dict[Var, Numeric]:
         """Return the dtype of each type variable of the row."""
         found: dict[Var, Numeric] = {}
-        for term, value in zip(self.SHAPE.terms, self.operands, strict=True):
+        for term, value in zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many):
             if (var := variable(term)) is not None:
                 found.setdefault(var, dtype_of(value.type))
         if self.results and (var := variable(self.ROW.result)) is not None:
@@ -109,6 +119,15 @@ class IntrinsicOp(IRDLOperation):
     def dtype(self) -> Numeric | None:
         """The dtype of the row's first type variable, which decides its spelling; None for a row without any."""
         return None if self.SHAPE.first is None else self.bound()[self.SHAPE.first]
+
+    @property
+    def space(self) -> Space | None:
+        """The address space of the first buffer among the operands; None for an operation without one."""
+        return next((space_of(operand.type) for operand in self.operands if is_memory(operand.type)), None)
+
+    def spelling(self, target: str) -> Spelling:
+        """Return how `target` writes this operation."""
+        return self.ROW.spelling(target, self.dtype, self.space)
 
     def verify_(self) -> None:
         """Check what constraints on single types cannot say: a constant's number, ranges, the row's own rule."""
@@ -121,6 +140,8 @@ class IntrinsicOp(IRDLOperation):
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
             if isinstance(term, Numbers):
                 self._verify_numbers(key, to_mlir(self.bound()[term.var]))
+        if self.SHAPE.many and self.attributes.get(SEGMENTS) != segments(self.ROW, len(self.operands)):
+            raise VerifyException(f"{SEGMENTS} does not fit {len(self.operands)} operands")
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
 
@@ -142,11 +163,14 @@ class IntrinsicOp(IRDLOperation):
         if len(self.operands):
             printer.print_string(" ")
             printer.print_list(self.operands, printer.print_operand)
-        printer.print_op_attributes(self.attributes)
-        if self.SHAPE.shown:
+        attributes = self.attributes
+        if (hidden := self.SHAPE.hidden) is not None:
+            attributes = {key: attr for key, attr in attributes.items() if (key, attr) != hidden}
+        printer.print_op_attributes(attributes, reserved_attr_names=(SEGMENTS,))
+        if shown := self.SHAPE.types(len(self.operands)):
             types: Sequence[Attribute] = self.operand_types
             printer.print_string(" : ")
-            printer.print_list([types[i] for i in self.SHAPE.shown], printer.print_attribute)
+            printer.print_list([types[i] for i in shown], printer.print_attribute)
         if self.SHAPE.arrow:
             printer.print_string(" -> " if self.SHAPE.shown else " : ")
             printer.print_attribute(self.result_types[0])
@@ -154,13 +178,14 @@ class IntrinsicOp(IRDLOperation):
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         """Parse the short form."""
-        terms, shown = cls.SHAPE.terms, cls.SHAPE.shown
-        operands = list[UnresolvedOperand]()
-        for i in range(len(terms)):
-            if i:
-                parser.parse_punctuation(",")
-            operands.append(parser.parse_unresolved_operand())
+        operands = cls._parse_operands(parser)
+        terms = tuple(cls.ROW.terms(len(operands)).values())
+        shown = cls.SHAPE.types(len(operands))
         attributes = parser.parse_optional_attr_dict()
+        if cls.SHAPE.many:
+            attributes[SEGMENTS] = segments(cls.ROW, len(operands))
+        if cls.SHAPE.hidden is not None:
+            attributes = dict([cls.SHAPE.hidden]) | attributes
         types: dict[int, Attribute] = {}
         for n, i in enumerate(shown):
             parser.parse_punctuation("," if n else ":")
@@ -176,6 +201,19 @@ class IntrinsicOp(IRDLOperation):
         elif cls.ROW.result is not None:
             results = [_resolve(cls.ROW.result, bound)]
         return cls.create(operands=values, result_types=results, attributes=attributes)
+
+    @classmethod
+    def _parse_operands(cls, parser: Parser) -> list[UnresolvedOperand]:
+        operands = list[UnresolvedOperand]()
+        for i in range(len(cls.SHAPE.terms)):
+            if i:
+                parser.parse_punctuation(",")
+            operands.append(parser.parse_unresolved_operand())
+        if cls.SHAPE.many and not operands and (first := parser.parse_optional_unresolved_operand()) is not None:
+            operands.append(first)
+        while cls.SHAPE.many and operands and parser.parse_optional_punctuation(",") is not None:
+            operands.append(parser.parse_unresolved_operand())
+        return operands
 
 
 def _resolve(term: Term, bound: dict[Var, Attribute]) -> Attribute:

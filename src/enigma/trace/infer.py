@@ -15,7 +15,7 @@ from enigma.dtypes import BufferType, Numeric, as_dtype, b1, bf16, f16, f32, i32
 from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Compiled, Intrinsic
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Term, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Term, Text, Var, Variadic
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
@@ -161,6 +161,13 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
         elif isinstance(term, Numeric):
             _fixed(row, name, term, arguments[name], loc)
             operands.append(term)
+        elif isinstance(term, Variadic):
+            if len(arguments[name]) > term.most:
+                raise EnigmaValueError(
+                    f"{_title(row)} shows at most {term.most} values, but it got {len(arguments[name])}", loc=loc,
+                    help="write two of them",
+                )  # fmt: skip
+            operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
     if row.check is not None and (wrong := row.check(bound, attrs)) is not None:
         raise EnigmaTypeError(f"{_title(row)}: {wrong}", loc=loc, help=f"for example: enigma.{row.example}")
     return Signature(tuple(operands), attrs, _result(row.result, bound))
@@ -201,8 +208,20 @@ def _result(term: Term | None, bound: Mapping[Var, Numeric]) -> Numeric | Buffer
             raise InternalError(f"{term!r} is no result")
 
 
+def _one_of_many(row: Intrinsic, term: Variadic, value: Any, loc: SourceLoc) -> Numeric:
+    """Return the dtype of one of any number of values."""
+    if not isinstance(value, TracedValue) or value.type not in term.dtypes:
+        raise EnigmaTypeError(
+            f"{_title(row)} cannot show {describe(value)}", loc=loc,
+            help="read an element: A[i]" if isinstance(value, TracedValue) else "pass values, numbers and texts: str(x)",
+        )  # fmt: skip
+    return value.dtype
+
+
 def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: SourceLoc) -> Any:
     match term:
+        case Text():
+            return str(value)
         case DTypeArg(var=var):
             dtype = located_dtype(value, loc)
             if dtype not in var.dtypes:
@@ -215,10 +234,11 @@ def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: Sourc
             if isinstance(value, enum):
                 return value
             for member in enum:
-                if member.value == value:
+                if isinstance(value, str) and member.value == value:
                     return member
+            shown = describe(value) if isinstance(value, TracedValue) else repr(value)
             raise EnigmaValueError(
-                f"{_title(row)}: {name} cannot be {value!r}", loc=loc, help=f"write one of {_listed(enum)}"
+                f"{_title(row)}: {name} cannot be {shown}", loc=loc, help=f"write one of {_listed(enum)}"
             )
         case Static(low=low, high=high):
             number = literal(value)
@@ -257,7 +277,7 @@ def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc)
     if isinstance(term.element, Var) and kind.element not in term.element.dtypes:
         raise EnigmaTypeError(
             f"{_title(row)} works on buffers of {names(term.element.dtypes)}, but {value.name} holds {kind.element.name}", loc=loc,
-            help=f"declare {value.name} as one of them, or use another operation",
+            help=row.instead.get(kind.element) or f"declare {value.name} as one of them, or use another operation",
         )  # fmt: skip
     return kind.element
 

@@ -21,6 +21,10 @@ class Pipeline(Registers):
     """Buffers in threadgroup memory that take turns. Which one is in front is a value of the kernel, so loops rotate them.
 
     `stages`, `dtype` and `size` say how many there are, of what, and how many elements each has.
+
+        tiles = enigma.pipeline(enigma.f32, 256)
+        tiles.back()[i] = A[i]
+        tiles.advance()  # what was at the back is in front now
     """
 
     def __init__(self, tracer: Tracer, memory: Tensor, stages: int, size: int, loc: SourceLoc) -> None:

@@ -51,7 +51,11 @@ class Registers:
 
 
 class RegisterTensor(Registers):
-    """Values of each thread's own, in registers, indexed by Python ints: `acc[m, n] += x`. Loops and branches carry them."""
+    """Values of each thread's own, in registers, indexed by Python ints: `acc[m, n] += x`. Loops and branches carry them.
+
+    acc = enigma.register_tensor((2, 2), enigma.f32, fill=0)
+    acc[0, 1] += A[i]
+    """
 
     def __init__(self, tracer: Tracer, shape: tuple[int, ...], dtype: Numeric, fill: TracedValue) -> None:
         super().__init__(tracer, [fill] * math.prod(shape))

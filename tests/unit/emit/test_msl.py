@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import enigma as en
+from enigma.context import current
 from enigma.dialect.build import build
 from enigma.emit.msl import MslText, emit_msl
-from enigma.errors import EnigmaError
 from enigma.passes.pipeline import run
+from enigma.spec.registry import rows
+from enigma.spec.spelling import Precedence, Template
 from tests.msl.check import assert_legal
 from tests.unit.emit import kernels_msl
 from tests.unit.emit.kernels_msl import KERNELS
@@ -145,6 +148,27 @@ def test_a_buffer_used_atomically_is_atomic_everywhere() -> None:
     assert "device atomic_uint* Bins [[buffer(1)]]" in text
 
 
+def test_a_buffer_that_another_operation_needs_plain_is_cast_where_it_is_atomic() -> None:
+    whole = replace(
+        rows()["load"], name="first_element", algebra=None, msl=Template("*({buf} + {i})", Precedence.UNARY, ("buf",))
+    )
+
+    @en.kernel
+    def both(A: en.u32, F: en.f32, Out: en.u32):
+        i = en.thread_position_in_grid
+        A.atomic_fetch_add(i, 1)
+        F.atomic_compare_exchange_weak(i, 0.0, 1.0)
+        Out[i] = current.get().apply(whole, {"buf": A, "i": i}) + A[i]
+        Out[i] += current.get().apply(whole, {"buf": F, "i": i}).to(en.u32)
+
+    text = emit(both).text
+    assert "device uint* A" in text
+    assert "atomic_fetch_add_explicit(&((device atomic_uint*)A)[i], 1u, memory_order_relaxed);" in text
+    assert "Out[i] = *(A + i) + A[i];" in text
+    assert "compare_exchange_weak(&((device atomic_float*)F)[i], 0.0f, 1.0f)" in text
+    assert_legal(text)
+
+
 def test_line_comments_name_the_python_line() -> None:
     text = emit(kernels_msl.early_return, line_comments=True)
     line = next(line for line in text.text.splitlines() if "float x" in line)
@@ -177,26 +201,6 @@ def test_threads_state_the_largest_threadgroup() -> None:
 def test_version_follows_what_is_used() -> None:
     assert emit(kernels_msl.saxpy).msl_version == (2, 4)
     assert emit(kernels_msl.half_math).msl_version == (3, 1)
-
-
-def test_other_memory_orders_are_refused_at_the_line() -> None:
-    @en.kernel
-    def acquire(A: en.u32):
-        A[0] = en.atomic_load(A, 1, "acquire")
-
-    with pytest.raises(EnigmaError, match=r"test_msl\.py:\d+:\d+: error: atomic_load .* memory order acquire"):
-        emit(acquire)
-
-
-def test_float_atomics_in_threadgroup_memory_are_refused() -> None:
-    @en.kernel
-    def total(A: en.f32):
-        tile = en.threadgroup_alloc(en.f32, 4)
-        en.atomic_fetch_add(tile, 0, 1.0)
-        A[0] = tile[0]
-
-    with pytest.raises(EnigmaError, match="float atomics exist in device memory only"):
-        emit(total)
 
 
 def test_a_long_expression_is_broken_at_a_variable() -> None:

@@ -17,6 +17,7 @@ from enigma.spec.tables import (
     quadgroup,
     random,
     raw_copy,
+    report,
     simdgroup,
     structure,
     sync,
@@ -38,5 +39,6 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "atomics": atomics.ROWS,
     "random": random.ROWS,
     "raw_copy": raw_copy.ROWS,
+    "report": report.ROWS,
     "structure": structure.ROWS,
 }
