@@ -192,14 +192,9 @@ def compile(
     stop = config.emit_only() if emit_only is None else emit_only
     if not stop:
         library = toolchain.build(
-            program.name,
-            metal.text,
-            work_dir,
-            keep_source=keep_metal_source,
-            places=metal.lines,
-            logs=bool(program.sites),
+            program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines, logs=bool(program.sites),
             math=program.traced.math,
-        )
+        )  # fmt: skip
         compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
