@@ -334,15 +334,16 @@ class _MslKernel(KernelWriter):
         """Return the helper functions that the body calls, in the order of their first use."""
         found: dict[str, None] = {}
         for op in self.ops:
-            if not op.ROW.prelude or op.dtype is None:
+            if not op.ROW.prelude:
                 continue
             spaces = [space_of(operand.type).value for operand in op.operands if is_memory(operand.type)]
-            key = ":".join([TARGET, *spaces, op.dtype.name])
+            key = ":".join([TARGET, *spaces, *([] if op.dtype is None else [op.dtype.name])])
             wide = f"{TARGET}:{f32.name}" if op.dtype is bf16 else key
-            text = op.ROW.prelude.get(key) or op.ROW.prelude.get(wide)
+            text = op.ROW.prelude.get(key) or op.ROW.prelude.get(wide) or op.ROW.prelude.get(TARGET)
             if text is not None:
-                dtype = op.dtype if key in op.ROW.prelude else f32
-                found[text.format(T=self.speller.type_name(dtype))] = None
+                dtype = op.dtype if op.dtype is not None and key in op.ROW.prelude else f32
+                for part in text.format(T=self.speller.type_name(dtype)).split("\n\n"):  # some share a declaration
+                    found[part] = None
         return list(found)
 
     def version(self) -> tuple[int, int]:
