@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, overload
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.errors import DeviceError as DeviceError
+from enigma.errors import EnigmaAttributeError as EnigmaAttributeError
 from enigma.errors import EnigmaError as EnigmaError
 from enigma.errors import EnigmaIndexError as EnigmaIndexError
 from enigma.errors import EnigmaNameError as EnigmaNameError
@@ -353,6 +354,15 @@ def as_type(x: Value, dtype: type[_R]) -> _R:
 @overload
 def as_type(x: Value, dtype: Any) -> Any:
     """The bits of x read as another dtype of the same size."""
+
+def all(v: b1) -> b1:
+    """Whether every component is true."""
+
+def any(v: b1) -> b1:
+    """Whether some component is true."""
+
+def vec_extract(v: Value, lane: int) -> None:
+    """The component of a vector with this number, counted from 0."""
 
 def sqrt(x: _F) -> _F:
     """Square root; NaN below zero."""

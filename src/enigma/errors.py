@@ -70,6 +70,10 @@ class EnigmaSyntaxError(EnigmaError, SyntaxError):
         return self.render()
 
 
+class EnigmaAttributeError(EnigmaError, AttributeError):
+    """An attribute that a value of a kernel does not have."""
+
+
 class EnigmaIndexError(EnigmaError, IndexError):
     """A static index outside of what it indexes."""
 

@@ -18,6 +18,7 @@ from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
 from enigma.spec.terms import Algebra, Buffer, Choice, Var
 from tests.msl.check import assert_legal, clang_available
+from tests.spec import test_vectors
 from tests.spec.forms import atomic_rows, expression, forms, grid_rows, kernels, load
 from tests.spec.native import one_text
 from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
@@ -88,12 +89,14 @@ def {row.name}_{member.value}(A: en.f32):
 def _kernels(kind: str) -> dict[str, Any]:
     if kind in ("pure", "lane"):
         return dict(kernels(kind))
+    if kind == "vectors":
+        return dict(test_vectors.kernels())
     sources = {"memory": _memory_source, "grid": _grid_source, "talking": _talking_source}[kind]
     module = load("\n\n".join(sources()), f"texts_{kind}")
     return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
 
 
-KINDS = ("pure", "lane", "memory", "grid", "talking")
+KINDS = ("pure", "lane", "memory", "grid", "talking", "vectors")
 
 
 def test_the_kernels_of_all_kinds_reach_every_row() -> None:

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from xdsl.dialects.builtin import StringAttr
 
 from enigma.dialect.attributes import VALUE
+from enigma.dialect.operation import members
 from enigma.dialect.types import BY_SPACE, to_mlir
 from enigma.dtypes import Numeric
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Static, Term, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Element, Static, Term, Var, Vec
 
 
 def irdl_text(rows: Iterable[Intrinsic] | None = None) -> str:
@@ -35,15 +36,17 @@ def _leaf(name: str) -> str:
 class _Writer:
     """Writes one operation; a constraint that was written is used again under its number."""
 
-    __slots__ = ("_known", "_lines")
+    __slots__ = ("_known", "_lifts", "_lines")
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._known: dict[str, str] = {}
+        self._lifts = False
 
     def operation(self, row: Intrinsic) -> list[str]:
         """Return the lines of a row's operation."""
         variables: dict[Var, str] = {}
+        self._lifts = row.lifts
         operands = [self._term(term, variables) for term in row.operands.values()]
         attributes = [
             f'"{name}" = {self._term(term, variables)}'
@@ -74,8 +77,10 @@ class _Writer:
         match term:
             case Var():
                 if term not in variables:
-                    variables[term] = self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in term.dtypes])
+                    variables[term] = self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in term.members()])
                 return variables[term]
+            case Vec() | Element():
+                return self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in members(term)])
             case Buffer():
                 element = self._term(term.element, variables)
                 classes = [BY_SPACE[space] for space in term.spaces]
@@ -89,4 +94,4 @@ class _Writer:
             case DTypeArg():
                 return self._term(term.var, variables)
             case Numeric():
-                return self._define(f"irdl.is {to_mlir(term)}")
+                return self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in members(term, lifts=self._lifts)])

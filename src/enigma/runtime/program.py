@@ -37,6 +37,11 @@ class Slot:
     low: float
     high: float
 
+    @property
+    def parts(self) -> int:
+        """How many numbers of the array are one element."""
+        return self.param.dtype.parts
+
 
 class Program:
     """A traced kernel with its derived stages. Raises `LaunchError` for more than 31 parameters, Metal's limit of buffer slots."""

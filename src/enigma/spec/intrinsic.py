@@ -10,7 +10,20 @@ from typing import Any
 from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.spelling import Spelling, Spellings, Unsupported
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Level, Static, Term, Var
+from enigma.spec.terms import (
+    ANY_LANES,
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Effect,
+    Element,
+    Level,
+    Static,
+    Term,
+    Var,
+    Vec,
+)
 
 Lowering = Callable[..., Any] | Unsupported
 """`llvm(b, *operands, **attributes)`: builds the value with the CPU JIT's builder `b` (emit/simt/ops.py)."""
@@ -83,17 +96,27 @@ class Intrinsic:
         for term in (*self.params.values(), self.result):
             if isinstance(term, Var):
                 found[term] = None
-            elif isinstance(term, Buffer) and isinstance(term.element, Var):
+            elif isinstance(term, Buffer | Vec) and isinstance(term.element, Var):
                 found[term.element] = None
+            elif isinstance(term, Element):
+                found[term.of] = None
             elif isinstance(term, DTypeArg):
                 found[term.var] = None
         return tuple(found)
+
+    @cached_property
+    def lifts(self) -> bool:
+        """Whether the operation is done component by component: then every operand may be a vector, scalars are repeated."""
+        terms = (*self.operands.values(), self.result)
+        scalars = any(isinstance(term, Var) and term.lanes != ANY_LANES for term in terms)
+        plain = all(isinstance(term, Var | Numeric) for term in terms)
+        return self.effect is Effect.PURE and bool(self.operands) and plain and not scalars
 
     def spelling(self, target: str, dtype: Numeric | None) -> Spelling:
         """Return how `target` ("msl" or "cuda") writes this operation on `dtype`."""
         spellings: Spellings = self.msl if target == "msl" else self.cuda
         if not isinstance(spellings, Mapping):
             return spellings
-        if dtype is None or dtype not in spellings:
+        if dtype is None or dtype.element not in spellings:
             raise InternalError(f"{self.name} has no {target} spelling for {dtype}")
-        return spellings[dtype]
+        return spellings[dtype.element]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from enigma.dtypes import DTYPES, Numeric, as_dtype, names
+from enigma.dtypes import DTYPES, Numeric, as_dtype, b1, names
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
 from enigma.trace.sources import source_of
@@ -27,6 +27,11 @@ class Scalar:
             raise EnigmaTypeError(
                 f"Scalar takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=_scalar_help(dtype)
             )
+        if given.parts > 1:
+            raise EnigmaTypeError(
+                f"Scalar takes the dtype of a number, but it got {given.name}", loc=caller(),
+                help="pass its components as Scalars, or the vector in a buffer",
+            )  # fmt: skip
         self.dtype = dtype
 
     @property
@@ -197,6 +202,11 @@ def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: So
     if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
         annotation = annotation()
     if isinstance(annotation, Numeric):
+        if annotation.parts > 1 and annotation.element is b1:
+            raise EnigmaTypeError(
+                f"parameter {name} is a buffer of {annotation.name}, but a buffer holds no vectors of bools", loc=loc,
+                help=f"write {name}: enigma.u8x{annotation.lanes}, and compare: {name}[i] != 0",
+            )  # fmt: skip
         return Parameter(name, Kind.BUFFER, annotation, None, loc)
     if annotation is Scalar:
         raise EnigmaTypeError(

@@ -10,7 +10,7 @@ from enigma.dtypes import BufferType, Numeric, Space, Type, b1, bf16, f16, f32, 
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, MemFlags, MemoryOrder, Static, Term, Var
+from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, MemFlags, MemoryOrder, Static, Term, Var, concrete
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 
@@ -215,19 +215,19 @@ def row_sample(row: Intrinsic) -> Traced:
     """A kernel that applies one row once, its operands being loaded elements or buffers of the first dtype allowed."""
     s = Sketch(f"uses_{row.name}")
     i = s.gid()
-    bound: dict[Var, Numeric] = {var: var.dtypes[0] for var in row.variables}
+    bound: dict[Var, Numeric] = {var: var.members()[0] for var in row.variables}
 
     def resolve(term: Term) -> Type:
         match term:
-            case Var():
-                return bound[term]
             case Buffer():
                 element = term.element if isinstance(term.element, Numeric) else bound[term.element]
                 return BufferType(element, term.spaces[0])
-            case Numeric():
-                return term
             case _:
-                raise TypeError(term)
+                return concrete(
+                    term,
+                    bound,
+                    {name: each.low + 1 for name, each in row.attributes.items() if isinstance(each, Static)},
+                )
 
     operands: list[Value] = []
     for name, term in row.operands.items():
@@ -244,7 +244,7 @@ def row_sample(row: Intrinsic) -> Traced:
             case Choice():
                 attrs[name] = next(iter(term.enum))
             case Static():
-                attrs[name] = term.low + 2
+                attrs[name] = term.low + 1
             case DTypeArg():
                 attrs[name] = bound[term.var]
     if row.name == "const":

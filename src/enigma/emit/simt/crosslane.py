@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from enigma.dtypes import Numeric, b1, f32
 from enigma.emit.simt.lanes import SIMDGROUP, Chunk, Flat, Lanes, Memory, Number, Ramp, Scalar, Vector, constant, lanes
-from enigma.emit.simt.memory import MemoryOps
+from enigma.emit.simt.packed import PackedOps
 from enigma.emit.simt.writer import element
 from enigma.errors import InternalError
 
@@ -22,7 +22,7 @@ def neutral(kind: str, dtype: Numeric) -> Number:
     return 1 if kind == "mul" else 0
 
 
-class CrossLane(MemoryOps):
+class CrossLane(PackedOps):
     """Writes operations across lanes; lanes that do not run count as the operation's neutral element."""
 
     @property

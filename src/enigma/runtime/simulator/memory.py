@@ -24,7 +24,7 @@ POISON = 0xA5
 class Memory:
     """What a buffer operand stands for while the simulator runs.
 
-    `data` is flat. `size` elements of it, from `base` on, are the buffer: 0 for a launch's array, and for threadgroup
+    `data` is flat, or has an axis for the components of vectors behind. `size` elements of it, from `base` on, are the buffer: 0 for a launch's array, and for threadgroup
     memory each row's own start, of shape (simdgroups, 1). `written` marks the elements of threadgroup memory that have been
     set; it is None for a launch's array, which is set from the start.
     """
@@ -69,6 +69,11 @@ def launch_array(name: str, array: Array, space: Space) -> Memory:
     return Memory(name, space, array, len(array))
 
 
+def per_lane(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return a value with its last two axes as long as `shape`, for what talks to other lanes needs them all."""
+    return np.broadcast_to(x, (*x.shape[:-2], *shape))
+
+
 def threadgroup_array(name: str, dtype: Numeric, size: int, batch: Batch) -> Memory:
     """Return uninitialised threadgroup memory for every threadgroup of a batch."""
     count = size * batch.threadgroups
@@ -84,6 +89,8 @@ def threadgroup_array(name: str, dtype: Numeric, size: int, batch: Batch) -> Mem
 
 def uninitialised(dtype: Numeric, count: int) -> Array:
     """Return what nobody has written: NaN, true, or an integer made of the byte 0xA5."""
+    if dtype.parts > 1:
+        return uninitialised(dtype.element, count * dtype.parts).reshape(count, dtype.parts)
     if dtype.is_float:
         return np.full(count, np.nan, dtype.numpy)
     if dtype.kind == "b":
