@@ -33,7 +33,7 @@ def rmsnorm(x: en.f32, weight: en.f32, out: en.f32, n: en.Scalar(en.u32), eps: e
 
 
 def main() -> None:
-    options = parse(__doc__, size=2048)
+    options = parse(__doc__, size=4096)
     show(rmsnorm)
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Twelve kernels as Metal: short enough to be read in review, and accepted by the check of Metal texts."""
+"""Sixteen kernels as Metal: short enough to be read in review, and accepted by the check of Metal texts."""
 
 from __future__ import annotations
 
@@ -55,6 +55,33 @@ def first_large(x: en.i32, where: en.i32, rows: en.Scalar(en.u32), n: en.Scalar(
     where[row] = found
 
 
+LUMA = (0.299, 0.587, 0.114)
+
+
+@en.kernel
+def brightness(pixels: en.u8, out: en.f32, n: en.Scalar(en.u32)):
+    """The brightness of pixels of three channels; the weights are constant memory."""
+    i = en.thread_position_in_grid
+    if i >= n:
+        return
+    total = en.f32(0)
+    for c in en.range(3):
+        total += LUMA[c] * pixels[i * 3 + c]
+    out[i] = total / 255
+
+
+@en.kernel
+def bit_counts(x: en.u32, counts: en.u32, rows: en.Scalar(en.u32), columns: en.Scalar(en.u32)):
+    """How many numbers of each row have their highest bit in each byte, counted in an array of the thread's own."""
+    row = en.thread_position_in_grid
+    if row < rows:
+        found = en.thread_alloc(en.u32, 4, fill=0)
+        for j in range(columns):
+            found[(31 - en.clz(x[row * columns + j] | 1)) // 8] += 1
+        for k in en.range(4):
+            counts[row * 4 + k] = found[k]
+
+
 def example(name: str) -> ModuleType:
     """Return an example as a module; what it imports stands beside it."""
     spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
@@ -72,16 +99,25 @@ def kernels() -> dict[str, en.KernelDef]:
     names = {
         "vector_add": "vector_add", "saxpy": "saxpy", "rmsnorm": "rmsnorm", "softmax": "softmax", "tiled_gemm": "tiled_gemm",
         "heat_equation": "heat_step", "mandelbrot": "mandelbrot", "histogram": "histogram", "prefix_sum": "scan_blocks",
+        "laplacian": "laplacian", "sdpa": "sdpa",
     }  # fmt: skip
     found = [getattr(example(file), kernel) for file, kernel in names.items()]
-    return {kernel.name: kernel for kernel in [*found, sobel, reduction, first_large]}
+    return {kernel.name: kernel for kernel in [*found, sobel, reduction, first_large, brightness, bit_counts]}
 
 
 KERNELS = kernels()
 
 
-def test_there_are_twelve() -> None:
-    assert len(KERNELS) == 12
+def test_there_are_sixteen() -> None:
+    assert len(KERNELS) == 16
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("attention", "attention_naive"), ("attention", "attention_tiled"), ("qwen_layer", "qwen_layer")],
+)
+def test_the_metal_of_a_long_kernel_is_valid(file: str, name: str) -> None:
+    assert_legal(en.compile(getattr(example(file), name), emit_only=True).metal_source)
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -19,10 +19,10 @@ from enigma.dtypes import DTYPES, INTEGERS, Numeric, i32, names
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Spelling, Structural, Template, Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Static, Term, Var
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Var
 from enigma.trace import scoped
+from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import signature
-from enigma.trace.language import PUBLIC
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"
@@ -30,7 +30,7 @@ NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, no
 TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
-    "simdgroup": "Simdgroup", "atomics": "Atomics",
+    "simdgroup": "Simdgroup", "atomics": "Atomics", "random": "Random bits",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
 
@@ -58,7 +58,7 @@ INTERNAL = {
 """Public to the package, and not of use to a program."""
 
 PROGRAMS = (
-    "kernel", "KernelDef", "Scalar", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
+    "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
     "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
     "EnigmaIndexError", "EnigmaNameError", "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
     "ErrorGroup", "EnigmaWarning", "Layout", "make_layout", "make_ordered_layout", "make_identity_layout", "make_layout_tv", "size",
@@ -116,6 +116,8 @@ def takes(term: Term | None) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg(var=var):
             return f"a dtype: {takes(var)}"
+        case Numbers(var=var):
+            return f"numbers: {takes(var)}"
         case None:
             return "nothing"
         case dtype:
@@ -212,6 +214,11 @@ def family(name: str) -> str:
     page.append("\n".join(table).replace("`x | y`", "`x \\| y`") + "\n")
     for row in rows:
         page += entry(row)
+    if name in enigma._MODULES:
+        functions = importlib.import_module(f"enigma.{name}")
+        page += [f"# `enigma.{name}`\n", _as_markdown(inspect.getdoc(functions) or "") + "\n"]
+        for public in functions.__all__:
+            page += _documented(f"{name}.{public}", getattr(functions, public))
     return "\n".join(page)
 
 

@@ -20,8 +20,8 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
 from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
 from enigma.trace import scoped
+from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import functions
-from enigma.trace.language import PUBLIC
 
 TARGET = Path(__file__).parents[1] / "src" / "enigma" / "__init__.pyi"
 WIDTH = 120
@@ -34,11 +34,11 @@ HEAD = '''\
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
 '''
 
-OWN = ("Scalar", "Numeric")
+OWN = ("Scalar", "Constant", "Numeric")
 """Public names that the stub states itself, for a dtype is a class in it."""
 
 LANGUAGE: dict[str, dict[str, str]] = {
@@ -51,6 +51,27 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "layout": "Layout | None",
         "return": "_T",
     },
+    "thread_alloc": {
+        "dtype": "type[_T]",
+        "size": "int | tuple[int, ...]",
+        "fill": "Value | float | None",
+        "return": "_T",
+    },
+    "register_tensor": {
+        "shape": "int | tuple[int, ...]",
+        "dtype": "Any",
+        "fill": "Value | float",
+        "return": "RegisterTensor",
+    },
+    "constant": {"values": "Any", "dtype": "Any", "return": "Any"},
+    "function_constant": {
+        "dtype": "type[_T]",
+        "index": "int",
+        "default": "float | None",
+        "name": "str | None",
+        "return": "_T",
+    },
+    "is_function_constant_defined": {"constant": "Value", "return": "b1"},
     "range_constexpr": {"args": "int", "return": "Iterator[int]"},
     **{
         f"cmp_{name}": {"x": "Value | float", "y": "Value | float", "return": "b1"}
@@ -169,6 +190,10 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
     return f"@overload\n{typed}@overload\n{_signature(public, loose, 'Any', row.doc)}"
 
 
+def _shown(default: object) -> str:
+    return json.dumps(default) if isinstance(default, str) else repr(default)
+
+
 def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
@@ -179,7 +204,7 @@ def language_stub(name: str, function: Callable[..., Any]) -> str:
     parameters: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
-        default = "" if parameter.default is inspect.Parameter.empty else f" = {parameter.default!r}"
+        default = "" if parameter.default is inspect.Parameter.empty else f" = {_shown(parameter.default)}"
         parameters.append(f"{star}{parameter.name}: {types.get(parameter.name, 'Any')}{default}")
     return _signature(name, parameters, types["return"], _first_line(function))
 
@@ -256,6 +281,9 @@ class Value(metaclass=Numeric):
     def __init__(self, value: Value | float, /) -> None: ...
     @property
     def dtype(self) -> type[Self]: ...
+    # of a function constant that is declared outside of kernels
+    @property
+    def value(self) -> Self: ...
     @property
     def shape(self) -> tuple[int, ...] | None: ...
     @overload
@@ -276,18 +304,12 @@ class Value(metaclass=Numeric):
     def __float__(self) -> float: ...
 '''
 
-SCALAR = '''\
-class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
-
-    dtype: Numeric
-    def __init__(self, dtype: Numeric) -> None: ...
-    @property
-    def metal_name(self) -> str: ...
-    @property
-    def width(self) -> int: ...
-
-'''
+SCALAR = """\
+# `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
+Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
+"""
 
 
 def _base(dtype: Numeric) -> str:
@@ -306,7 +328,7 @@ def _classes() -> Iterator[str]:
         ignore = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]" if inherited else ""
         yield f"    def __{name}__(self, other: {'object' if inherited else 'Value | float'}, /) -> b1: ...{ignore}\n"
     yield "\n"
-    yield '_Sum = TypeVar("_Sum")\n_Bits = TypeVar("_Bits")\n\n'
+    yield "".join(f'{name} = TypeVar("{name}")\n' for name in ("_Sum", "_Bits", "_Passed")) + "\n"
     yield float_stub() + whole_stub()
     for dtype in DTYPES:
         yield f'class {dtype.name}({_base(dtype)}):\n    """{_first_line(type(dtype))}"""\n\n'
@@ -316,6 +338,8 @@ def _classes() -> Iterator[str]:
 
 
 def _imports() -> Iterator[str]:
+    for name in enigma._MODULES:
+        yield f"from enigma import {name} as {name}\n"
     for name, module in sorted(enigma._HOME.items(), key=lambda item: (item[1], item[0].islower(), item[0])):
         if name not in OWN and name not in LANGUAGE and name != "constexpr":
             yield f"from enigma.{module} import {name} as {name}\n"
@@ -328,7 +352,7 @@ def _grid() -> Iterator[str]:
         yield f"    def {row.arch}(self) -> tuple[u32, u32, u32]: ...\n"
     yield "\narch: _Arch\n"
     for row in all_rows():
-        if isinstance(row.level, Level) and row.public_name != row.name:
+        if isinstance(row.level, Level) and row.public_name not in ("", row.name):
             yield f"{row.name}: {u32.name}\n"
 
 

@@ -18,11 +18,13 @@ from enigma._version import __version__
 
 _HOME = {
     "kernel": "trace.kernel", "KernelDef": "trace.kernel", "KernelHandle": "trace.kernel",
-    "Scalar": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
+    "Scalar": "trace.args", "Constant": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
+    "RegisterTensor": "trace.registers",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
     "compile": "compile", "CompiledKernel": "compile",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
-    "EnigmaIndexError": "errors", "EnigmaAttributeError": "errors", "EnigmaNameError": "errors", "LaunchError": "errors", "ToolchainError": "errors",
+    "EnigmaIndexError": "errors", "EnigmaAttributeError": "errors",
+    "EnigmaNameError": "errors", "LaunchError": "errors", "ToolchainError": "errors",
     "DeviceError": "errors", "OutOfBoundsError": "errors", "InternalError": "errors", "ErrorGroup": "errors",
     "EnigmaWarning": "trace.tracer",
     "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal",
@@ -30,6 +32,7 @@ _HOME = {
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout",
 }  # fmt: skip
+_MODULES = ("random",)
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",
@@ -49,6 +52,8 @@ def __getattr__(name: str) -> Any:
         value = _member(_HOME[name], name)
     elif name == "range":
         value = _member("trace.convert", "runtime_range")
+    elif name in _MODULES:
+        value = importlib.import_module(f"enigma.{name}")
     elif name == "arch":
         value = _member("trace.functions", "arch")()
     elif name in (attributes := _member("trace.functions", "attributes")()):
@@ -68,7 +73,7 @@ def _member(module: str, name: str) -> Any:
 
 def _functions() -> dict[str, Any]:
     """The functions of the language: those made from rows, and those that are more than one row."""
-    return {**_member("trace.functions", "functions")(), **_member("trace.language", "PUBLIC")}
+    return {**_member("trace.functions", "functions")(), **_member("trace.constants", "PUBLIC")}
 
 
 def _near(name: str) -> str:
@@ -79,7 +84,7 @@ def _near(name: str) -> str:
 
 def __dir__() -> list[str]:
     attributes = _member("trace.functions", "attributes")()
-    return sorted({*_HOME, *_DTYPES, *attributes, *_functions(), "range", "arch", "__version__"})
+    return sorted({*_HOME, *_DTYPES, *_MODULES, *attributes, *_functions(), "range", "arch", "__version__"})
 
 
 class _Package(ModuleType):

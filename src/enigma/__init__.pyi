@@ -5,8 +5,9 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
+from enigma import random as random
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.errors import DeviceError as DeviceError
@@ -37,6 +38,7 @@ from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
@@ -73,6 +75,9 @@ class Value(metaclass=Numeric):
     def __init__(self, value: Value | float, /) -> None: ...
     @property
     def dtype(self) -> type[Self]: ...
+    # of a function constant that is declared outside of kernels
+    @property
+    def value(self) -> Self: ...
     @property
     def shape(self) -> tuple[int, ...] | None: ...
     @overload
@@ -100,6 +105,7 @@ class Value(metaclass=Numeric):
 
 _Sum = TypeVar("_Sum")
 _Bits = TypeVar("_Bits")
+_Passed = TypeVar("_Passed")
 
 class _Float(Value):
     """A float, or a buffer of floats."""
@@ -235,40 +241,40 @@ class _Whole(Value, Generic[_Sum, _Bits]):
     def __abs__(self) -> Self: ...
 
 class f32(_Float):
-    """IEEE single precision: Metal `float`."""
+    """IEEE single precision: Metal `float`. `x: enigma.f32` is a buffer of it, `enigma.f32(v)` converts."""
 
 class f16(_Float):
-    """IEEE half precision: Metal `half`."""
+    """IEEE half precision: Metal `half`. `x: enigma.f16` is a buffer of it, `enigma.f16(v)` converts."""
 
 class bf16(_Float):
     """Brain floating point, the upper half of a float: Metal `bfloat` (MSL 3.1 and later)."""
 
 class i8(_Whole[i32, i32]):
-    """Signed 8-bit integer: Metal `char`."""
+    """Signed 8-bit integer: Metal `char`. `x: enigma.i8` is a buffer of it, `enigma.i8(v)` converts."""
 
 class i16(_Whole[i32, i32]):
-    """Signed 16-bit integer: Metal `short`."""
+    """Signed 16-bit integer: Metal `short`. `x: enigma.i16` is a buffer of it, `enigma.i16(v)` converts."""
 
 class i32(_Whole[i32, i32]):
-    """Signed 32-bit integer: Metal `int`."""
+    """Signed 32-bit integer: Metal `int`. `x: enigma.i32` is a buffer of it, `enigma.i32(v)` converts."""
 
 class i64(_Whole[i64, i64]):
-    """Signed 64-bit integer: Metal `long`."""
+    """Signed 64-bit integer: Metal `long`. `x: enigma.i64` is a buffer of it, `enigma.i64(v)` converts."""
 
 class u8(_Whole[i32, i32]):
-    """Unsigned 8-bit integer: Metal `uchar`."""
+    """Unsigned 8-bit integer: Metal `uchar`. `x: enigma.u8` is a buffer of it, `enigma.u8(v)` converts."""
 
 class u16(_Whole[i32, i32]):
-    """Unsigned 16-bit integer: Metal `ushort`."""
+    """Unsigned 16-bit integer: Metal `ushort`. `x: enigma.u16` is a buffer of it, `enigma.u16(v)` converts."""
 
 class u32(_Whole[u32, u32]):
-    """Unsigned 32-bit integer: Metal `uint`."""
+    """Unsigned 32-bit integer: Metal `uint`. `x: enigma.u32` is a buffer of it, `enigma.u32(v)` converts."""
 
 class u64(_Whole[u64, u64]):
-    """Unsigned 64-bit integer: Metal `ulong`."""
+    """Unsigned 64-bit integer: Metal `ulong`. `x: enigma.u64` is a buffer of it, `enigma.u64(v)` converts."""
 
 class b1(_Whole[i32, b1]):
-    """A truth value, one byte in a buffer: Metal `bool`."""
+    """A truth value, one byte in a buffer: Metal `bool`. `x: enigma.b1` is a buffer of it, `enigma.b1(v)` converts."""
 
 Float32 = f32
 Float16 = f16
@@ -283,16 +289,10 @@ UInt32 = u32
 UInt64 = u64
 Bool = b1
 
-class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only."""
-
-    dtype: Numeric
-    def __init__(self, dtype: Numeric) -> None: ...
-    @property
-    def metal_name(self) -> str: ...
-    @property
-    def width(self) -> int: ...
-
+# `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
+Scalar = Annotated[_Passed, "by value"]
+# `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
+Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
@@ -303,10 +303,12 @@ _T = TypeVar("_T", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u3
 _F = TypeVar("_F", bound=f32 | f16 | bf16)
 _R = TypeVar("_R", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
 _I = TypeVar("_I", bound=i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
-_X = TypeVar("_X", bound=f32 | f16 | i32 | u32 | i16 | u16 | i8 | u8)
-_B = TypeVar("_B", bound=i32 | u32 | i16 | u16 | i8 | u8)
+_X = TypeVar("_X", bound=f32 | f16 | bf16 | i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8)
+_B = TypeVar("_B", bound=i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8 | b1)
+_ANY = TypeVar("_ANY", bound=f32 | f16 | bf16 | i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8 | b1)
 _A = TypeVar("_A", bound=i32 | u32 | f32)
-_A7 = TypeVar("_A7", bound=i32 | u32)
+_A8 = TypeVar("_A8", bound=i32 | u32)
+_W = TypeVar("_W", bound=u32)
 
 class _Arch:
     """Grid queries of all three axes, as tuples (x, y, z)."""
@@ -565,6 +567,15 @@ def threads_per_simdgroup() -> u32:
 def simdgroups_per_threadgroup() -> u32:
     """Simdgroups in this threadgroup, a partial one counted."""
 
+def thread_index_in_quadgroup() -> u32:
+    """This thread's lane of its quadgroup, 0 to 3."""
+
+def quadgroup_index_in_threadgroup() -> u32:
+    """The number of this thread's quadgroup."""
+
+def quadgroups_per_threadgroup() -> u32:
+    """Quadgroups in this threadgroup, a partial one counted."""
+
 def barrier(mem_flags: _MemFlags = "mem_threadgroup") -> None:
     """Wait until every thread of the threadgroup is here; memory named by the flags is then the same for all."""
 
@@ -584,40 +595,148 @@ def simd_max(x: _X) -> _X:
     """The largest value over the active lanes, the same in each."""
 
 def simd_and(x: _B) -> _B:
-    """The bits set in all values over the active lanes, the same in each."""
+    """The bits set in all values; of bools, whether all are true, over the active lanes, the same in each."""
 
 def simd_or(x: _B) -> _B:
-    """The bits set in any value over the active lanes, the same in each."""
+    """The bits set in any value; of bools, whether any is true, over the active lanes, the same in each."""
 
 def simd_xor(x: _B) -> _B:
-    """The bits set in an odd number of values over the active lanes, the same in each."""
+    """The bits set in an odd number of values; of bools, whether an odd number is true, over the active lanes, the same in each."""
 
 def simd_prefix_inclusive_sum(x: _X) -> _X:
     """The sum over the active lanes up to and with this one."""
 
 def simd_prefix_exclusive_sum(x: _X) -> _X:
-    """The sum over the active lanes before this one."""
+    """The sum over the active lanes before this one; 0 in the first."""
 
 def simd_prefix_inclusive_product(x: _X) -> _X:
     """The product over the active lanes up to and with this one."""
 
 def simd_prefix_exclusive_product(x: _X) -> _X:
-    """The product over the active lanes before this one."""
+    """The product over the active lanes before this one; 1 in the first."""
 
-def simd_shuffle(x: _X | float, lane: _Index) -> _X:
+def simd_shuffle(x: _ANY | float, lane: _Index) -> _ANY:
     """The value of x in another lane."""
 
-def simd_shuffle_up(x: _X | float, delta: _Index) -> _X:
+def simd_shuffle_up(x: _ANY | float, delta: _Index) -> _ANY:
     """The value of x `delta` lanes below; the lane's own below lane 0."""
 
-def simd_shuffle_down(x: _X | float, delta: _Index) -> _X:
+def simd_shuffle_down(x: _ANY | float, delta: _Index) -> _ANY:
     """The value of x `delta` lanes above; the lane's own above lane 31."""
 
-def simd_shuffle_xor(x: _X | float, mask: _Index) -> _X:
+def simd_shuffle_xor(x: _ANY | float, mask: _Index) -> _ANY:
     """The value of x in the lane whose number differs in the bits of `mask`."""
 
-def simd_broadcast(x: _X | float, lane: _Index) -> _X:
-    """The value of x in one lane, the same for all."""
+def simd_broadcast(x: _ANY | float, lane: _Index) -> _ANY:
+    """The value of x in one lane, which is the same for all."""
+
+def simd_broadcast_first(x: _ANY) -> _ANY:
+    """The value of x in the first active lane."""
+
+def simd_shuffle_rotate_up(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes below, lane 31 coming below lane 0; `delta` is the same for all lanes."""
+
+def simd_shuffle_rotate_down(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes above, lane 0 coming above lane 31; `delta` is the same for all lanes."""
+
+def simd_shuffle_and_fill_up(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 32) -> _ANY:
+    """The value of x `delta` lanes below; before each `modulo` lanes, the last values of `fill`."""
+
+def simd_shuffle_and_fill_down(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 32) -> _ANY:
+    """The value of x `delta` lanes above; after each `modulo` lanes, the first values of `fill`."""
+
+def simd_ballot(p: _Index) -> u32:
+    """In which active lanes p is true: bit k stands for lane k of the simdgroup."""
+
+def simd_active_threads_mask() -> u32:
+    """Which lanes are active: bit k stands for lane k of the simdgroup."""
+
+def simd_all(p: _Index) -> b1:
+    """Whether p is true in all active lanes."""
+
+def simd_any(p: _Index) -> b1:
+    """Whether p is true in any active lane."""
+
+def simd_is_first() -> b1:
+    """Whether this is the first active lane of the simdgroup: true in exactly one of them."""
+
+def quad_sum(x: _X) -> _X:
+    """The sum over the active lanes, the same in each."""
+
+def quad_product(x: _X) -> _X:
+    """The product over the active lanes, the same in each."""
+
+def quad_min(x: _X) -> _X:
+    """The smallest value over the active lanes, the same in each."""
+
+def quad_max(x: _X) -> _X:
+    """The largest value over the active lanes, the same in each."""
+
+def quad_and(x: _B) -> _B:
+    """The bits set in all values; of bools, whether all are true, over the active lanes, the same in each."""
+
+def quad_or(x: _B) -> _B:
+    """The bits set in any value; of bools, whether any is true, over the active lanes, the same in each."""
+
+def quad_xor(x: _B) -> _B:
+    """The bits set in an odd number of values; of bools, whether an odd number is true, over the active lanes, the same in each."""
+
+def quad_prefix_inclusive_sum(x: _X) -> _X:
+    """The sum over the active lanes up to and with this one."""
+
+def quad_prefix_exclusive_sum(x: _X) -> _X:
+    """The sum over the active lanes before this one; 0 in the first."""
+
+def quad_prefix_inclusive_product(x: _X) -> _X:
+    """The product over the active lanes up to and with this one."""
+
+def quad_prefix_exclusive_product(x: _X) -> _X:
+    """The product over the active lanes before this one; 1 in the first."""
+
+def quad_shuffle(x: _ANY | float, lane: _Index) -> _ANY:
+    """The value of x in another lane."""
+
+def quad_shuffle_up(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes below; the lane's own below lane 0."""
+
+def quad_shuffle_down(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes above; the lane's own above lane 3."""
+
+def quad_shuffle_xor(x: _ANY | float, mask: _Index) -> _ANY:
+    """The value of x in the lane whose number differs in the bits of `mask`."""
+
+def quad_broadcast(x: _ANY | float, lane: _Index) -> _ANY:
+    """The value of x in one lane, which is the same for all."""
+
+def quad_broadcast_first(x: _ANY) -> _ANY:
+    """The value of x in the first active lane."""
+
+def quad_shuffle_rotate_up(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes below, lane 3 coming below lane 0; `delta` is the same for all lanes."""
+
+def quad_shuffle_rotate_down(x: _ANY | float, delta: _Index) -> _ANY:
+    """The value of x `delta` lanes above, lane 0 coming above lane 3; `delta` is the same for all lanes."""
+
+def quad_shuffle_and_fill_up(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 4) -> _ANY:
+    """The value of x `delta` lanes below; before each `modulo` lanes, the last values of `fill`."""
+
+def quad_shuffle_and_fill_down(x: _ANY | float, fill: _ANY | float, delta: _Index, modulo: int = 4) -> _ANY:
+    """The value of x `delta` lanes above; after each `modulo` lanes, the first values of `fill`."""
+
+def quad_ballot(p: _Index) -> u32:
+    """In which active lanes p is true: bit k stands for lane k of the quadgroup."""
+
+def quad_active_threads_mask() -> u32:
+    """Which lanes are active: bit k stands for lane k of the quadgroup."""
+
+def quad_all(p: _Index) -> b1:
+    """Whether p is true in all active lanes."""
+
+def quad_any(p: _Index) -> b1:
+    """Whether p is true in any active lane."""
+
+def quad_is_first() -> b1:
+    """Whether this is the first active lane of the quadgroup: true in exactly one of them."""
 
 def atomic_load(buf: _A, i: _Index, order: _MemoryOrder = "relaxed") -> _A:
     """Element i, read in one step."""
@@ -634,30 +753,42 @@ def atomic_fetch_add(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "r
 def atomic_fetch_sub(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
     """Subtract x from element i in one step; returns what was there before."""
 
-def atomic_fetch_min(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_min(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Lower element i to x in one step; returns what was there before."""
 
-def atomic_fetch_max(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_max(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Raise element i to x in one step; returns what was there before."""
 
-def atomic_fetch_and(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_and(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Keep the bits of element i that x has in one step; returns what was there before."""
 
-def atomic_fetch_or(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_or(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Set the bits of element i that x has in one step; returns what was there before."""
 
-def atomic_fetch_xor(buf: _A7, i: _Index, x: _A7 | int, order: _MemoryOrder = "relaxed") -> _A7:
+def atomic_fetch_xor(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
     """Turn over the bits of element i that x has in one step; returns what was there before."""
 
 def atomic_compare_exchange_weak(
-    buf: _A7,
+    buf: _A8,
     i: _Index,
-    expected: _A7 | int,
-    desired: _A7 | int,
+    expected: _A8 | int,
+    desired: _A8 | int,
     success_order: _MemoryOrder = "relaxed",
     failure_order: _MemoryOrder = "relaxed",
 ) -> b1:
     """Set element i to `desired` if it is `expected`; returns whether it was. May fail without cause: loop."""
+
+def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
+    """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
+
+def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
+    """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
+
+def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | float | None = None) -> _T:
+    """Return an array of each thread's own: `size` elements, or a shape indexed by tuples (row-major)."""
+
+def constant(values: Any, dtype: Any = None) -> Any:
+    """Return a table in constant memory that holds the numbers of a tuple, list or NumPy array, which may be nested."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""
@@ -685,6 +816,12 @@ def cmp_uge(x: Value | float, y: Value | float) -> b1:
 
 def range_constexpr(*args: int) -> Iterator[int]:
     """Return the ints of Python's range: a loop over them is always unrolled, without a warning."""
+
+def function_constant(dtype: type[_T], index: int, default: float | None = None, name: str | None = None) -> _T:
+    """Return the function constant `index`: a number given at launch that the kernel is specialised for."""
+
+def is_function_constant_defined(constant: Value) -> b1:
+    """Return whether a function constant was given at launch, a bool that the kernel is specialised for."""
 
 def for_range(low: Any, high: Any, step: Any = 1, dtype: Any = None, init: Any = None) -> AbstractContextManager[Any]:
     """A loop of the kernel over [low, high): `with for_range(0, n) as i:`, or `as (i, carry)` with `init=[...]`."""

@@ -14,6 +14,7 @@ from enigma.runtime.program import Program
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
 from enigma.trace.kernel import KernelDef
+from enigma.trace.node import Constant
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -31,6 +32,8 @@ class CompiledKernel:
     `metallib_path` and `metallib_bytes` are None when compilation stopped at text. `.asm["ir" | "mlir" | "msl" | "llvm" | "asm"]`
     gives any stage. `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
     that is a word or library function of Metal.
+
+        print(enigma.compile(kernel).metal_source)
     """
 
     kernel_name: str
@@ -57,18 +60,23 @@ class CompiledKernel:
 
     @property
     def scalar_params(self) -> list[tuple[str, int, str]]:
-        """The by-value parameters: name, slot, Metal dtype."""
-        return [(param.name, param.slot, param.dtype.metal_name) for param in self.program.scalars]
+        """The by-value parameters: name, slot, Metal dtype (of a struct, its name)."""
+        return [(argument.name, argument.slot, argument.type_name) for argument in self.program.scalars]
+
+    @property
+    def function_constants(self) -> list[Constant]:
+        """The function constants by index: each has `index`, `name`, `dtype`, `default` (None: a launch must give it)."""
+        return list(self.program.traced.function_constants)
 
     @property
     def num_params(self) -> int:
         """How many slots the kernel has."""
-        return len(self.program.params)
+        return len(self.program.arguments)
 
     @property
     def param_names(self) -> list[str]:
         """The parameters' names in slot order."""
-        return [param.name for param in self.program.params]
+        return [argument.name for argument in self.program.arguments]
 
     @property
     def has_metallib(self) -> bool:

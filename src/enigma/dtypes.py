@@ -107,7 +107,7 @@ class Numeric:
 
 
 class Float32(Numeric):
-    """IEEE single precision: Metal `float`."""
+    """IEEE single precision: Metal `float`. `x: enigma.f32` is a buffer of it, `enigma.f32(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "f32", "float", "f32", "float32", "f", 32
@@ -115,7 +115,7 @@ class Float32(Numeric):
 
 
 class Float16(Numeric):
-    """IEEE half precision: Metal `half`."""
+    """IEEE half precision: Metal `half`. `x: enigma.f16` is a buffer of it, `enigma.f16(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "f16", "half", "f16", "float16", "f", 16
@@ -123,7 +123,10 @@ class Float16(Numeric):
 
 
 class BFloat16(Numeric):
-    """Brain floating point, the upper half of a float: Metal `bfloat` (MSL 3.1 and later)."""
+    """Brain floating point, the upper half of a float: Metal `bfloat` (MSL 3.1 and later).
+
+    `x: enigma.bf16` is a buffer of it, `enigma.bf16(v)` converts.
+    """
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "bf16", "bfloat", "bf16", "bfloat16", "f", 16
@@ -131,7 +134,7 @@ class BFloat16(Numeric):
 
 
 class Int8(Numeric):
-    """Signed 8-bit integer: Metal `char`."""
+    """Signed 8-bit integer: Metal `char`. `x: enigma.i8` is a buffer of it, `enigma.i8(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "i8", "char", "si8", "int8", "i", 8
@@ -139,7 +142,7 @@ class Int8(Numeric):
 
 
 class UInt8(Numeric):
-    """Unsigned 8-bit integer: Metal `uchar`."""
+    """Unsigned 8-bit integer: Metal `uchar`. `x: enigma.u8` is a buffer of it, `enigma.u8(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "u8", "uchar", "ui8", "uint8", "u", 8
@@ -147,7 +150,7 @@ class UInt8(Numeric):
 
 
 class Int16(Numeric):
-    """Signed 16-bit integer: Metal `short`."""
+    """Signed 16-bit integer: Metal `short`. `x: enigma.i16` is a buffer of it, `enigma.i16(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "i16", "short", "si16", "int16", "i", 16
@@ -155,7 +158,7 @@ class Int16(Numeric):
 
 
 class UInt16(Numeric):
-    """Unsigned 16-bit integer: Metal `ushort`."""
+    """Unsigned 16-bit integer: Metal `ushort`. `x: enigma.u16` is a buffer of it, `enigma.u16(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "u16", "ushort", "ui16", "uint16", "u", 16
@@ -163,7 +166,7 @@ class UInt16(Numeric):
 
 
 class Int32(Numeric):
-    """Signed 32-bit integer: Metal `int`."""
+    """Signed 32-bit integer: Metal `int`. `x: enigma.i32` is a buffer of it, `enigma.i32(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "i32", "int", "si32", "int32", "i", 32
@@ -171,7 +174,7 @@ class Int32(Numeric):
 
 
 class UInt32(Numeric):
-    """Unsigned 32-bit integer: Metal `uint`."""
+    """Unsigned 32-bit integer: Metal `uint`. `x: enigma.u32` is a buffer of it, `enigma.u32(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "u32", "uint", "ui32", "uint32", "u", 32
@@ -179,7 +182,7 @@ class UInt32(Numeric):
 
 
 class Int64(Numeric):
-    """Signed 64-bit integer: Metal `long`."""
+    """Signed 64-bit integer: Metal `long`. `x: enigma.i64` is a buffer of it, `enigma.i64(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "i64", "long", "si64", "int64", "i", 64
@@ -187,7 +190,7 @@ class Int64(Numeric):
 
 
 class UInt64(Numeric):
-    """Unsigned 64-bit integer: Metal `ulong`."""
+    """Unsigned 64-bit integer: Metal `ulong`. `x: enigma.u64` is a buffer of it, `enigma.u64(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "u64", "ulong", "ui64", "uint64", "u", 64
@@ -195,7 +198,7 @@ class UInt64(Numeric):
 
 
 class Bool(Numeric):
-    """A truth value, one byte in a buffer: Metal `bool`."""
+    """A truth value, one byte in a buffer: Metal `bool`. `x: enigma.b1` is a buffer of it, `enigma.b1(v)` converts."""
 
     __slots__ = ()
     name, metal_name, mlir_name, numpy_name, kind, width = "b1", "bool", "i1", "bool", "b", 1
@@ -313,6 +316,10 @@ class Space(Enum):
     CONSTANT = "constant"
     THREADGROUP = "threadgroup"
     THREAD = "thread"
+
+
+MAX_CONSTANT_BYTES = 65536
+"""Bytes of constant memory that a Mac's GPU has."""
 
 
 @dataclass(frozen=True, slots=True)

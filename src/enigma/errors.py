@@ -27,6 +27,11 @@ class EnigmaError(Exception):
 
     `str(error)` is the whole text; `.message`, `.loc`, `.help` and `.notes` are its parts. `notes` are further places with a
     word each, for a mistake that two lines make together.
+
+        try:
+            enigma.compile(kernel)
+        except enigma.EnigmaError as error:
+            print(error)
     """
 
     def __init__(

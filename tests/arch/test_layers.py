@@ -15,6 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "dtypes layout",
         "spec",
         "trace",
+        "random",
         "dialect",
         "passes emit",
         "runtime",

@@ -15,6 +15,7 @@ SYNTAX = frozenset({"load", "store", "const", "convert", "cast", "select"})
 ELSEWHERE: dict[str, str] = {
     "spec/": "the one place: tables, and the terms that they are made of",
     "lib/": "kernels, written as a user writes them",
+    "random.py": "functions of kernels, written in the language",
     "emit/simt/vmath/": "a library of vector functions under their C names; rows reach it through their `llvm` field",
 }
 """Where names of intrinsics may stand, and why."""

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,7 +139,7 @@ def pure_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from scalars alone: the operators and functions."""
     special = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX}
     rows = (r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special)
-    return tuple(r for r in rows if not is_composite(r))
+    return tuple(r for r in rows if not is_composite(r) and not r.at_launch)
 
 
 def composite_rows() -> tuple[Intrinsic, ...]:
@@ -160,7 +160,7 @@ def lane_rows() -> tuple[Intrinsic, ...]:
 
 def grid_rows() -> tuple[Intrinsic, ...]:
     """The rows that say where a thread is."""
-    return tuple(r for r in all_rows() if r.level is not None)
+    return tuple(r for r in all_rows() if r.level is not None and not r.at_launch)
 
 
 def atomic_rows() -> tuple[Intrinsic, ...]:
@@ -176,6 +176,15 @@ def _attribute_sets(row: Intrinsic, bound: Mapping[Var, Numeric]) -> Iterator[di
     dtypes = {name: bound[term.var] for name, term in row.attributes.items() if isinstance(term, DTypeArg)}
     if not fields:
         yield dtypes
+        return
+    if len(fields) == 1:
+        (name,) = fields
+        term = row.attributes[name]
+        assert isinstance(term, Static)
+        allowed = (
+            k for k in range(term.low, term.high + 1) if row.check is None or row.check(bound, {name: k}) is None
+        )
+        yield from ({name: number} | dtypes for number in islice(allowed, 5))
         return
     width = bound[row.variables[0]].width
     seen: set[tuple[int, int]] = set()

@@ -14,7 +14,7 @@ import pytest
 from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1, index
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import DTypeArg, Effect, Var
+from enigma.spec.terms import DTypeArg, Effect, Static, Var
 from tests.spec import exact
 from tests.spec.forms import is_composite
 from tests.spec.truths import FUNCTIONS, TRUTHS, rounded
@@ -27,7 +27,7 @@ TOLERANCE = {"floordiv": 1, "mod": 1}
 def computed() -> Iterator[Intrinsic]:
     """Yield the rows that compute a value from operands."""
     for row in all_rows():
-        if row.effect is Effect.PURE and row.operands and not is_composite(row):
+        if row.effect is Effect.PURE and row.operands and not is_composite(row) and not row.at_launch:
             yield row
 
 
@@ -40,8 +40,13 @@ def bindings(row: Intrinsic) -> Iterator[dict[Var, Numeric]]:
 def attributes(row: Intrinsic, bound: Mapping[Var, Numeric]) -> Iterator[dict[str, Any]]:
     """Yield compile-time arguments to try, those that the row's own check refuses left out."""
     dtypes = {name: bound[term.var] for name, term in row.attributes.items() if isinstance(term, DTypeArg)}
-    if "bits" not in row.attributes:
-        candidates: list[dict[str, Any]] = [dtypes]
+    statics = {name: term for name, term in row.attributes.items() if isinstance(term, Static)}
+    candidates: list[dict[str, Any]]
+    if not statics:
+        candidates = [dtypes]
+    elif "bits" not in statics:
+        ((name, term),) = statics.items()
+        candidates = [{name: value} | dtypes for value in range(term.low, min(term.high, term.low + 7) + 1)]
     else:
         width = next(iter(bound.values())).width
         fields = [

@@ -13,7 +13,7 @@ from enigma.compile import compile as compile_kernel
 from enigma.dialect.build import build
 from enigma.dialect.text import parse_module, print_module
 from enigma.dialect.verify import verify
-from enigma.dtypes import b1, f32
+from enigma.dtypes import DTYPES, b1, f32
 from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
 from enigma.spec.terms import Algebra, Buffer, Choice, Var
@@ -45,6 +45,43 @@ def loop_{dtype.name}(A: en.f32, n: en.Scalar(en.{dtype.name}), Out: en.f32):
     for k in range(n):
         total += A[k]
     Out[n] = total
+"""
+
+
+def _own_source() -> Iterator[str]:
+    """Yield a kernel for each dtype with constant memory of both kinds, and an array of each thread's own."""
+    for dtype in DTYPES:
+        numbers = (
+            "(True, False)"
+            if dtype.kind == "b"
+            else f"({dtype.min}, {dtype.max}, 3)"
+            if dtype.is_integer
+            else "(0.1, -2.5, 1e-3)"
+        )
+        yield f"""@en.kernel
+def own_{dtype.name}(A: en.u32, W: en.Constant(en.{dtype.name}), Out: en.{dtype.name}):
+    i = en.thread_position_in_grid
+    table_{dtype.name} = en.constant({numbers}, en.{dtype.name})
+    local = en.thread_alloc(en.{dtype.name}, (2, 8), fill=0)
+    local[i % 2, A[i]] = table_{dtype.name}[A[i]]
+    local[A[i + 1]] = W[i]
+    Out[i] = local[A[i] + 1]
+"""
+
+
+def _constant_source() -> Iterator[str]:
+    """Yield kernels for function constants, with and without a default, per dtype."""
+    (row,) = [row for row in all_rows() if row.algebra is Algebra.FUNCTION_CONSTANT]
+    for dtype in row.variables[0].dtypes:
+        one = "True" if dtype is b1 else "1.5" if dtype.is_float else "5"
+        yield f"""@en.kernel
+def constant_{dtype.name}(A: en.{dtype.name}, Given: en.b1):
+    i = en.thread_position_in_grid
+    plain_{dtype.name} = en.function_constant(en.{dtype.name}, 0)
+    other_{dtype.name} = en.function_constant(en.{dtype.name}, 7, default={one})
+    A[i] = plain_{dtype.name}
+    A[i + 1] = other_{dtype.name}
+    Given[i] = en.is_function_constant_defined(plain_{dtype.name}) or en.is_function_constant_defined(other_{dtype.name})
 """
 
 
@@ -91,12 +128,18 @@ def _kernels(kind: str) -> dict[str, Any]:
         return dict(kernels(kind))
     if kind == "vectors":
         return dict(test_vectors.kernels())
-    sources = {"memory": _memory_source, "grid": _grid_source, "talking": _talking_source}[kind]
+    sources = {
+        "memory": _memory_source,
+        "own": _own_source,
+        "grid": _grid_source,
+        "constant": _constant_source,
+        "talking": _talking_source,
+    }[kind]
     module = load("\n\n".join(sources()), f"texts_{kind}")
     return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
 
 
-KINDS = ("pure", "lane", "memory", "grid", "talking", "vectors")
+KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking", "vectors")
 
 
 def test_the_kernels_of_all_kinds_reach_every_row() -> None:

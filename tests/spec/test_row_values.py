@@ -17,11 +17,10 @@ from enigma.dtypes import Numeric
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.terms import Algebra
 from tests.msl.check import clang_available
-from tests.spec.forms import Form, compiled, forms, lane_rows, pure_rows
+from tests.spec.forms import Form, compiled, forms, pure_rows
 from tests.spec.native import Native, compile_native
 from tests.spec.values import COUNT, Array, operands, smallest_normal, ulps_apart
 
-TARGETS = {"sim": enigma.SimRuntime, "cpu": enigma.CpuRuntime}
 FUSED = {"mix", "smoothstep"}
 """Rows of several steps: fused multiply-adds may pass by an overflow in the middle."""
 
@@ -179,79 +178,3 @@ def test_denormals_are_kept_or_flushed() -> None:
         }
         found = run(enigma.CpuRuntime(), "pure", form, arrays)["out0"].astype(np.float64)
         assert np.all(np.abs(found) <= 2 * tiny), form.name
-
-
-def _sources(row: Intrinsic, by: Array) -> Array | None:
-    """Return the lane that each lane of a shuffle reads, from the row's name; None for the rows that are no shuffles."""
-    lanes = np.arange(COUNT) % 96 % 32
-    by = by.astype(np.int64)
-    match row.name.removeprefix("simd_").removeprefix("shuffle"):
-        case "" | "broadcast":
-            return by
-        case "_up":
-            return lanes - by
-        case "_down":
-            return lanes + by
-        case "_xor":
-            return lanes ^ by
-        case _:
-            return None
-
-
-def _lane_truth(row: Intrinsic, x: Array) -> Array:
-    """Return a reduction or scan, lane after lane in Python."""
-    kind = row.name.removeprefix("simd_")
-    wide = x.astype(np.float64).tolist() if x.dtype.kind in "fV" else [int(v) for v in x]
-    steps: dict[str, Any] = {
-        "sum": lambda a, b: a + b, "product": lambda a, b: a * b, "min": min, "max": max,
-        "and": lambda a, b: a & b, "or": lambda a, b: a | b, "xor": lambda a, b: a ^ b,
-    }  # fmt: skip
-    out: list[Any] = []
-    combine = steps[kind.rpartition("_")[2]]
-    for start, stop in _simdgroups():
-        part, running = wide[start:stop], []
-        for value in part:
-            running.append(value if not running else combine(running[-1], value))
-        if "exclusive" in kind:
-            out += [0 if kind.endswith("sum") else 1, *running[:-1]]
-        elif "inclusive" in kind:
-            out += running
-        else:
-            out += [running[-1]] * len(part)
-    if x.dtype.kind in "iu":
-        bits = x.dtype.itemsize * 8
-        return np.array([v % (1 << bits) for v in out], np.uint64).astype(f"u{x.dtype.itemsize}").view(x.dtype)
-    return np.array(out).astype(x.dtype)
-
-
-def _simdgroups() -> list[tuple[int, int]]:
-    return [(a, min(a + 32, b)) for g in range(0, COUNT, 96) for b in [min(g + 96, COUNT)] for a in range(g, b, 32)]
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("row", lane_rows(), ids=lambda row: row.name)
-def test_lanes_of_a_simdgroup_agree_with_a_loop_over_them(row: Intrinsic, target: str) -> None:
-    wrong: list[str] = []
-    runtime = TARGETS[target]()
-    for form in _forms_of("lane", row):
-        arrays = inputs(form, extreme=False)
-        x, *others = arrays.values()
-        if x.dtype.kind == "f" and "product" in row.name:
-            x[:] = np.where(x > 0.9, x.dtype.type(1.25), x.dtype.type(0.8))
-        lane = np.arange(COUNT) % 96 % 32
-        ends = np.concatenate([np.full(b - a, b - a) for a, b in _simdgroups()])
-        keep = np.ones(COUNT, bool)
-        if others:
-            others[0][:] = np.random.default_rng(1).integers(0, 32, COUNT)
-            if row.name == "simd_broadcast":
-                others[0][:] = 3
-            source = _sources(row, others[0])
-            assert source is not None
-            inside = (source >= 0) & (source < 32)
-            keep = ~inside | (source < ends)  # a lane that is not there gives anything
-            source = np.where(inside & keep, source, lane)
-            wanted = x[np.arange(COUNT) - lane + source]
-        else:
-            wanted = _lane_truth(row, x)
-        wrong += compare(form, arrays, run(runtime, "lane", form, arrays), {"out0": wanted}, keep=keep)
-    assert not wrong, "\n".join(wrong)

@@ -177,6 +177,18 @@ def as_type(source: Numeric, x: Any, *, dtype: Numeric) -> Any:
     return from_bits(bits(x, source), dtype)
 
 
+def philox(dtype: Numeric, *numbers: int, word: int) -> int:
+    """Return a word of Philox 4x32-10, as the paper's figure 4 and section 4.3 have it."""
+    *counter, key0, key1 = numbers
+    left0, right0, left1, right1 = counter[1], counter[0], counter[3], counter[2]
+    for round in range(10):
+        product0, product1 = right0 * 0xD2511F53, right1 * 0xCD9E8D57
+        keys = [(key + round * weyl) % 2**32 for key, weyl in ((key0, 0x9E3779B9), (key1, 0xBB67AE85))]
+        right0, right1 = product1 // 2**32 ^ left0 ^ keys[0], product0 // 2**32 ^ left1 ^ keys[1]
+        left0, left1 = product1 % 2**32, product0 % 2**32
+    return (right0, left0, right1, left1)[word]
+
+
 TRUTHS: dict[str, Callable[..., Any]] = {
     "add": arithmetic(lambda x, y: x + y), "sub": arithmetic(lambda x, y: x - y), "mul": arithmetic(lambda x, y: x * y),
     "div": div, "rem": rem, "fmod": rem, "floordiv": floor_div, "mod": floor_mod, "neg": arithmetic(lambda x: -x),
@@ -198,6 +210,7 @@ TRUTHS: dict[str, Callable[..., Any]] = {
     "shr": lambda dtype, x, n: x >> (n % dtype.width), "popcount": on_bits(lambda text: text.count("1")),
     "clz": on_bits(lambda text: len(text) - len(text.lstrip("0"))), "ctz": on_bits(lambda text: len(text) - len(text.rstrip("0"))),
     "reverse_bits": on_bits(lambda text: text[::-1]), "extract_bits": extract, "insert_bits": insert,
+    "philox4x32": philox,
     "to_index": lambda dtype, x: wrap(x, index), "from_index": convert,
 }  # fmt: skip
 

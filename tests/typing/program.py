@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 import enigma as en
@@ -16,6 +18,29 @@ def square(x: en.f32) -> en.f32:
 def saxpy(x: en.f32, y: en.f32, k: en.constexpr = 2):
     i = en.thread_position_in_grid
     y[i] = k * square(x[i]) + y[i] - 1
+
+
+@dataclass
+class Range:
+    low: en.Scalar[en.f32]
+    high: en.f32
+
+
+@en.kernel
+def limited(x: en.f32, limits: Range):
+    i = en.thread_position_in_grid
+    x[i] = en.clamp(x[i], limits.low, limits.high)
+
+
+LIMIT = en.function_constant(en.f32, 3, default=8.0, name="limit")
+
+
+@en.kernel
+def scaled(x: en.f32, n: en.Scalar[en.u32], scale: en.Scalar[en.f32]):
+    i = en.thread_position_in_grid
+    twice = en.function_constant(en.b1, 0, default=False)
+    if i < n and en.is_function_constant_defined(twice):
+        x[i] = en.fmin(x[n - 1 - i] * scale, en.function_constant(en.f32, 1)) + LIMIT.value
 
 
 @en.kernel
@@ -50,6 +75,9 @@ def main() -> None:
     print(compiled.metal_source, compiled.asm["llvm"], en.f32.width)
     raw = en.runtime("sim").execute(compiled, [x], 256, grid=(64, 1, 1), threads=(32, 1, 1))
     print(np.frombuffer(raw, np.float32))
+    limited[64, 32](x, {"low": 0.5, "high": 1.5})
+    scaled.launch(x, 64, 2.0, grid=64, constants={"twice": True, 1: ("float", 3.0)})
+    print([(constant.name, constant.dtype.name) for constant in en.compile(scaled).function_constants])
     try:
         en.compile(clamp_rows)
     except en.EnigmaError as error:

@@ -104,3 +104,21 @@ def test_ranges_that_count_down(launch: Any) -> None:
     launch(countdown, out, -20, grid=70, threads=32)
     wanted = [list(range(-20 + i, -3, -2)) for i in range(70)]
     np.testing.assert_array_equal(out.reshape(70, 2), [[sum(r), r[-1] if r else -1] for r in wanted])
+
+
+@en.kernel
+def strided(Out: en.u32, rounds: en.Scalar(en.u32), END: en.constexpr, STEP: en.constexpr):  # type: ignore[valid-type]
+    """Add 1 to the elements that a thread passes by, and as often as the outer loop runs."""
+    tid = en.thread_position_in_threadgroup()
+    for _ in range(rounds):
+        for j in range(tid, END, STEP):
+            Out[j] += 1
+        en.barrier("mem_device")
+
+
+@pytest.mark.parametrize("threads", [1, 20, 32, 48, 256])
+@pytest.mark.parametrize("end", [0, 5, 31, 32, 33, 64, 100, 256, 300])
+def test_loops_from_the_thread_to_a_constant_end_where_it_says(launch: Any, threads: int, end: int) -> None:
+    out = np.zeros(400, np.uint32)
+    launch(strided, out, 3, grid=threads, threads=threads, END=end, STEP=threads)
+    np.testing.assert_array_equal(out, np.where(np.arange(400) < end, 3, 0))

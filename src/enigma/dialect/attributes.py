@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, IntegerType, StringAttr
 from xdsl.ir import Attribute
 
 from enigma.dialect.types import to_mlir
@@ -28,8 +29,13 @@ def encode(term: Term, value: Any) -> Attribute:
     return IntegerAttr(int(value), I64)
 
 
+def numbers(values: Iterable[Any], dtype: Numeric) -> ArrayAttr[Attribute]:
+    """Return numbers of one dtype as an attribute: `[1 : ui8, 2 : ui8]`."""
+    return ArrayAttr(number(value, dtype) for value in values)
+
+
 def decode(term: Term | None, attr: Attribute | None) -> Any:
-    """Return what `encode` or `number` wrote: an enum's member, an int, a bool or a float."""
+    """Return what `encode`, `number` or `numbers` wrote: an enum's member, an int, a bool, a float, or a tuple."""
     match attr:
         case StringAttr() if isinstance(term, Choice):
             return term.enum(attr.data)
@@ -37,6 +43,8 @@ def decode(term: Term | None, attr: Attribute | None) -> Any:
             return bool(attr.value.data) if attr.type == _BIT else attr.value.data
         case FloatAttr():
             return attr.value.data
+        case ArrayAttr():
+            return tuple(decode(None, item) for item in attr)
         case _:
             raise InternalError(f"the attribute {attr} is no compile-time argument")
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects import func, scf
-from xdsl.dialects.builtin import LocationAttr, ModuleOp, UnitAttr
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, LocationAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from enigma.dialect.attributes import VALUE, encode, number
+from enigma.dialect.attributes import VALUE, encode, number, numbers
 from enigma.dialect.derive import IntrinsicOp, op_class
 from enigma.dialect.names import to_hint, to_location
 from enigma.dialect.types import to_mlir
-from enigma.dtypes import Numeric, index
+from enigma.dtypes import BufferType, Numeric, index
 from enigma.errors import InternalError
 from enigma.spec.registry import by_algebra
-from enigma.spec.terms import Algebra, DTypeArg
+from enigma.spec.terms import Algebra, DTypeArg, Numbers
 from enigma.trace import node as traced_ir
 from enigma.trace.node import For, If, Op, Traced, Value, While
 
 KERNEL = "enigma.kernel"
 """The attribute that marks a function as a kernel."""
+
+PART = ("enigma.parameter", "enigma.struct", "enigma.member")
+"""The attributes of an argument that is a member of a struct parameter; arguments of one parameter share its slot."""
 
 
 def build(traced: Traced) -> ModuleOp:
@@ -40,10 +43,20 @@ def build(traced: Traced) -> ModuleOp:
     body.add_op(func.ReturnOp.create(location=location))
     function = func.FuncOp(traced.name, (types, ()), Region(body))
     function.attributes[KERNEL] = UnitAttr()
+    if any(param.part is not None for param in traced.params):
+        function.arg_attrs = ArrayAttr([_part(param.part) for param in traced.params])
     function.location = location
     module = ModuleOp([function])
     module.location = location
     return module
+
+
+def _part(part: traced_ir.Part | None) -> DictionaryAttr:
+    """Return the attributes of a function's argument: of which struct parameter it is which member, if it is one."""
+    if part is None:
+        return DictionaryAttr({})
+    names = (part.parameter, part.struct.name, part.member)
+    return DictionaryAttr({key: StringAttr(text) for key, text in zip(PART, names, strict=True)})
 
 
 def kernel_of(module: ModuleOp) -> func.FuncOp:
@@ -88,7 +101,9 @@ class _Builder:
         attributes: dict[str, Attribute] = {}
         if node.attrs:
             for key, term in row.attributes.items():
-                if not isinstance(term, DTypeArg):
+                if isinstance(term, Numbers) and result is not None and isinstance(result.type, BufferType):
+                    attributes[key] = numbers(node.attrs[key], result.type.element)
+                elif not isinstance(term, DTypeArg):
                     attributes[key] = encode(term, node.attrs[key])
             if row.algebra is Algebra.CONST and result is not None and isinstance(result.type, Numeric):
                 attributes[VALUE] = number(node.attrs[VALUE], result.type)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from xdsl.dialects.builtin import IntegerAttr, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, StringAttr
 from xdsl.irdl import (
     AnyAttr,
     AnyOf,
     AttrConstraint,
     AttrSetConstraint,
+    BaseAttr,
     EqAttrConstraint,
     ParamAttrConstraint,
     VarConstraint,
@@ -28,7 +29,7 @@ from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_algebra
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, Static, Term, Var, Vec
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, Numbers, Static, Term, Var, Vec
 
 __all__ = ["IntrinsicOp", "all_classes", "constant", "op_class"]
 
@@ -113,5 +114,7 @@ def _constraint(term: Term, *, lifts: bool = False) -> AttrConstraint:
             return AttrSetConstraint.get(*(StringAttr(member.value) for member in term.enum))
         case Static():
             return ParamAttrConstraint(IntegerAttr, (AnyAttr(), EqAttrConstraint(I64)))
+        case Numbers():
+            return BaseAttr(ArrayAttr)
         case DTypeArg():
             raise InternalError("a dtype argument is the result's type, not an attribute")

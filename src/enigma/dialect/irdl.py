@@ -16,7 +16,7 @@ from enigma.dialect.types import BY_SPACE, to_mlir
 from enigma.dtypes import Numeric
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Element, Static, Term, Var, Vec
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Element, Numbers, Static, Term, Var, Vec
 
 
 def irdl_text(rows: Iterable[Intrinsic] | None = None) -> str:
@@ -91,6 +91,8 @@ class _Writer:
                 return self._any_of([self._define(f"irdl.is {StringAttr(member.value)}") for member in term.enum])
             case Static():
                 return self._define('irdl.base "#builtin.integer"')
+            case Numbers():
+                return self._define('irdl.base "#builtin.array"')
             case DTypeArg():
                 return self._term(term.var, variables)
             case Numeric():

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
+from xdsl.dialects.builtin import ArrayAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, UnresolvedOperand
@@ -24,7 +25,7 @@ from enigma.dialect.types import dtype_of, to_mlir
 from enigma.dtypes import WIDTHS, Numeric, widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import ANY_LANES, Algebra, Buffer, DTypeArg, Element, Static, Term, Var, Vec, concrete
+from enigma.spec.terms import ANY_LANES, Algebra, Buffer, DTypeArg, Element, Numbers, Static, Term, Var, Vec, concrete
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,8 @@ class IntrinsicOp(IRDLOperation):
         for key, term in self.ROW.attributes.items():
             if isinstance(term, Static) and not term.low <= self.attr(key) <= term.high:
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
+            if isinstance(term, Numbers):
+                self._verify_numbers(key, to_mlir(self.bound()[term.var]))
         self._check_types()
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
@@ -148,6 +151,15 @@ class IntrinsicOp(IRDLOperation):
         for term, value in pairs:
             if not isinstance(term, Buffer) and value.type != (right := to_mlir(concrete(term, bound, attrs, lanes))):
                 raise VerifyException(f"{value.type} where {right} is expected")
+
+    def _verify_numbers(self, key: str, type: Attribute) -> None:
+        held = self.attributes[key]
+        items: Sequence[Attribute] = tuple(cast(ArrayAttr[Attribute], held)) if isinstance(held, ArrayAttr) else ()
+        if not items:
+            raise VerifyException(f"{key} must be numbers of {type}")
+        for item in items:
+            if not isinstance(item, TypedAttribute) or item.get_type() != type:
+                raise VerifyException(f"{key}: {item} is no {type}")
 
     def broken_rule(self) -> str | None:
         """Return what the row's own rule over dtypes and arguments says is wrong, or None."""

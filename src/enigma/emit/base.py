@@ -81,9 +81,9 @@ class Names:
         """Return whether a variable may be called `name` here."""
         return not any(name in scope for scope in self._scopes)
 
-    def fresh(self, wish: str) -> str:
+    def fresh(self, wish: str, *, file_scope: bool = False) -> str:
         """Return a legal name that is free here, as near to `wish` as can be, and take it."""
-        wish = legal(wish)
+        wish = legal(wish, file_scope=file_scope)
         if wish in self._functions:
             wish += "_"
         name, number = wish, 0

@@ -28,7 +28,7 @@ from enigma.emit.variables import Variables, last
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
 from enigma.spec.spelling import Builtin, Precedence
-from enigma.spec.terms import Algebra, Buffer, Effect
+from enigma.spec.terms import MEMORY, Algebra, Buffer, Effect
 
 LONG = 92
 """Columns beyond which an expression is broken by naming a part of it."""
@@ -110,7 +110,7 @@ class KernelWriter:
 
     def _intrinsic(self, op: IntrinsicOp) -> None:
         row = op.ROW
-        if row.algebra is Algebra.ALLOC or op in self._unused:
+        if row.algebra in MEMORY or op in self._unused:
             return
         if row.algebra is Algebra.FROM_INDEX:
             self.values.know(op.results[0], self.values.take(op.operands[0]))

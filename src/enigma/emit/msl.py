@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,16 +16,18 @@ from enigma.dialect.build import kernel_of
 from enigma.dialect.names import place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of
-from enigma.dtypes import Numeric, Space, bf16, f32, u32
+from enigma.dtypes import Numeric, Space, b1, bf16, f32, u32
 from enigma.emit.base import Line, Names
-from enigma.emit.cfamily import KernelWriter
+from enigma.emit.cfamily import LONG, KernelWriter
 from enigma.emit.expr import Expr, Loose, merged, subscript
+from enigma.emit.file_scope import FileConstants, Structs
+from enigma.emit.literal import untyped
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import EnigmaError, InternalError
 from enigma.source import SourceLoc
 from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Template
-from enigma.spec.terms import Algebra, Axis, Buffer, Choice, Effect, MemFlags, MemoryOrder
+from enigma.spec.terms import MEMORY, Algebra, Axis, Buffer, Choice, Effect, MemFlags, MemoryOrder
 
 TARGET = "msl"
 OLDEST = (2, 4)
@@ -43,6 +46,9 @@ _DEFAULT_NAMES = {
     "simdgroup index in threadgroup": "simdgroup",
     "threads per simdgroup": "simd_size",
     "simdgroups per threadgroup": "simd_count",
+    "thread index in quadgroup": "lane_in_quad",
+    "quadgroup index in threadgroup": "quadgroup",
+    "quadgroups per threadgroup": "quadgroups",
 }
 _FLAGS = {
     MemFlags.NONE: "mem_flags::mem_none",
@@ -120,15 +126,17 @@ class _MslKernel(KernelWriter):
         speller = MslSpeller()
         super().__init__(function.body.block, speller, names)
         self.parameters: dict[SSAValue, str] = {}
+        self.structs = Structs(function, names, speller.type_name)
         for arg in function.body.block.args:
-            self.parameters[arg] = names.fresh(user_name(arg) or "arg")
+            self.parameters[arg] = self.structs.member(arg) or names.fresh(user_name(arg) or "arg")
             self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
         self.allocations: dict[IntrinsicOp, str] = {}
         for op in self.ops:
             _check(op)
-            if op.ROW.algebra is Algebra.ALLOC:
-                self.allocations[op] = names.fresh(user_name(op.results[0]) or "shared")
+            if op.ROW.algebra in MEMORY:
+                self.allocations[op] = self._memory_name(op)
                 self.values.know(op.results[0], _outer(self.allocations[op], dtype_of(op.results[0].type)))
+        self.constants = FileConstants(self.ops, names)
         self.positions = self._positions()
 
     # ---- positions
@@ -170,6 +178,8 @@ class _MslKernel(KernelWriter):
             return self._packed(op, *operands.values())
         if op.ROW.algebra is Algebra.LOAD and dtype_of(op.results[0].type).lanes == 3:
             return unpacked(super().operation(op, operands), self.speller)
+        if (constant := self.constants.expression(op)) is not None:
+            return constant
         if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE) or op.operands[0] not in self.atomic:
             return super().operation(op, operands)
         buf, index, *value = operands.values()
@@ -206,8 +216,14 @@ class _MslKernel(KernelWriter):
         """Return all lines of the source."""
         body = self.write()
         lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        lines += self.structs.lines()
+        if constants := self.constants.lines(self.speller.type_name):
+            lines += [*constants, Line("")]
         for helper in self._helpers():
             lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
+        tables = {op: local for op, local in self.allocations.items() if op.ROW.algebra is Algebra.TABLE}
+        lines += [line for op, local in tables.items() for line in self._table(op, local)]
+        lines += [Line("")] if tables else []
         if threads is not None:
             x, y, z = threads
             lines.append(Line(f"[[max_total_threads_per_threadgroup({x * y * z})]]"))
@@ -218,15 +234,23 @@ class _MslKernel(KernelWriter):
             lines.append(Line(f"kernel void {self.entry}("))
             lines += [Line(text + ("," if k + 1 < len(parameters) else ")"), 1) for k, text in enumerate(parameters)]
         lines.append(Line("{"))
-        shared = [self._allocation(op, local) for op, local in self.allocations.items()]
+        shared = [self._allocation(op, local) for op, local in self.allocations.items() if op not in tables]
         lines += shared
         if shared and body:
             lines.append(Line(""))
         return [*lines, *body, Line("}")]
 
     def _signature(self) -> Iterator[str]:
-        for slot, (arg, local) in enumerate(self.parameters.items()):
+        slot, before = -1, None
+        for arg, local in self.parameters.items():
             kind = self._element(arg)
+            if (struct := self.structs.signature(arg)) is not None:
+                if struct != before:
+                    slot += 1
+                    yield f"constant {struct[0]}& {struct[1]} [[buffer({slot})]]"
+                before = struct
+                continue
+            slot, before = slot + 1, None
             if not is_memory(arg.type):
                 yield f"constant {kind}& {local} [[buffer({slot})]]"
             elif space_of(arg.type) is Space.CONSTANT:
@@ -241,13 +265,30 @@ class _MslKernel(KernelWriter):
     def _element(self, value: SSAValue) -> str:
         dtype = dtype_of(value.type)
         kind = self.speller.type_name(dtype)
-        if dtype.lanes == 3:  # three components take the room of three, as in the array it comes from
+        packs = dtype.lanes == 3 and dtype.element is not b1 and space_of(value.type) is not Space.THREAD
+        if packs:  # three components take the room of three, as in the array it comes from
             return f"packed_{kind}"
         return f"atomic_{kind}" if value in self.atomic else kind
 
     def _allocation(self, op: IntrinsicOp, local: str) -> Line:
         size = op.attr("size")
-        return Line(f"threadgroup {self._element(op.results[0])} {local}[{size}];", 1, place(op))
+        space = "" if op.ROW.algebra is Algebra.LOCAL else f"{space_of(op.results[0].type).value} "
+        return Line(f"{space}{self._element(op.results[0])} {local}[{size}];", 1, place(op))
+
+    def _memory_name(self, op: IntrinsicOp) -> str:
+        wish = user_name(op.results[0]) or next(word for what, word in _UNNAMED if what is op.ROW.algebra)
+        return self.names.fresh(wish, file_scope=op.ROW.algebra is Algebra.TABLE)
+
+    def _table(self, op: IntrinsicOp, local: str) -> list[Line]:
+        """Return the definition of a constant table: on one line if it fits, else filled lines."""
+        dtype, held = dtype_of(op.results[0].type), op.attr("values")
+        texts = [untyped(value, dtype) for value in held]
+        head = f"constant {self.speller.type_name(dtype)} {local}[{len(held)}] = {{"
+        whole = f"{head}{', '.join(texts)}}};"
+        if len(whole) <= LONG:
+            return [Line(whole, 0, place(op))]
+        filled = textwrap.wrap(", ".join(texts), LONG, break_long_words=False, break_on_hyphens=False)
+        return [Line(head, 0, place(op)), *(Line(text, 1, place(op)) for text in filled), Line("};", 0, place(op))]
 
     def _helpers(self) -> list[str]:
         """Return the helper functions that the body calls, in the order of their first use."""
@@ -275,6 +316,7 @@ class _MslKernel(KernelWriter):
         return max([OLDEST, *needed, *bfloat])
 
 
+_UNNAMED = ((Algebra.ALLOC, "shared"), (Algebra.LOCAL, "local"), (Algebra.TABLE, "table"))
 _HELPER = re.compile(r"inline (\w+) (\w+)\(([^)]*)\)")
 
 

@@ -34,7 +34,7 @@ from enigma.emit.expr import (
 )
 from enigma.errors import EnigmaError, InternalError
 from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Structural, Template, Unsupported
-from enigma.spec.terms import Algebra, Choice, DTypeArg, Effect
+from enigma.spec.terms import Algebra, Choice, DTypeArg, Effect, Static
 
 SHORT_CIRCUIT = (Precedence.LOGICAL_AND, Precedence.LOGICAL_OR, Precedence.TERNARY)
 
@@ -136,8 +136,11 @@ class Speller(ABC):
     def _template(self, op: IntrinsicOp, spelling: Template, operands: Mapping[str, Expr]) -> str:
         parts: list[str] = []
         lanes = lanes_of(op)
-        for before, key, role in _fields(spelling):
+        for before, key, role, optional in _fields(spelling):
             parts.append(before if lanes == 1 else _TYPE.sub(rf"\g<0>{lanes}", before))
+            if optional:
+                parts.append(self._unless_default(op, key, optional))
+                continue
             if key == "T":
                 parts.append(self.type_name(self._bound(op)))
             elif key == "R":
@@ -147,6 +150,13 @@ class Speller(ABC):
             elif key:
                 parts.append(self._attribute_text(op, key))
         return "".join(parts)
+
+    def _unless_default(self, op: IntrinsicOp, key: str, text: str) -> str:
+        """Return a compile-time argument within `text`, and nothing where it is what the call means without it."""
+        term = op.ROW.params[key]
+        if not isinstance(term, Static):
+            raise InternalError(f"{op.ROW.name}: {key} is no number fixed at compile time", loc=place(op))
+        return "" if op.attr(key) == term.default else text.format(self._attribute_text(op, key))
 
     def _bound(self, op: IntrinsicOp) -> Numeric:
         if op.dtype is None:
@@ -194,12 +204,12 @@ def _in_role(expr: Expr, role: _Role, spelling: Template) -> str:
 
 
 @cache
-def _fields(spelling: Template) -> tuple[tuple[str, str, _Role], ...]:
-    """Return each piece of a template: the text before a field, the field, and what surrounds it."""
+def _fields(spelling: Template) -> tuple[tuple[str, str, _Role, str], ...]:
+    """Return each piece of a template: the text before a field, the field, what surrounds it, and its own text if optional."""
     types = tuple(f"{dtype.metal_name}(" for dtype in DTYPES)
-    found: list[tuple[str, str, _Role]] = []
+    found: list[tuple[str, str, _Role, str]] = []
     previous = ""
-    for before, key, _, _ in string.Formatter().parse(spelling.text):
+    for before, key, optional, _ in string.Formatter().parse(spelling.text):
         role = _Role.ARGUMENT
         if key in spelling.tight:
             role = _Role.TIGHT
@@ -209,6 +219,6 @@ def _fields(spelling: Template) -> tuple[tuple[str, str, _Role], ...]:
             role = _Role.ASSIGNED
         elif before.endswith(types) or (before == "(" and previous in ("T", "R")):
             role = _Role.CAST
-        found.append((before, key or "", role))
+        found.append((before, key or "", role, optional or ""))
         previous = key or ""
     return tuple(found)

@@ -18,9 +18,9 @@ from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.structure import Loop, early_exit
 from enigma.emit.liveness import Liveness, Point, crosses_loop
 from enigma.errors import InternalError
-from enigma.spec.terms import Algebra, Effect
+from enigma.spec.terms import MEMORY, Algebra, Effect
 
-_PLACELESS = (Algebra.CONST, Algebra.ALLOC, Algebra.TO_INDEX, Algebra.FROM_INDEX)
+_PLACELESS = (Algebra.CONST, *MEMORY, Algebra.TO_INDEX, Algebra.FROM_INDEX)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

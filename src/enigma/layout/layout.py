@@ -115,7 +115,11 @@ def make_ordered_layout(shape: Any, order: Any) -> Layout:
 
 
 def make_identity_layout(shape: Any) -> Layout:
-    """Return the layout that numbers the coordinates of `shape`: column-major, so that an integer is its own offset."""
+    """Return the layout that numbers the coordinates of `shape`: column-major, so that an integer is its own offset.
+
+    >>> make_identity_layout((4, 8))
+    (4,8):(1,4)
+    """
     return Layout(shape)
 
 

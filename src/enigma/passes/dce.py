@@ -13,7 +13,7 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 
 from enigma.dialect.operation import IntrinsicOp
 from enigma.passes.rewrite import blocks, drop_yields, erase, rebuild, terminator
-from enigma.spec.terms import Algebra, Effect
+from enigma.spec.terms import MEMORY, Effect
 
 _DISPENSABLE = (Effect.PURE, Effect.READ)
 
@@ -28,7 +28,7 @@ def remove_dead(module: ModuleOp) -> bool:
 
 
 def _dispensable(op: IntrinsicOp) -> bool:
-    return op.ROW.effect in _DISPENSABLE or op.ROW.algebra is Algebra.ALLOC
+    return op.ROW.effect in _DISPENSABLE or op.ROW.algebra in MEMORY
 
 
 class _Liveness:

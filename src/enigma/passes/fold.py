@@ -25,7 +25,7 @@ def fold(op: IntrinsicOp) -> SSAValue | None:
     What a user will want to see stays as written: an integer divided by zero, and a float that becomes infinite or NaN.
     """
     row = op.ROW
-    if row.effect is not Effect.PURE or not row.operands or len(op.results) != 1:
+    if row.effect is not Effect.PURE or row.at_launch or not row.operands or len(op.results) != 1:
         return None
     numbers: list[bool | int | float] = []
     for operand in op.operands:

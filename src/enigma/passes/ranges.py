@@ -104,7 +104,7 @@ class Ranges:
         number = constant_of(op.results[0])
         if number is not None:
             return Range(int(number), int(number))
-        if op.ROW.level is not None and not op.ROW.operands:
+        if op.ROW.level is not None and not op.ROW.operands and not op.ROW.at_launch:
             return Range(0, LARGEST_GRID)
         algebra = meaning(op.ROW)
         if algebra is Algebra.SELECT:

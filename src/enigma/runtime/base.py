@@ -12,6 +12,7 @@ import numpy as np
 
 from enigma.dtypes import Numeric
 from enigma.errors import DeviceError, LaunchError
+from enigma.runtime import constants as function_constants
 from enigma.runtime import launch
 from enigma.runtime.arrays import Array
 from enigma.runtime.launch import Geometry
@@ -40,22 +41,30 @@ class Runtime:
         """Return a function that runs the program once on checked arguments (arrays and numbers in slot order)."""
         raise NotImplementedError
 
-    def run(self, program: Program, arguments: Sequence[Any], grid: Any, threads: Any) -> None:
+    def run(
+        self, program: Program, arguments: Sequence[Any], grid: Any, threads: Any, constants: Mapping[Any, Any] | None = None
+    ) -> None:  # fmt: skip
         """Check the arguments and run once; outputs are written in place. Raises `LaunchError`."""
         try:
             geometry = launch.geometry(grid, threads, limit=self.max_threads)
             bound = launch.bind(program, arguments)
+            ready = self.specialise(program, constants)
         except LaunchError:
             launch.together(
-                lambda: launch.geometry(grid, threads, limit=self.max_threads), lambda: launch.bind(program, arguments)
-            )
+                lambda: launch.geometry(grid, threads, limit=self.max_threads), lambda: launch.bind(program, arguments),
+                lambda: self.specialise(program, constants),
+            )  # fmt: skip
             raise
-        self.bind(program, bound, geometry)()
+        self.bind(ready, bound, geometry)()
+
+    def specialise(self, program: Program, constants: Mapping[Any, Any] | None) -> Program:
+        """Return the program for these function constants. Raises `LaunchError` for values that are wrong or missing."""
+        return function_constants.specialised(program, constants)
 
     def execute(
         self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, grid: Any = (1, 1, 1),
         threads: Any = (1, 1, 1), *, scalars: Sequence[Any] | Mapping[str, Any] | None = None,
-        output_sizes: Sequence[int] | None = None, constants: Mapping[int, Any] | None = None,
+        output_sizes: Sequence[int] | None = None, constants: Mapping[Any, Any] | None = None,
         output_shapes: Sequence[Any] | None = None, output_dtypes: Sequence[Any] | None = None, inout: Sequence[Any] = (),
     ) -> Any:  # fmt: skip
         """Run once with fresh outputs and return them.
@@ -64,7 +73,8 @@ class Runtime:
         Give one of: `output_size` (bytes of the single output; returns `bytes`), `output_sizes` (returns a list of `bytes`), or
         `output_shapes` with `output_dtypes` (returns an array, or a list when there are several). With `inout=` naming
         inputs that the kernel updates in place, there may be no output; then None is returned. `scalars` are in the order of
-        the Scalar parameters, or by name.
+        the Scalar parameters, or by name. `constants` gives function constants by index or name: a value, or a pair of its
+        type and the value.
 
         Raises `LaunchError` for wrong counts, dtypes, sizes, grid or threads.
 
@@ -102,7 +112,7 @@ class Runtime:
     def prepare(
         self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, *,
         scalars: Sequence[Any] | Mapping[str, Any] | None = None, output_sizes: Sequence[int] | None = None,
-        constants: Mapping[int, Any] | None = None, output_shapes: Sequence[Any] | None = None,
+        constants: Mapping[Any, Any] | None = None, output_shapes: Sequence[Any] | None = None,
         output_dtypes: Sequence[Any] | None = None, inout: Sequence[Any] = (),
     ) -> PreparedKernel:  # fmt: skip
         """Check and bind everything but the grid, for many dispatches; parameters as in `execute`.
@@ -112,11 +122,6 @@ class Runtime:
             raw = prepared.read_output()
         """
         program = compiled.program
-        if constants:
-            raise LaunchError(
-                f"kernel {program.name} has no function constants, but constants={dict(constants)!r} was given",
-                help="leave constants= out",
-            )
         if isinstance(inputs, np.ndarray) or not hasattr(inputs, "__len__"):
             raise LaunchError(
                 f"inputs must be a list of arrays, but it is a {type(inputs).__name__}", help="write [a, b]"
@@ -125,18 +130,21 @@ class Runtime:
         try:
             slots = launch.outputs(program, len(inputs), len(forms), inout)
             numbers = iter(launch.scalars_in_order(program, scalars))
+            ready = self.specialise(program, constants)
         except LaunchError:
             launch.together(
                 lambda: launch.outputs(program, len(inputs), len(forms), inout),
                 lambda: launch.scalars_in_order(program, scalars),
+                lambda: self.specialise(program, constants),
             )
             raise
         fresh = {slot: _zeros(form) for slot, form in zip(slots, forms, strict=True)}
         arrays = iter(inputs)
         arguments = [
-            next(numbers) if p.is_scalar else fresh[p.slot] if p.slot in fresh else next(arrays) for p in program.params
+            next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
+            for x in program.arguments
         ]
-        return PreparedKernel(self, program, launch.bind(program, arguments), list(fresh.values()))
+        return PreparedKernel(self, ready, launch.bind(program, arguments), list(fresh.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +219,10 @@ class PreparedKernel:
 
     `outputs` are the output arrays themselves. Arrays given as inputs are read anew at each dispatch. Several threads may
     dispatch it, but they write the same outputs.
+
+        with rt.prepare(compiled, [a, b], n * 4) as prepared:
+            prepared.dispatch((n, 1, 1), (256, 1, 1))
+            result = prepared.read_output()
     """
 
     def __init__(self, runtime: Runtime, program: Program, arguments: list[Any], outputs: list[Array]) -> None:
@@ -268,8 +280,10 @@ class PreparedKernel:
                 f"kernel {self.program.name} has {count} inputs, so {index} is none of them",
                 help="inputs are counted from 0, Scalars left out",
             )
-        arguments[self.program.buffers[index].slot] = array
-        self._arguments = launch.bind(self.program, arguments)
+        wanted = self.program.buffers[index]
+        place = next(k for k, param in enumerate(self.program.params) if param is wanted)
+        arguments[place] = array
+        self._arguments = launch.bind_values(self.program, arguments)
         self._ready = None
 
     def release(self) -> None:

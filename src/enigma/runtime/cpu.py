@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy as np
 from enigma.dtypes import Numeric
 from enigma.runtime import cache
 from enigma.runtime.base import Runtime
+from enigma.runtime.constants import specialised
 from enigma.runtime.launch import Geometry, Size
 from enigma.runtime.native import jit
 from enigma.runtime.native.host import host
@@ -92,9 +93,9 @@ class CpuRuntime(Runtime):
 
         return run
 
-    def llvm(self, compiled: Any, threads: Size = (256, 1, 1)) -> str:
-        """Return the LLVM IR for whole threadgroups of this size."""
-        return llvm_text(compiled.program, threads)
+    def llvm(self, compiled: Any, threads: Size = (256, 1, 1), *, constants: Mapping[Any, Any] | None = None) -> str:
+        """Return the LLVM IR for whole threadgroups of this size, and for these function constants."""
+        return llvm_text(compiled.program, threads, constants)
 
 
 def function_for(program: Program, threads: Size, *, partial: bool) -> Function:
@@ -183,7 +184,7 @@ def pack(program: Program, part: Part, arguments: Sequence[Any]) -> Any:
             packed[slot] = scalar_bits(argument, param.dtype)
         else:
             packed[slot] = _address(argument)
-            if slot in program.written:
+            if param.slot in program.written:
                 written += argument.nbytes
     packed[part.function.layout["stream"]] = int(part.function.streams and written >= _STREAM_BYTES)
     return packed
@@ -231,11 +232,11 @@ class _Bound:
         self.run(*self.arguments)
 
 
-def llvm_text(program: Program, threads: Size) -> str:
-    """Return the LLVM IR of a program for whole threadgroups of this size."""
-    return _lower(program, threads, partial=False).text
+def llvm_text(program: Program, threads: Size, constants: Mapping[Any, Any] | None = None) -> str:
+    """Return the LLVM IR of a program for whole threadgroups of this size, and for these function constants."""
+    return _lower(specialised(program, constants), threads, partial=False).text
 
 
-def assembly_text(program: Program, threads: Size) -> str:
+def assembly_text(program: Program, threads: Size, constants: Mapping[Any, Any] | None = None) -> str:
     """Return the machine code of a program, as assembly, for whole threadgroups of this size."""
-    return jit.assembly(llvm_text(program, threads))
+    return jit.assembly(llvm_text(program, threads, constants))

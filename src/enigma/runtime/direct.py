@@ -82,12 +82,22 @@ def launch(
     args: tuple[Any, ...],
     grid: Any,
     threads: Any,
-    constants: Mapping[str, Any] | None,
+    constants: Mapping[Any, Any] | None,
     device: str | None,
 ) -> None:
     """Run a kernel on arrays; see `KernelDef.launch`."""
-    arguments, constexprs = _split(kernel, args, constants or {})
-    runtime(device).run(program_of(kernel, constexprs), arguments, grid, threads)
+    named, given = _sorted_out(kernel, constants) if constants else ({}, None)
+    arguments, constexprs = _split(kernel, args, named)
+    runtime(device).run(program_of(kernel, constexprs), arguments, grid, threads, given)
+
+
+def _sorted_out(kernel: KernelDef, constants: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any] | None]:
+    """Return which of `constants` are parameters, by name; the others are function constants."""
+    if not isinstance(cast(Any, constants), Mapping):
+        raise LaunchError(f"constants must be a mapping, but it is {constants!r}", help='write constants={"N": 16}')
+    names = {parameter.name for parameter in kernel.parameters}
+    named = {name: value for name, value in constants.items() if name in names}
+    return named, {key: value for key, value in constants.items() if key not in names} or None
 
 
 def launcher(kernel: KernelDef, sizes: Any) -> Callable[..., None]:
@@ -100,6 +110,11 @@ def launcher(kernel: KernelDef, sizes: Any) -> Callable[..., None]:
     grid, threads = cast("tuple[Any, Any]", sizes)
 
     def run(*args: Any, **named: Any) -> None:
-        launch(kernel, args, grid, threads, named, None)
+        if "constants" in named and all(p.name != "constants" for p in kernel.parameters):
+            given: Mapping[Any, Any] | None = named.pop("constants")
+        else:
+            given = None
+        arguments, constexprs = _split(kernel, args, named)
+        runtime(None).run(program_of(kernel, constexprs), arguments, grid, threads, given)
 
     return run

@@ -8,10 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import MAX_CONSTANT_BYTES, Numeric
 from enigma.errors import LaunchError
+from enigma.runtime import structs
 from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
 from enigma.runtime.program import Program, Slot
+from enigma.trace.node import Param
 
 Size = tuple[int, int, int]
 MAX_THREADS = 1024
@@ -177,13 +179,21 @@ def _as_float(number: float, dtype: Numeric, name: str) -> float:
 
 
 def bind(program: Program, arguments: Sequence[Any]) -> list[Any]:
-    """Return the checked arguments in slot order: arrays and numbers. Raises every complaint together."""
-    slots = program.slots
-    if len(arguments) != len(slots):
+    """Return the checked arguments in slot order: arrays and numbers, those of a struct one by one.
+
+    Raises every complaint together.
+    """
+    if len(arguments) != len(program.arguments):
         raise LaunchError(
-            f"kernel {program.name} takes {len(slots)} arguments ({_names(program)}), but it got {len(arguments)}",
+            f"kernel {program.name} takes {len(program.arguments)} arguments ({_names(program)}), but it got {len(arguments)}",
             help="pass every parameter in order, outputs too",
         )
+    return bind_values(program, structs.taken_apart(program, arguments) if program.has_structs else arguments)
+
+
+def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
+    """Return checked arguments, one for each of the program's parameters. Raises every complaint together."""
+    slots = program.slots
     bound: list[Any] = []
     arrays: list[tuple[str, Array, bool]] = []
     errors: list[LaunchError] = []
@@ -200,9 +210,19 @@ def bind(program: Program, arguments: Sequence[Any]) -> list[Any]:
         _bind_slowly(slot, argument, bound, arrays, errors)
     if errors:
         raise_all(errors)
+    for place, param in program.constant:
+        _check_constant(param, bound[place])
     if (shared := overlapping(arrays)) is not None:
         raise shared
     return bound
+
+
+def _check_constant(param: Param, array: Array) -> None:
+    if array.nbytes > MAX_CONSTANT_BYTES:
+        raise LaunchError(
+            f"{param.name} has {array.nbytes} bytes, but constant memory has {MAX_CONSTANT_BYTES}", loc=param.loc,
+            help=f"make it a buffer: {param.name}: enigma.{param.dtype.name}",
+        )  # fmt: skip
 
 
 def _bind_slowly(
@@ -227,7 +247,7 @@ def _bind_slowly(
 
 
 def _names(program: Program) -> str:
-    return ", ".join(param.name for param in program.params)
+    return ", ".join(argument.name for argument in program.arguments)
 
 
 def outputs(program: Program, given: int, count: int, inout: Sequence[Any]) -> list[int]:

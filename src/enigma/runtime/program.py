@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import ml_dtypes
 
 from enigma import config
-from enigma.dtypes import Numeric
+from enigma.dtypes import BufferType, Numeric, Space
 from enigma.errors import LaunchError
 from enigma.spec.terms import Buffer, Effect
-from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While, walk
+from enigma.trace.node import Block, For, If, Op, Param, Struct, Traced, Value, While, walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -43,15 +43,36 @@ class Slot:
         return self.param.dtype.parts
 
 
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What a launch passes in one slot: an array, a number, or a struct, which has one of `params` for each member."""
+
+    name: str
+    slot: int
+    params: tuple[Param, ...]
+    struct: Struct | None
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it is passed by value."""
+        return self.params[0].is_scalar
+
+    @property
+    def type_name(self) -> str:
+        """Metal's name of what is passed by value, or of a buffer's elements."""
+        return self.struct.name if self.struct is not None else self.params[0].dtype.metal_name
+
+
 class Program:
     """A traced kernel with its derived stages. Raises `LaunchError` for more than 31 parameters, Metal's limit of buffer slots."""
 
     def __init__(self, traced: Traced) -> None:
         self.traced = traced
         self.native: dict[Any, Any] = {}  # the CPU runtime's code, by threadgroup size
-        if len(traced.params) > MAX_BUFFERS:
+        self.specialised: dict[Any, Program] = {}  # by the values of the function constants
+        if len(self.arguments) > MAX_BUFFERS:
             raise LaunchError(
-                f"kernel {traced.name} has {len(traced.params)} parameters, but Metal has {MAX_BUFFERS} buffer slots",
+                f"kernel {traced.name} has {len(self.arguments)} parameters, but Metal has {MAX_BUFFERS} buffer slots",
                 loc=traced.loc,
                 help="put several arrays into one buffer, or make numbers constexpr",
             )
@@ -63,8 +84,21 @@ class Program:
 
     @property
     def params(self) -> tuple[Param, ...]:
-        """The parameters in slot order."""
+        """The parameters in slot order; a struct is one for each of its members."""
         return self.traced.params
+
+    @cached_property
+    def arguments(self) -> tuple[Argument, ...]:
+        """What a launch passes, in slot order."""
+        found: dict[int, list[Param]] = {}
+        for param in self.params:
+            found.setdefault(param.slot, []).append(param)
+        return tuple(_argument(params) for params in found.values())
+
+    @cached_property
+    def has_structs(self) -> bool:
+        """Whether some argument is a struct."""
+        return any(argument.struct is not None for argument in self.arguments)
 
     @cached_property
     def buffers(self) -> tuple[Param, ...]:
@@ -72,9 +106,9 @@ class Program:
         return tuple(param for param in self.params if not param.is_scalar)
 
     @cached_property
-    def scalars(self) -> tuple[Param, ...]:
-        """The scalar parameters in slot order."""
-        return tuple(param for param in self.params if param.is_scalar)
+    def scalars(self) -> tuple[Argument, ...]:
+        """The arguments passed by value, in slot order."""
+        return tuple(argument for argument in self.arguments if argument.is_scalar)
 
     @cached_property
     def written(self) -> frozenset[int]:
@@ -87,6 +121,15 @@ class Program:
                     if isinstance(term, Buffer) and term.written and operand in values:
                         found.add(values[operand])
         return frozenset(found)
+
+    @cached_property
+    def constant(self) -> tuple[tuple[int, Param], ...]:
+        """The parameters that are constant memory, which a GPU has little of, with their places."""
+        return tuple(
+            (place, param)
+            for place, param in enumerate(self.params)
+            if isinstance(param.value.type, BufferType) and param.value.type.space is Space.CONSTANT
+        )
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
@@ -131,6 +174,13 @@ class Program:
         return module
 
 
+def _argument(params: list[Param]) -> Argument:
+    first, part = params[0], params[0].part
+    if part is None:
+        return Argument(first.name, first.slot, tuple(params), None)
+    return Argument(part.parameter, first.slot, tuple(params), part.struct)
+
+
 def _slot(param: Param, *, written: bool) -> Slot:
     dtype = param.dtype
     if not param.is_scalar:
@@ -155,7 +205,7 @@ def _serialize(traced: Traced) -> Iterator[str]:
     yield traced.name
     for param in traced.params:
         numbers[param.value] = len(numbers)
-        yield f"{param.name}:{param.dtype.name}:{param.is_scalar}"
+        yield f"{param.name}:{_type(param.value)}:{param.is_scalar}"
     yield from _serialize_block(traced.body, numbers)
 
 

@@ -19,17 +19,23 @@ from enigma.spec.terms import (
     Effect,
     Element,
     Level,
+    Numbers,
+    Role,
     Static,
     Term,
     Var,
     Vec,
-)
+)  # fmt: skip
 
 Lowering = Callable[..., Any] | Unsupported
 """`llvm(b, *operands, **attributes)`: builds the value with the CPU JIT's builder `b` (emit/simt/ops.py)."""
 
 Meaning = Callable[..., Any]
 """`ref(np, *operands, **attributes)`: the NumPy meaning; rows that touch lanes, memory or the grid get `(np, env, ...)`."""
+
+
+Compiled = Choice | Static | DTypeArg | Numbers
+"""The terms of what is fixed when the kernel is traced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,9 @@ class Intrinsic:
     - `domain`, `ulp`: where generated tests sample floats, and how far the CPU may be from `ref`, per dtype.
     - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
     - `level`: for a row without operands, over what its result is the same.
+    - `role`: what the language itself uses the operation for, which then needs no name.
+    - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
+    - `at_launch`: whether it is a number once a launch is known, so that no target but Metal's text ever has it.
     - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
     - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
@@ -64,6 +73,9 @@ class Intrinsic:
     commutes: bool = False
     negation: str | None = None
     level: Level | None = None
+    role: Role | None = None
+    together: Level | None = None
+    at_launch: bool = False
     prelude: Mapping[str, str] = field(default_factory=dict[str, str])
     msl_version: tuple[int, int] = (2, 4)
     check: Callable[[Mapping[Var, Numeric], Mapping[str, Any]], str | None] | None = None
@@ -82,12 +94,12 @@ class Intrinsic:
     @cached_property
     def operands(self) -> dict[str, Term]:
         """The parameters that are values at run time, in order."""
-        return {name: term for name, term in self.params.items() if not isinstance(term, Choice | Static | DTypeArg)}
+        return {name: term for name, term in self.params.items() if not isinstance(term, Compiled)}
 
     @cached_property
-    def attributes(self) -> dict[str, Choice | Static | DTypeArg]:
+    def attributes(self) -> dict[str, Compiled]:
         """The parameters that are fixed when the kernel is traced, in order."""
-        return {name: term for name, term in self.params.items() if isinstance(term, Choice | Static | DTypeArg)}
+        return {name: term for name, term in self.params.items() if isinstance(term, Compiled)}
 
     @cached_property
     def variables(self) -> tuple[Var, ...]:

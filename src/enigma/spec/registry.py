@@ -10,7 +10,7 @@ from functools import cache
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling, Template
-from enigma.spec.terms import Algebra
+from enigma.spec.terms import Algebra, Role
 
 # attributes of xDSL's Operation: an operand of such a name would vanish or hide the attribute
 _RESERVED = {
@@ -81,6 +81,12 @@ def by_public_name() -> Mapping[str, Intrinsic]:
 def by_operator() -> Mapping[str, Intrinsic]:
     """Return the rows that answer a Python operator, by the operator's symbol (unary ones as `u-`, `u~`)."""
     return {row.operator: row for row in all_rows() if row.operator is not None}
+
+
+@cache
+def by_role() -> Mapping[Role, Intrinsic]:
+    """Return the row of each role that the language itself needs."""
+    return {row.role: row for row in all_rows() if row.role is not None}
 
 
 @cache

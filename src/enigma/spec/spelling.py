@@ -54,6 +54,8 @@ class Call:
 class Template:
     """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype.
 
+    `{parameter:text {}}` is written only where a number fixed at compile time is not its default.
+
     `level` is the precedence of the whole; parameters in `tight` are parenthesised unless they bind as a postfix does.
     """
 

@@ -45,7 +45,7 @@ class Buffer:
     """A buffer operand: its element term and the address spaces that are allowed."""
 
     element: Var | Numeric
-    spaces: tuple[Space, ...] = (Space.DEVICE, Space.CONSTANT, Space.THREADGROUP)
+    spaces: tuple[Space, ...] = (Space.DEVICE, Space.CONSTANT, Space.THREADGROUP, Space.THREAD)
     written: bool = False
 
 
@@ -88,7 +88,14 @@ class DTypeArg:
     var: Var
 
 
-Term = Var | Vec | Element | Buffer | Choice | Static | DTypeArg | Numeric
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A compile-time tuple of numbers of the dtype that the type variable `var` is bound to."""
+
+    var: Var
+
+
+Term = Var | Vec | Element | Buffer | Choice | Static | DTypeArg | Numbers | Numeric
 """What may stand in a row's signature; a bare dtype means exactly that dtype."""
 
 
@@ -179,6 +186,8 @@ class Algebra(Enum):
     LOAD = "load"
     STORE = "store"
     ALLOC = "alloc"
+    LOCAL = "local"
+    TABLE = "table"
     TO_INDEX = "to_index"
     FROM_INDEX = "from_index"
     SPLAT = "splat"
@@ -189,10 +198,24 @@ class Algebra(Enum):
     AT = "at"
     LOAD_VECTOR = "load_vector"
     STORE_VECTOR = "store_vector"
+    FUNCTION_CONSTANT = "function_constant"
+    FUNCTION_CONSTANT_OR = "function_constant_or"
+    IS_GIVEN = "is_given"
 
 
 MAKES = {2: Algebra.MAKE_2, 3: Algebra.MAKE_3, 4: Algebra.MAKE_4}
 """What makes a vector of so many components out of them."""
+
+MEMORY = (Algebra.ALLOC, Algebra.LOCAL, Algebra.TABLE)
+"""What makes memory: shared by a threadgroup, a thread's own, and constant."""
+
+
+class Role(Enum):
+    """What the language itself asks of an operation that it uses without knowing its name."""
+
+    THREAD_INDEX = "a thread's number in its threadgroup"
+    THREADGROUP_SIZE = "a threadgroup's own size along an axis"
+    BARRIER = "waits for the threadgroup"
 
 
 class Level(Enum):

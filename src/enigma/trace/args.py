@@ -5,34 +5,43 @@ from __future__ import annotations
 import inspect
 import re
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
-from enigma.dtypes import DTYPES, Numeric, as_dtype, b1, names
+from enigma.dtypes import DTYPES, Numeric, Space, as_dtype, b1, names
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
+from enigma.trace.node import Struct
 from enigma.trace.sources import source_of
+from enigma.trace.structs import is_struct, struct_of
 
 
-class Scalar:
-    """Annotation of a by-value parameter: `n: enigma.Scalar(enigma.u32)`. In the kernel it is a value, read-only.
-
-    Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
-    """
+class _Annotation:
+    """What annotates a parameter besides a bare dtype: a class called with a dtype."""
 
     def __init__(self, dtype: Numeric) -> None:
         given: Any = dtype
         if not isinstance(given, Numeric):
             raise EnigmaTypeError(
-                f"Scalar takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=_scalar_help(dtype)
+                f"{self._word()} takes a dtype object, but it got {_shown(dtype)}", loc=caller(), help=self._help(dtype)
             )
-        if given.parts > 1:
-            raise EnigmaTypeError(
-                f"Scalar takes the dtype of a number, but it got {given.name}", loc=caller(),
-                help="pass its components as Scalars, or the vector in a buffer",
-            )  # fmt: skip
         self.dtype = dtype
+
+    def __class_getitem__(cls, dtype: Any) -> Self:
+        """Return `cls(dtype)`, in the form that type checkers take for an annotation."""
+        return cls(dtype)
+
+    @classmethod
+    def _word(cls) -> str:
+        return cls.__name__
+
+    def _help(self, dtype: Any) -> str:
+        try:
+            return f"write enigma.{self._word()}(enigma.{as_dtype(dtype).name})"
+        except EnigmaTypeError:
+            return f"dtypes are {names(DTYPES)}, for example enigma.{self._word()}(enigma.u32)"
 
     @property
     def metal_name(self) -> str:
@@ -45,20 +54,38 @@ class Scalar:
         return self.dtype.width
 
     def __repr__(self) -> str:
-        return f"Scalar({self.dtype.metal_name})"
+        return f"{self._word()}({self.dtype.metal_name})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Scalar) and other.dtype is self.dtype
+        return isinstance(other, _Annotation) and type(other) is type(self) and other.dtype is self.dtype
 
     def __hash__(self) -> int:
-        return hash(("Scalar", self.dtype.name))
+        return hash((self._word(), self.dtype.name))
 
 
-def _scalar_help(dtype: Any) -> str:
-    try:
-        return f"write enigma.Scalar(enigma.{as_dtype(dtype).name})"
-    except EnigmaTypeError:
-        return f"dtypes are {names(DTYPES)}, for example enigma.Scalar(enigma.u32)"
+class Scalar(_Annotation):
+    """Annotation of a by-value parameter: `n: enigma.Scalar[enigma.u32]`. In the kernel it is a value, read-only.
+
+    `enigma.Scalar(enigma.u32)` is the same, but type checkers do not take a call for an annotation.
+
+    Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object, and for a vector.
+    """
+
+    def __init__(self, dtype: Numeric) -> None:
+        super().__init__(dtype)
+        if self.dtype.parts > 1:
+            raise EnigmaTypeError(
+                f"Scalar takes the dtype of a number, but it got {self.dtype.name}", loc=caller(),
+                help="pass its components as Scalars, or the vector in a buffer",
+            )  # fmt: skip
+
+
+class Constant(_Annotation):
+    """Annotation of a read-only buffer in constant memory: `W: enigma.Constant[enigma.f32]`, of at most 65536 bytes.
+
+    It suits small arrays that all threads read at the same place at the same time. Raises `EnigmaTypeError` when `dtype` is
+    no dtype object.
+    """
 
 
 def _shown(value: Any) -> str:
@@ -66,7 +93,7 @@ def _shown(value: Any) -> str:
 
 
 class Constexpr:
-    """Annotation of a parameter that is a Python value: the kernel is compiled anew for each."""
+    """Annotation of a parameter that is a Python value, `N: enigma.constexpr = 16`: the kernel is compiled anew for each."""
 
     def __repr__(self) -> str:
         return "constexpr"
@@ -80,18 +107,21 @@ class Kind(Enum):
 
     BUFFER = "buffer"
     SCALAR = "scalar"
+    STRUCT = "struct"
     CONSTEXPR = "constexpr"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter as annotated: its kind, its dtype (None for constexpr), and the default of a constexpr."""
+    """A parameter as annotated: its kind, its dtype (None for constexpr and struct), and the default of a constexpr."""
 
     name: str
     kind: Kind
     dtype: Numeric | None
     default: Any
     loc: SourceLoc
+    space: Space = Space.DEVICE
+    struct: Struct | None = None
 
 
 def location(fn: types.FunctionType) -> SourceLoc:
@@ -140,11 +170,14 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 def _annotation(fn: types.FunctionType, name: str, scope: dict[str, Any], loc: SourceLoc) -> Any:
     """A parameter's annotation, evaluated: `from __future__ import annotations` makes it a string."""
-    annotation = fn.__annotations__.get(name, inspect.Parameter.empty)
+    return _evaluated(name, fn.__annotations__.get(name, inspect.Parameter.empty), fn.__globals__, scope, loc)
+
+
+def _evaluated(name: str, annotation: Any, module: Mapping[str, Any], scope: Mapping[str, Any], loc: SourceLoc) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, fn.__globals__, scope)
+        return eval(annotation, dict(module), scope)
     except (NameError, AttributeError, SyntaxError) as error:
         what = error.msg if isinstance(error, SyntaxError) else str(error)
         raise EnigmaTypeError(
@@ -164,14 +197,33 @@ def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter
     for name, parameter in signature.parameters.items():
         loc = _param_location(fn, name)
         try:
-            found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), loc))
+            found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), scope, loc))
         except EnigmaError as error:
             errors.append(error)
     raise_all(errors)
     return tuple(found)
 
 
-def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: SourceLoc) -> Parameter:
+def _dtype(annotation: Any) -> Numeric | None:
+    """Return the dtype that an annotation is, or a Scalar's; None for anything else."""
+    if isinstance(annotation, Scalar):
+        return annotation.dtype
+    if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
+        return annotation()
+    return annotation if isinstance(annotation, Numeric) else None
+
+
+def _refuse_bools(dtype: Numeric, name: str, loc: SourceLoc) -> None:
+    if dtype.parts > 1 and dtype.element is b1:
+        raise EnigmaTypeError(
+            f"parameter {name} is a buffer of {dtype.name}, but a buffer holds no vectors of bools", loc=loc,
+            help=f"write {name}: enigma.u8x{dtype.lanes}, and compare: {name}[i] != 0",
+        )  # fmt: skip
+
+
+def _parameter(
+    name: str, parameter: inspect.Parameter, annotation: Any, scope: Mapping[str, Any], loc: SourceLoc
+) -> Parameter:  # fmt: skip
     empty = inspect.Parameter.empty
     if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
         stars = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else "**"
@@ -199,18 +251,21 @@ def _parameter(name: str, parameter: inspect.Parameter, annotation: Any, loc: So
         )
     if isinstance(annotation, Scalar):
         return Parameter(name, Kind.SCALAR, annotation.dtype, None, loc)
-    if isinstance(annotation, type) and issubclass(annotation, Numeric) and annotation is not Numeric:
-        annotation = annotation()
-    if isinstance(annotation, Numeric):
-        if annotation.parts > 1 and annotation.element is b1:
-            raise EnigmaTypeError(
-                f"parameter {name} is a buffer of {annotation.name}, but a buffer holds no vectors of bools", loc=loc,
-                help=f"write {name}: enigma.u8x{annotation.lanes}, and compare: {name}[i] != 0",
-            )  # fmt: skip
-        return Parameter(name, Kind.BUFFER, annotation, None, loc)
-    if annotation is Scalar:
+    if isinstance(annotation, Constant):
+        _refuse_bools(annotation.dtype, name, loc)
+        return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, Space.CONSTANT)
+    if (dtype := _dtype(annotation)) is not None:
+        _refuse_bools(dtype, name, loc)
+        return Parameter(name, Kind.BUFFER, dtype, None, loc)
+    if is_struct(annotation):
+        struct = struct_of(
+            annotation, name, loc, _dtype, lambda what, text, module: _evaluated(what, text, module, scope, loc)
+        )
+        return Parameter(name, Kind.STRUCT, None, None, loc, struct=struct)
+    if annotation is Scalar or annotation is Constant:
+        word = annotation.__name__
         raise EnigmaTypeError(
-            f"parameter {name} is a Scalar without a dtype", loc=loc, help=f"write {name}: enigma.Scalar(enigma.f32)"
+            f"parameter {name} is a {word} without a dtype", loc=loc, help=f"write {name}: enigma.{word}(enigma.f32)"
         )
     shown = _shown(annotation)
     native = {"float": "enigma.f32", "int": "enigma.i32", "bool": "enigma.b1"}.get(shown)

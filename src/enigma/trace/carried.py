@@ -62,7 +62,7 @@ class Loop:
         self.start = self.values
         self.tracer: Tracer = active()
         self.mark = len(self.tracer.blocks[-1].nodes)
-        self.allocated = len(self.tracer.body.nodes), self.tracer.threadgroup_bytes
+        self.allocated = len(self.tracer.body.nodes), self.tracer.threadgroup_bytes, self.tracer.thread_bytes
         self.taken = Snapshot((*self.start, *self.extra))
         self.dynamic = False
         self.wanted: dict[tuple[int, int], Numeric] = {}
@@ -81,7 +81,7 @@ class Loop:
     def rewind(self) -> None:
         """Drop what was recorded since the loop began and put the variables back."""
         del self.tracer.blocks[-1].nodes[self.mark :]
-        kept, self.tracer.threadgroup_bytes = self.allocated
+        kept, self.tracer.threadgroup_bytes, self.tracer.thread_bytes = self.allocated
         del self.tracer.body.nodes[kept:]
         self.taken.restore()
         self.values = self.start

@@ -18,9 +18,11 @@ from enigma.trace.exits import RUNTIME
 from enigma.trace.infer import literal
 from enigma.trace.loops import ForLoop, WhileLoop
 from enigma.trace.ranges import Range
+from enigma.trace.registers import Registers
 from enigma.trace.rewrite import rewrite
 from enigma.trace.sources import source_of
 from enigma.trace.state import hint, leaves
+from enigma.trace.tables import is_numbers, table
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import warn
 from enigma.trace.undefined import Undefined
@@ -55,8 +57,13 @@ class Runtime:
 
     def named(self, name: str, value: Any) -> Any:
         """Give a traced value the name of the variable it is assigned to, unless it has one."""
-        if isinstance(value, TracedValue) and value.name is None and not name.startswith("__"):
+        if isinstance(value, Tensor):
+            value.name = value.name or name
+            value.memory.name = value.memory.name or name
+        elif isinstance(value, TracedValue) and value.name is None and not name.startswith("__"):
             value.name = name
+        elif isinstance(value, Registers):
+            value.take_name(name)
         elif type(value) in (list, tuple):
             for path, leaf in leaves(value):
                 self.named(hint(name, path), leaf)
@@ -104,6 +111,12 @@ class Runtime:
                 "`assert` of a traced value", loc=caller(), help="a kernel raises nothing: store a flag in a buffer"
             )
         return condition
+
+    def item(self, container: Any, index: Any, name: str | None) -> Any:
+        """`container[index]`: a traced index into Python's numbers reads a table in constant memory."""
+        if not _is_traced_index(index) or isinstance(container, TracedValue) or not is_numbers(container):
+            return container[index]
+        return table(active(), container, None, name, caller())[index]
 
     def call(self, function: Any) -> Any:
         """Return what to call instead of `function`: a rewritten copy, a builtin for traced values, or itself."""
@@ -234,6 +247,12 @@ def _is_library(function: types.FunctionType) -> bool:
     return (function.__module__ or "").startswith("enigma.lib")
 
 
+def _is_traced_index(index: Any) -> bool:
+    if isinstance(index, tuple):
+        return _has_traced(cast(tuple[Any, ...], index))
+    return isinstance(index, TracedValue)
+
+
 def _has_traced(args: Sequence[Any]) -> bool:
     return any(isinstance(arg, TracedValue) for arg in args)
 
@@ -245,7 +264,11 @@ def _range(*args: Any) -> Any:
 
 
 def runtime_range(*args: Any) -> Range:
-    """Return the range whose loop is always one of the kernel."""
+    """Return the range whose loop is always one of the kernel.
+
+    for k in enigma.range(0, n, 2):
+        acc += A[k]
+    """
     if not 1 <= len(args) <= 3:
         raise EnigmaTypeError(
             f"range takes 1 to 3 arguments, but it got {len(args)}", loc=caller(), help="write range(low, high, step)"

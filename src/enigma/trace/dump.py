@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import BufferType, Numeric, Space
 from enigma.source import SourceLoc
-from enigma.trace.node import Block, For, If, Node, Op, Traced, Value, While
+from enigma.trace.node import Block, For, If, Node, Op, Param, Traced, Value, While
 
 _COLUMN = 64
+_SHOWN = 8  # numbers of a table
 
 
 def dump(traced: Traced) -> str:
@@ -19,10 +20,17 @@ def dump(traced: Traced) -> str:
     count = sum(1 for _ in traced.nodes())
     lines = [f"=== IR: {traced.name} ({count} ops) ==="]
     for param in traced.params:
-        kind = f"scalar {param.dtype.name}" if param.is_scalar else f"buffer {param.dtype.name}"
+        kind = f"{_kind(param)} {param.dtype.name}"
         lines.append(_with_loc(f"  param {param.slot}: {printer.name(param.value)}: {kind}", param.loc))
     lines.extend(printer.block(traced.body, 1))
     return "\n".join(lines) + "\n"
+
+
+def _kind(param: Param) -> str:
+    if param.is_scalar:
+        return "scalar"
+    constant = isinstance(param.value.type, BufferType) and param.value.type.space is Space.CONSTANT
+    return "constant buffer" if constant else "buffer"
 
 
 def _with_loc(text: str, loc: SourceLoc) -> str:
@@ -110,4 +118,6 @@ class _Printer:
 def _shown(value: Any) -> str:
     if isinstance(value, Enum):
         return str(value.value)
-    return value.name if isinstance(value, Numeric) else repr(value)
+    if isinstance(value, tuple) and len(held := cast(tuple[Any, ...], value)) > _SHOWN:
+        return f"({', '.join(map(repr, held[:_SHOWN]))}, ... {len(held)} numbers)"
+    return value.name if isinstance(value, Numeric) else repr(cast(Any, value))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-_SIMPLE = (int, float, bool, str, bytes, type(None), tuple, list, dict)
-_MOST_BYTES = 1 << 16  # a longer array is compared by identity
+_SIMPLE = (int, float, bool, str, bytes, type(None), tuple)
+_MOST_BYTES = 1 << 19  # a longer array fits no constant memory, and is compared by identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,14 @@ class Fingerprint:
 
     variables: tuple[tuple[Mapping[str, Any], str, Any], ...]
     cells: tuple[tuple[types.CellType, Any], ...]
+    defaults: tuple[tuple[types.FunctionType, Any], ...] = ()
 
     def is_current(self) -> bool:
         """Return whether every value is still the same."""
-        return all(_same(scope.get(name, _GONE), value) for scope, name, value in self.variables) and all(
-            _same(_contents(cell), value) for cell, value in self.cells
+        return (
+            all(_same(scope.get(name, _GONE), value) for scope, name, value in self.variables)
+            and all(_same(_contents(cell), value) for cell, value in self.cells)
+            and all(_same(_defaults(function), value) for function, value in self.defaults)
         )
 
 
@@ -34,15 +38,43 @@ class _Array:
     """The contents of a NumPy array, which may be changed in place."""
 
     array: Any
+    layout: Any
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """The contents of a list, dict or tuple, of which some may be changed in place."""
+
+    kind: type
+    keys: tuple[Any, ...]
+    items: tuple[Any, ...]
 
 
 def _same(now: Any, before: Any) -> bool:
     if now is before:
         return True
     if isinstance(before, _Array):
-        return now is before.array and now.tobytes() == before.content
+        return now is before.array and (now.dtype, now.shape) == before.layout and now.tobytes() == before.content
+    if isinstance(before, _Items):
+        if type(now) is not before.kind or len(now) != len(before.items):
+            return False
+        keys, items = _parts(now)
+        return keys == before.keys and all(map(_same, items, before.items))
+    if type(now) is float is type(before):
+        return now.hex() == before.hex()  # 0.0 equals -0.0, and a NaN nothing
     return type(now) is type(before) and isinstance(now, _SIMPLE) and now == before
+
+
+def _parts(value: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    if isinstance(value, dict):
+        held = cast(dict[Any, Any], value)
+        return tuple(held), tuple(held.values())
+    return (), tuple(cast(Iterable[Any], value))
+
+
+def _defaults(function: types.FunctionType) -> Any:
+    return function.__defaults__, tuple((function.__kwdefaults__ or {}).values())
 
 
 def _contents(cell: types.CellType) -> Any:
@@ -54,15 +86,15 @@ def _contents(cell: types.CellType) -> Any:
 
 def _frozen(value: Any) -> Any:
     """Lists, dicts and small arrays are kept as copies: they may be changed in place."""
-    match value:
-        case list():
-            return [_frozen(item) for item in cast(list[Any], value)]
-        case dict():
-            return {key: _frozen(item) for key, item in cast(dict[Any, Any], value).items()}
-        case _ if type(value).__module__ == "numpy" and 0 < getattr(value, "nbytes", 0) <= _MOST_BYTES:
-            return _Array(value, value.tobytes())
-        case _:
-            return value
+    kind = type(value)
+    if kind in (list, dict, tuple):
+        keys, items = _parts(value)
+        frozen = tuple(_frozen(item) for item in items)
+        fixed = kind is tuple and all(map(operator.is_, items, frozen))
+        return value if fixed else _Items(kind, keys, frozen)
+    if type(value).__module__ == "numpy" and 0 < getattr(value, "nbytes", 0) <= _MOST_BYTES:
+        return _Array(value, (value.dtype, value.shape), value.tobytes())
+    return value
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -78,6 +110,7 @@ class _Search:
     def __init__(self) -> None:
         self.variables: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
         self.cells: dict[int, tuple[types.CellType, Any]] = {}
+        self.defaults: dict[int, tuple[types.FunctionType, Any]] = {}
         self.pending: list[types.FunctionType] = []
         self.seen: set[types.FunctionType] = set()
 
@@ -91,6 +124,10 @@ class _Search:
         for cell in function.__closure__ or ():
             values.append(_contents(cell))
             self.cells[id(cell)] = cell, _frozen(values[-1])
+        defaults, named = _defaults(function)
+        if defaults or named:
+            self.defaults[id(function)] = function, _frozen((defaults, named))
+            values += [*(defaults or ()), *named]
         known: set[int] = set()
         while values:
             value = values.pop()
@@ -134,4 +171,4 @@ def fingerprint(fn: types.FunctionType) -> Fingerprint:
     search.follow(fn)
     while search.pending:
         search.function(search.pending.pop())
-    return Fingerprint(tuple(search.variables.values()), tuple(search.cells.values()))
+    return Fingerprint(tuple(search.variables.values()), tuple(search.cells.values()), tuple(search.defaults.values()))

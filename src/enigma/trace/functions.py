@@ -13,7 +13,7 @@ from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Element, Static, Term, Var, Vec
+from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, Effect, Element, Numbers, Static, Term, Var, Vec
 from enigma.trace.value import TracedValue, active
 
 _EMPTY = inspect.Parameter.empty
@@ -62,6 +62,8 @@ def _accepts(term: Term) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg():
             return "a dtype"
+        case Numbers():
+            return "numbers of that dtype"
         case dtype:
             return dtype.name
 
@@ -136,7 +138,7 @@ def attributes() -> dict[str, Callable[..., Any]]:
     return {
         row.name: functions()[row.public_name]
         for row in all_rows()
-        if row.level is not None and row.public_name != row.name
+        if row.level is not None and row.public_name not in ("", row.name)
     }
 
 

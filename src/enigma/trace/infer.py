@@ -28,8 +28,8 @@ from enigma.dtypes import (
 )
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
-from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Static, Var, Vec, concrete
+from enigma.spec.intrinsic import Compiled, Intrinsic
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Var, Vec, concrete
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
@@ -155,7 +155,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
     bound: dict[Var, Numeric] = {}
     for name, term in row.attributes.items():
         if isinstance(term, DTypeArg):
-            attrs[name] = bound[term.var] = _dtype_at(row, attrs[name], lanes, loc)
+            attrs[name] = bound[term.var] = _dtype_at(row, attrs[name], lanes, loc) if row.lifts else attrs[name]
     fixed: set[Var] = set()
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
@@ -242,7 +242,7 @@ def _buffer_result(term: Buffer | None, bound: Mapping[Var, Numeric]) -> BufferT
     return BufferType(bound[term.element] if isinstance(term.element, Var) else term.element, term.spaces[0])
 
 
-def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, value: Any, loc: SourceLoc) -> Any:
+def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: SourceLoc) -> Any:
     match term:
         case DTypeArg(var=var):
             dtype = located_dtype(value, loc)
@@ -274,6 +274,8 @@ def _attribute(row: Intrinsic, name: str, term: Choice | Static | DTypeArg, valu
                     help=f"for example: enigma.{row.example}",
                 )  # fmt: skip
             return number
+        case Numbers():
+            return value
 
 
 def _listed(enum: type[Enum]) -> str:

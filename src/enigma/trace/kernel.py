@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from enigma.context import current
 from enigma.dtypes import BufferType
 from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, InternalError
 from enigma.source import SourceLoc, caller, calling_frame
 from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
+from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
+from enigma.trace.divergence import warn_where_threads_are_missing
 from enigma.trace.fingerprint import Fingerprint, fingerprint
 from enigma.trace.hooks import hooks
-from enigma.trace.node import Param, Traced
+from enigma.trace.node import Param, Part, Traced
 from enigma.trace.scopes import own_statements
 from enigma.trace.sources import remember, source_of
+from enigma.trace.structs import instance
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
@@ -78,12 +81,13 @@ class KernelDef:
         *args: Any,
         grid: Any,
         threads: Any = None,
-        constants: Mapping[str, Any] | None = None,
+        constants: Mapping[Any, Any] | None = None,
         device: str | None = None,
     ) -> None:
         """Run the kernel on arrays, outputs written in place. `device` is "cpu", "sim" or "metal" (default: the best here).
 
-        `grid` counts threads per axis. Raises `LaunchError` for arrays that do not fit.
+        `grid` counts threads per axis. `constants` gives constexpr parameters by name, and function constants by index or
+        name. Raises `LaunchError` for arrays that do not fit.
         """
         hooks.launch(self, args, grid, threads, constants, device)
 
@@ -124,7 +128,7 @@ class KernelDef:
 
 @dataclass(frozen=True, slots=True)
 class KernelHandle:
-    """A kernel with arguments; `launch` is legal inside an `@enigma.jit` function only."""
+    """A kernel with arguments, `kernel(x, y)`; `kernel(x, y).launch(grid, block)` belongs into an `@enigma.jit` function."""
 
     kernel: KernelDef
     args: tuple[Any, ...]
@@ -143,6 +147,15 @@ class EnigmaRuntimeError(EnigmaError, RuntimeError):
 
 
 def _hashable(value: Any) -> Any:
+    """Return what tells a constexpr value from others: its contents, where it can be changed in place."""
+    if isinstance(value, dict):
+        return tuple((key, _hashable(item)) for key, item in cast(dict[Any, Any], value).items())
+    if isinstance(value, list | tuple):
+        return tuple((type(item).__name__, _hashable(item)) for item in cast(Sequence[Any], value))
+    if isinstance(value, float):
+        return value.hex()
+    if type(value).__module__ == "numpy" and hasattr(value, "tobytes"):
+        return str(value.dtype), value.shape, value.tobytes()
     try:
         hash(value)
     except TypeError:
@@ -155,25 +168,44 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     tracer = Tracer(fn.__name__)
     arguments: dict[str, Any] = dict(constants)
     slots: list[Param] = []
-    for parameter in params:
-        if parameter.dtype is None:
-            continue
-        if parameter.kind is Kind.SCALAR:
-            value: TracedValue = TracedValue(parameter.dtype, parameter.name)
-        else:
-            value = Tensor(BufferType(parameter.dtype), parameter.name)
-        value.scope = tracer.body
-        slots.append(
-            Param(parameter.name, len(slots), parameter.dtype, parameter.kind is Kind.SCALAR, value, parameter.loc)
-        )
-        arguments[parameter.name] = value
+    for slot, parameter in enumerate(p for p in params if p.kind is not Kind.CONSTEXPR):
+        made, arguments[parameter.name] = _argument(parameter, slot)
+        slots += made
+    for param in slots:
+        if isinstance(param.value, TracedValue):
+            param.value.scope = tracer.body
     _refuse_results(fn)
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
         result = RUNTIME_OBJECT.convert(fn)(*unnamed, **arguments)
+    tracer.place_tables()
     if result is not None and not isinstance(result, Undefined):  # of a function without source
         raise _returns(fn, location(fn))
-    return Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants))
+    declared = finish(tracer, tuple(parameter.name for parameter in params))
+    traced = Traced(fn.__name__, tuple(slots), tracer.body, location(fn), dict(constants), declared)
+    warn_where_threads_are_missing(traced)
+    return traced
+
+
+def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
+    """Return what stands in the slot of a parameter, and what the kernel's function is given for it."""
+    name, loc = parameter.name, parameter.loc
+    if parameter.struct is not None:
+        fields = {
+            member.name: TracedValue(member.dtype, f"{name}.{member.name}") for member in parameter.struct.members
+        }
+        params = [
+            Param(f"{name}.{field}", slot, value.dtype, True, value, loc, Part(name, parameter.struct, field))
+            for field, value in fields.items()
+        ]
+        return params, instance(parameter.struct, name, fields)
+    if parameter.dtype is None:
+        raise InternalError(f"the parameter {name} has no dtype", loc=loc)
+    if parameter.kind is Kind.SCALAR:
+        value = TracedValue(parameter.dtype, name)
+    else:
+        value = Tensor(BufferType(parameter.dtype, parameter.space), name)
+    return [Param(name, slot, parameter.dtype, parameter.kind is Kind.SCALAR, value, loc)], value
 
 
 def _refuse_results(fn: types.FunctionType) -> None:

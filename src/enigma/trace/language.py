@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-from enigma.dtypes import Numeric, b1, i32, i64, u32, u64
+from enigma.dtypes import Numeric, Space, b1, i32, i64, u32, u64
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
+from enigma.trace import arrays, tables
 from enigma.trace.control import captured, either, truth
 from enigma.trace.infer import describe, literal, located_dtype
 from enigma.trace.node import If
+from enigma.trace.public import PUBLIC, public
+from enigma.trace.registers import static_shape
 from enigma.trace.tensor import Tensor
 from enigma.trace.value import TracedValue, active
 
 MAX_THREADGROUP_BYTES = 32768
 
-PUBLIC: dict[str, Callable[..., Any]] = {}
-"""The functions of this module that users call as `enigma.<name>`."""
+__all__ = ["MODULES", "PUBLIC", "public"]
 
-
-def public(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function part of the language under its own name."""
-    PUBLIC[function.__name__] = function
-    return function
+MODULES = (arrays, tables)
+"""Where further functions are made public."""
 
 
 @public
@@ -124,18 +123,7 @@ def threadgroup_alloc(dtype: Any, size: Any, layout: Any = None) -> Tensor:
             "threadgroup_alloc takes no layout yet", loc=loc, help="give the shape as the size: (rows, columns)"
         )
     element = located_dtype(dtype, loc)
-    shape: tuple[Any, ...] = cast(tuple[Any, ...], size) if isinstance(size, tuple) else (size,)
-    for extent in shape:
-        number = literal(extent)
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise EnigmaTypeError(
-                f"the size of threadgroup memory must be a Python int, but it is {describe(extent)}", loc=loc,
-                help="it is fixed when the kernel is compiled: use a number or an enigma.constexpr parameter",
-            )  # fmt: skip
-        if number <= 0:
-            raise EnigmaValueError(
-                f"threadgroup memory of {number} elements", loc=loc, help="the size must be at least 1"
-            )
+    shape = static_shape(size, "threadgroup memory", loc)
     count = math.prod(shape)
     total = count * element.size + tracer.threadgroup_bytes
     if total > MAX_THREADGROUP_BYTES:
@@ -144,7 +132,7 @@ def threadgroup_alloc(dtype: Any, size: Any, layout: Any = None) -> Tensor:
             help="use smaller tiles, a narrower dtype, or one allocation for several phases",
         )  # fmt: skip
     tracer.threadgroup_bytes = total
-    return tracer.allocate(element, tuple(int(extent) for extent in shape), loc)
+    return tracer.allocate(element, shape, Space.THREADGROUP, loc)
 
 
 def _unsigned(symbol: str, name: str) -> Callable[[Any, Any], Any]:

@@ -118,8 +118,62 @@ Node = Op | If | For | While
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A field of a struct."""
+
+    name: str
+    dtype: Numeric
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A struct parameter's type: the dataclass `cls` it stands for and its members in order.
+
+    In memory each member stands at the next multiple of its own size, and the whole has a multiple of the largest one:
+    Metal's layout (Metal specification, 2.2), which is C's.
+    """
+
+    name: str
+    cls: type[Any]
+    members: tuple[Member, ...]
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where each member starts, in bytes."""
+        found: list[int] = []
+        end = 0
+        for member in self.members:
+            found.append(-(-end // member.dtype.size) * member.dtype.size)
+            end = found[-1] + member.dtype.size
+        return tuple(found)
+
+    @property
+    def alignment(self) -> int:
+        """The multiple of bytes at which the struct must stand."""
+        return max(member.dtype.size for member in self.members)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the struct, those that fill it up counted."""
+        end = self.offsets[-1] + self.members[-1].dtype.size
+        return -(-end // self.alignment) * self.alignment
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a `Param` is of a struct parameter: which one, and the name of the member."""
+
+    parameter: str
+    struct: Struct
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class Param:
-    """A kernel parameter in its slot: a buffer of `dtype`, or a scalar passed by value."""
+    """A kernel parameter in its slot: a buffer of `dtype`, or a scalar passed by value.
+
+    A struct parameter is one `Param` for each of its members, all in one slot; `part` says of which.
+    """
 
     name: str
     slot: int
@@ -127,6 +181,25 @@ class Param:
     is_scalar: bool
     value: Value
     loc: SourceLoc
+    part: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A function constant of a kernel: what `constants=` at launch calls it, its dtype, and the value where none is given.
+
+    A `default` of None means that a launch must give one. `loc` is where the kernel, or its module, declares it.
+    """
+
+    index: int
+    name: str
+    dtype: Numeric
+    default: bool | int | float | None
+    loc: SourceLoc
+
+    def __repr__(self) -> str:
+        default = "" if self.default is None else f", default {self.default}"
+        return f"<function constant {self.index}: {self.dtype.name} {self.name}{default}>"
 
 
 @dataclass(slots=True, eq=False)
@@ -138,6 +211,7 @@ class Traced:
     body: Block
     loc: SourceLoc
     constants: dict[str, Any] = field(default_factory=dict[str, Any])
+    function_constants: tuple[Constant, ...] = ()
 
     def nodes(self) -> Iterator[Node]:
         """Yield every node, an outer one before those in its blocks."""

@@ -279,6 +279,19 @@ class Rewriter(ast.NodeTransformer):
             place(keyword, node)
         return node
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """`a[i]` where it is read: Python's numbers become a table when `i` is traced."""
+        node.value = self.visit(node.value)
+        node.slice = self.visit(node.slice)
+        if not isinstance(node.ctx, ast.Load) or not _may_be_traced(node.slice):
+            return node
+        match node.value:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                pass
+            case _:
+                name = None
+        return self._call("item", [node.value, node.slice, _constant(name, node)], node)
+
     # ---- pieces
 
     def _changed(self, nodes: list[ast.stmt]) -> tuple[list[str], list[str]]:
@@ -337,6 +350,16 @@ class Rewriter(ast.NodeTransformer):
     def _for_each(self, items: str, target: str, body: list[ast.stmt], at: ast.AST) -> ast.stmt:
         store = place(ast.Name(target, ast.Store()), at)
         return place(ast.For(store, _load(items, at), body, []), at)
+
+
+def _may_be_traced(index: ast.expr) -> bool:
+    """Return whether an index can hold a traced value: no literal and no slice does."""
+    if isinstance(index, ast.Tuple):
+        plain = not any(isinstance(part, ast.Slice | ast.Starred) for part in index.elts)
+        return plain and any(_may_be_traced(part) for part in index.elts)
+    if isinstance(index, ast.UnaryOp):
+        return _may_be_traced(index.operand)
+    return not isinstance(index, ast.Constant | ast.Slice)
 
 
 def _position(loc: Any) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from enigma.trace.control import truth
 from enigma.trace.infer import describe, literal, located_dtype, number_dtype, plural
 from enigma.trace.node import Block, For, If, While
 from enigma.trace.ranges import Range, counted
+from enigma.trace.registers import Held
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -20,6 +21,10 @@ class Carry:
     """The values a loop carries: `carry[k]` reads the current one, `carry[k] = x` sets the next.
 
     After the loop, reads give its results and assignment raises `EnigmaError`.
+
+        with enigma.for_range(0, n, init=[0.0]) as (i, carry):
+            carry[0] = carry[0] + A[i]
+        Out[0] = carry[0]
     """
 
     def __init__(self, tracer: Tracer, init: Sequence[Any], loc: SourceLoc) -> None:
@@ -107,16 +112,19 @@ def for_range(
 def _for_range(bounds: Range, init: Sequence[Any] | None, tracer: Tracer, loc: SourceLoc) -> Generator[Any]:
     start, end, by, reverse = counted(tracer, bounds, loc)
     carry = Carry(tracer, init or (), loc)
+    held = Held(tracer)
     with tracer.block() as body:
         counter = TracedValue(start.dtype, None)
         counter.scope = body
         body.args.append(counter)
         carry.open(body)
+        registers = held.enter(body)
         i = counter if reverse is None else reverse(counter)
         yield i if init is None else (i, carry)
         body.yields = list(carry.current)
     node = For(start, end, by, [*carry.inits], body, [], loc)
     carry.close(node)
+    held.close_loop(node, [registers])
     tracer.add(node)
 
 
@@ -132,6 +140,8 @@ class IfContext:
         self.condition = truth(condition, self.loc)
         self.then, self.orelse = Block(), Block()
         self.split = False
+        self.held = Held(self.tracer)
+        self.ends = [self.held.before, self.held.before]
 
     def __enter__(self) -> IfContext:
         self.tracer.blocks.append(self.then)
@@ -139,21 +149,27 @@ class IfContext:
 
     def __iter__(self) -> Iterator[Any]:
         self.split = True
-        yield self._branch(self.then)
-        yield self._branch(self.orelse)
+        yield self._branch(self.then, 0)
+        yield self._branch(self.orelse, 1)
 
     @contextmanager
-    def _branch(self, block: Block) -> Generator[None]:
+    def _branch(self, block: Block, number: int) -> Generator[None]:
         self.tracer.blocks.append(block)
+        self.held.put(self.ends[number])
         try:
             yield
         finally:
+            self.ends[number] = self.held.now()
             self.tracer.blocks.pop()
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         self.tracer.blocks.pop()
         if kind is None:
-            self.tracer.add(If(self.condition, self.then, self.orelse, [], self.loc))
+            if not self.split:
+                self.ends[0] = self.held.now()
+            node = If(self.condition, self.then, self.orelse, [], self.loc)
+            self.held.close_if(node, *self.ends)
+            self.tracer.add(node)
 
 
 def if_(condition: Any) -> IfContext:
@@ -179,8 +195,10 @@ def _while(
     condition: Callable[..., Any], init: Sequence[Any] | None, tracer: Tracer, loc: SourceLoc
 ) -> Generator[Carry | None]:
     carry = Carry(tracer, init or (), loc)
+    held = Held(tracer)
     with tracer.block() as test:
         carry.open(test)
+        asked = held.enter(test)
         tested = condition(carry) if init is not None else condition()
         if not isinstance(tested, TracedValue | bool):
             raise EnigmaTypeError(
@@ -191,8 +209,10 @@ def _while(
         test.yields = [truth(tested, loc)]
     with tracer.block() as body:
         carry.open(body)
+        registers = held.enter(body)
         yield carry if init is not None else None
         body.yields = list(carry.current)
     node = While([*carry.inits], test, body, [], loc)
     carry.close(node)
+    held.close_loop(node, [asked, registers])
     tracer.add(node)

@@ -18,6 +18,7 @@ from enigma.source import SourceLoc
 from enigma.trace.exits import RESULT
 from enigma.trace.infer import check_literal, describe, literal, number_dtype, plural
 from enigma.trace.node import Op
+from enigma.trace.registers import Registers
 from enigma.trace.tensor import Tensor
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
@@ -35,7 +36,7 @@ def is_leaf(x: Any) -> bool:
 
 def is_container(x: Any) -> bool:
     """Return whether `x` is taken apart: a list, tuple, dict or named tuple, or an object of one of the program's classes."""
-    return type(x) in (list, tuple, dict) or _is_named_tuple(x) or is_record(x)
+    return type(x) in (list, tuple, dict) or _is_named_tuple(x) or isinstance(x, Registers) or is_record(x)
 
 
 def is_record(x: Any) -> bool:
@@ -62,6 +63,8 @@ def _attributes(x: Any) -> dict[str, Any]:
 
 def items(x: Any) -> list[tuple[Any, Any]]:
     """Return the parts of a container, each with its key, index or attribute."""
+    if isinstance(x, Registers):
+        return list(enumerate(x.values))
     if isinstance(x, dict):
         return list(cast(dict[Any, Any], x).items())
     if isinstance(x, list | tuple):
@@ -98,7 +101,9 @@ def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False) -> Any:
 
 
 def _fill(target: Any, parts: Sequence[tuple[Any, Any]]) -> None:
-    if isinstance(target, list):
+    if isinstance(target, Registers):
+        target.values[:] = [part for _, part in parts]
+    elif isinstance(target, list):
         cast(list[Any], target)[:] = [part for _, part in parts]
     else:
         held: dict[Any, Any] = cast(dict[Any, Any], target) if isinstance(target, dict) else _attributes(target)

@@ -50,8 +50,9 @@ def _check(v: TracedValue, name: str, lanes: tuple[int, ...], loc: SourceLoc) ->
         )  # fmt: skip
     if max(lanes) >= v.type.lanes:
         letters = next(letters for letters in ALPHABETS if name[0] in letters)
+        what = f".{name} of {v.name or 'a value'}, which is {v.type.name}"
         raise EnigmaTypeError(
-            f".{name} of {v.name or 'a value'}, which is {v.type.name}: it has only the components {letters[: v.type.lanes]}", loc=loc,
+            f"{what}: it has only the components {letters[: v.type.lanes]}", loc=loc,
             help="make a longer vector: enigma.f32x4(v, 0.0)",
         )  # fmt: skip
 

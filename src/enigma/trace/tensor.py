@@ -19,7 +19,10 @@ _INDEX = "write a whole number or a traced integer: A[i]"
 class Tensor(TracedValue):
     """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
 
-    `size` is the number of elements where it is known (threadgroup memory), else None.
+    `size` is the number of elements where it is known (not of a parameter), else None.
+
+        tile = enigma.threadgroup_alloc(enigma.f32, (8, 32))
+        tile[row, lane] = A[i]
     """
 
     __slots__ = ("shape",)
@@ -42,13 +45,18 @@ class Tensor(TracedValue):
 
     @property
     def address_space(self) -> str:
-        """Metal's name of the address space: "device", "constant" or "threadgroup"."""
+        """Metal's name of the address space: "device", "constant", "threadgroup" or "thread"."""
         return self.buffer_type.space.value
 
     @property
     def size(self) -> int | None:
         """Elements, or None for a buffer parameter, whose size is known at launch only."""
         return math.prod(self.shape) if self.shape is not None else None
+
+    @property
+    def memory(self) -> Tensor:
+        """The memory whose elements these are: itself, or of a view what it is a part of."""
+        return self
 
     def __repr__(self) -> str:
         return f"<{self.name or 'buffer'}: {self.type}>"
@@ -114,7 +122,7 @@ class Tensor(TracedValue):
 
     def __getitem__(self, index: Any) -> Any:
         loc = caller()
-        return active().apply(by_algebra()[Algebra.LOAD], {"buf": self, "i": self.offset(index, loc)}, loc)
+        return active().apply(by_algebra()[Algebra.LOAD], {"buf": self.memory, "i": self.offset(index, loc)}, loc)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         loc = caller()
@@ -125,7 +133,7 @@ class Tensor(TracedValue):
                 help="store a traced value or a Python number",
             )  # fmt: skip
         self._refuse_constant(loc)
-        tracer.apply(by_algebra()[Algebra.STORE], {"buf": self, "i": self.offset(index, loc), "x": value}, loc)
+        tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
 
     def load(self, index: Any, lanes: int, *, limit: Any = None, default: Any = 0) -> TracedValue:
         """Return the vector of the `lanes` (2 to 4) elements from `index` on.
@@ -141,8 +149,8 @@ class Tensor(TracedValue):
         count = self._lanes(lanes, loc)
         start = self.offset(index, loc)
         if limit is None:
-            return tracer.load_vector(self, start, count, loc)
-        return tracer.load_limited(self, start, count, limit, default, loc)
+            return tracer.load_vector(self.memory, start, count, loc)
+        return tracer.load_limited(self.memory, start, count, limit, default, loc)
 
     def store(self, index: Any, value: Any, *, limit: Any = None) -> None:
         """Set the elements from `index` on to the components of a vector; with a `limit`, none from that number on.
@@ -160,7 +168,7 @@ class Tensor(TracedValue):
         self._refuse_constant(loc)
         start = self.offset(index, loc)
         self._lanes(value.type.lanes, loc)
-        tracer.store_vector(self, start, value, limit, loc)
+        tracer.store_vector(self.memory, start, value, limit, loc)
 
     def _lanes(self, lanes: Any, loc: SourceLoc) -> int:
         if self.dtype.parts > 1:
@@ -198,3 +206,47 @@ class Tensor(TracedValue):
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other
+
+
+class View(Tensor):
+    """A part of a buffer: `shape` elements from number `start` on, which may be known only when the kernel runs."""
+
+    __slots__ = ("_memory", "start")
+
+    def __init__(self, memory: Tensor, start: Any, shape: tuple[int, ...]) -> None:
+        super().__init__(memory.buffer_type, memory.name, shape)
+        self._memory, self.start = memory, start
+        self.owner, self.scope = memory.owner, memory.scope
+
+    @property
+    def memory(self) -> Tensor:
+        """What it is a part of."""
+        return self._memory
+
+    def offset(self, index: Any, loc: SourceLoc) -> Any:
+        """Return the element number within the whole memory."""
+        return shifted(self.start, super().offset(index, loc))
+
+
+class Table(View):
+    """Numbers in constant memory. With fewer indices than axes it gives a part of itself, as NumPy does: `W[i][j]`."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: Any) -> Any:
+        given: tuple[Any, ...] = cast(tuple[Any, ...], index) if isinstance(index, tuple) else (index,)
+        shape = self.shape or ()
+        if len(given) >= len(shape):
+            return super().__getitem__(given if len(shape) > 1 else index)
+        loc = caller()
+        rest = shape[len(given) :]
+        leading = Tensor(self.buffer_type, self.name, shape[: len(given)])
+        number = leading.offset(given, loc)
+        return Table(self.memory, shifted(self.start, number * math.prod(rest)), rest)
+
+
+def shifted(start: Any, index: Any) -> Any:
+    """Return `start + index`, without an operation where one of them is the number 0."""
+    if literal(start) == 0:
+        return index
+    return start if literal(index) == 0 else start + index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+import weakref
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from types import CodeType
@@ -15,11 +16,11 @@ from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, In
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator
-from enigma.spec.terms import MAKES, Algebra
+from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
 from enigma.trace import access, swizzle
 from enigma.trace.infer import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, resolve
-from enigma.trace.node import Block, Node, Op, Value
-from enigma.trace.tensor import Tensor
+from enigma.trace.node import Block, Node, Op, Value, walk
+from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
 
 _MAX_POWER = 8  # x ** n up to here is multiplications, as a person would write it
@@ -43,7 +44,11 @@ class Tracer:
         self.name = name
         self.blocks: list[Block] = [Block()]
         self.threadgroup_bytes = 0
+        self.thread_bytes = 0
+        self.tables: dict[Any, Tensor] = {}  # constant memory by its dtype and numbers
+        self.registers: list[weakref.ref[Any]] = []  # what holds values that loops must carry: see registers.py
         self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
+        self.function_constants: dict[int, Any] = {}  # by index: what trace/constants.py knows of each
         self.depth: dict[CodeType, int] = {}  # how deep each Python function is in calls of itself
 
     @property
@@ -194,6 +199,8 @@ class Tracer:
     def apply(self, row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc | None = None) -> Any:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
         loc = loc or caller()
+        if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):
+            arguments = _in_whole(row, arguments, loc)
         signature = resolve(row, arguments, loc)
         operands = [
             self._operand(arguments[name], dtype, loc)
@@ -307,12 +314,42 @@ class Tracer:
                 "compare before subtracting (i > 0), or convert to a signed dtype: i.to(enigma.i32)",
             )  # fmt: skip
 
-    def allocate(self, dtype: Numeric, shape: tuple[int, ...], loc: SourceLoc) -> Tensor:
-        """Return new threadgroup memory of a shape."""
-        kind = BufferType(dtype, Space.THREADGROUP)
-        result = Tensor(kind, None, shape)
-        result.owner = Op(by_algebra()[Algebra.ALLOC], (), {"dtype": dtype, "size": math.prod(shape)}, result, loc)
+    def allocate(self, dtype: Numeric, shape: tuple[int, ...], space: Space, loc: SourceLoc) -> Tensor:
+        """Return new memory of a shape, shared by the threadgroup or a thread's own."""
+        row = by_algebra()[Algebra.LOCAL if space is Space.THREAD else Algebra.ALLOC]
+        result = Tensor(BufferType(dtype, space), None, shape)
+        result.owner = Op(row, (), {"dtype": dtype, "size": math.prod(shape)}, result, loc)
         result.scope = self.body
-        # before the statement that is open: Metal declares it in the kernel's outermost block
+        # before the statement that is open: it is declared in the kernel's outermost block
         self.body.nodes.append(result.owner)
         return result
+
+    def table(self, dtype: Numeric, values: tuple[bool | int | float, ...], name: str | None, loc: SourceLoc) -> Tensor:
+        """Return the constant memory that holds these numbers, the same one for equal numbers."""
+        key = dtype, repr(values)  # 0.0 and -0.0 are equal, True and 1 too
+        if key not in self.tables:
+            result = self.tables[key] = Tensor(BufferType(dtype, Space.CONSTANT), name, (len(values),))
+            result.owner = Op(by_algebra()[Algebra.TABLE], (), {"dtype": dtype, "values": values}, result, loc)
+            result.scope = self.body
+        return self.tables[key]
+
+    def place_tables(self) -> None:
+        """Put the tables that are used before everything else."""
+        used = {id(value) for node in walk(self.body) if isinstance(node, Op) for value in node.operands}
+        self.body.nodes[:0] = [table.owner for table in self.tables.values() if id(table) in used and table.owner]
+
+
+def _in_whole(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> dict[str, Any]:
+    """Return the arguments with each view replaced by the memory it is a part of, and its index moved."""
+    found = dict(arguments)
+    for name, value in arguments.items():
+        if not isinstance(value, View):
+            continue
+        places = [key for key, term in row.operands.items() if term == INDEX]
+        if len(places) != 1:
+            raise EnigmaTypeError(
+                f"{row.public_name or row.name}: {name} is a part of {value.name or 'a buffer'}, and it takes whole buffers only",
+                loc=loc, help="pass the buffer itself, and where the part begins",
+            )  # fmt: skip
+        found[name], found[places[0]] = value.memory, value.offset(arguments[places[0]], loc)
+    return found

@@ -152,8 +152,8 @@ class TracedValue(Value):
     def __index__(self) -> int:
         _refuse(
             "a traced value cannot be an index of a Python list, nor a bound of Python's range()",
-            "put the list in a buffer, or choose with enigma.where; a function whose source is not in a file loops with "
-            "`with enigma.for_range(0, n) as i:`",
+            "numbers go into constant memory, enigma.constant(...), values of the kernel into enigma.thread_alloc(dtype, size); "
+            "a function whose source is not in a file loops with `with enigma.for_range(0, n) as i:`",
         )
 
     def __iter__(self) -> Any:

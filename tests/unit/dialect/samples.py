@@ -10,7 +10,19 @@ from enigma.dtypes import BufferType, Numeric, Space, Type, b1, bf16, f16, f32, 
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Axis, Buffer, Choice, DTypeArg, MemFlags, MemoryOrder, Static, Term, Var, concrete
+from enigma.spec.terms import (
+    Axis,
+    Buffer,
+    Choice,
+    DTypeArg,
+    MemFlags,
+    MemoryOrder,
+    Numbers,
+    Static,
+    Term,
+    Var,
+    concrete,
+)
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 
@@ -211,11 +223,22 @@ SAMPLES: dict[str, Callable[[], Traced]] = {
 }
 
 
+def _numbers(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, int]:
+    """Return compile-time numbers that the row's own check takes."""
+    for more in (2, 1, 0):
+        found = {name: each.low + more for name, each in row.attributes.items() if isinstance(each, Static)}
+        if not found or row.check is None or row.check(bound, found) is None:
+            return found
+    raise ValueError(row)
+
+
 def row_sample(row: Intrinsic) -> Traced:
     """A kernel that applies one row once, its operands being loaded elements or buffers of the first dtype allowed."""
     s = Sketch(f"uses_{row.name}")
     i = s.gid()
     bound: dict[Var, Numeric] = {var: var.members()[0] for var in row.variables}
+
+    numbers = _numbers(row, bound)
 
     def resolve(term: Term) -> Type:
         match term:
@@ -223,11 +246,7 @@ def row_sample(row: Intrinsic) -> Traced:
                 element = term.element if isinstance(term.element, Numeric) else bound[term.element]
                 return BufferType(element, term.spaces[0])
             case _:
-                return concrete(
-                    term,
-                    bound,
-                    {name: each.low + 1 for name, each in row.attributes.items() if isinstance(each, Static)},
-                )
+                return concrete(term, bound, numbers)
 
     operands: list[Value] = []
     for name, term in row.operands.items():
@@ -244,9 +263,11 @@ def row_sample(row: Intrinsic) -> Traced:
             case Choice():
                 attrs[name] = next(iter(term.enum))
             case Static():
-                attrs[name] = term.low + 1
+                attrs[name] = numbers[name]
             case DTypeArg():
                 attrs[name] = bound[term.var]
+            case Numbers():
+                attrs[name] = (1, 0, 1)
     if row.name == "const":
         attrs["value"] = 1.5
     result = None if row.result is None else resolve(row.result)

@@ -27,6 +27,7 @@ ROWS = tuple(
     if row.effect is Effect.PURE
     and row.operands
     and not is_composite(row)
+    and not row.at_launch
     and row.name not in ("const", "to_index", "from_index")
 )
 COMMON = tuple(row for row in ROWS if row.algebra is not None)

@@ -167,6 +167,14 @@ def divergent_barrier(Out: en.f32):
 
 
 @en.kernel
+def divergent_simd_barrier(Out: en.f32, n: en.Scalar(en.u32)):
+    i = en.thread_position_in_threadgroup("x")
+    if i < n:
+        en.simd_barrier("mem_threadgroup")
+    Out[i] = 1.0
+
+
+@en.kernel
 def grouped_barrier(Out: en.f32):
     """The condition is the same for a whole threadgroup: that is allowed."""
     if en.threadgroup_position_in_grid("x") == 1:

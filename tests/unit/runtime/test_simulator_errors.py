@@ -71,6 +71,13 @@ def test_a_barrier_that_some_threads_miss_is_an_error_at_its_line() -> None:
     assert "40 of 64 threads reached it; thread (40, 0, 0) of threadgroup (0, 0, 0) did not" in text
 
 
+def test_a_simdgroup_barrier_that_some_lanes_miss_is_an_error_at_its_line() -> None:
+    run(simulated.divergent_simd_barrier, np.zeros(64, np.float32), 32, grid=64, threads=64)
+    with pytest.raises(EnigmaError, match="barrier not reached by every thread of the simdgroup") as caught:
+        run(simulated.divergent_simd_barrier, np.zeros(64, np.float32), 40, grid=64, threads=64)
+    assert "8 of 32 threads reached it; thread (40, 0, 0) of threadgroup (0, 0, 0) did not" in str(caught.value)
+
+
 def test_an_endless_loop_is_an_error_at_its_line() -> None:
     with pytest.raises(EnigmaError, match="this loop has not ended after 1000 rounds") as caught:
         run(simulated.endless, np.ones(4, np.int32), grid=4, threads=4)

@@ -16,6 +16,8 @@ from xdsl.dialects import func, scf
 from xdsl.ir import Block, Operation, SSAValue
 
 from enigma.dialect.operation import IntrinsicOp
+from enigma.dialect.types import is_memory, space_of
+from enigma.dtypes import Space
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.terms import Buffer, Effect, Level
 
@@ -192,8 +194,13 @@ def _flow(found: Analysis, block: Block) -> None:
 def _flow_intrinsic(found: Analysis, op: IntrinsicOp) -> None:
     row = op.ROW
     for result in op.results:
-        own = row.level in (Level.THREAD, Level.SIMDGROUP) or row.effect is Effect.SYNC
+        own = row.level in (Level.THREAD, Level.SIMDGROUP) or row.effect is Effect.SYNC or _is_own(op)
         found.mark(result, own, *(value in found.varying for value in op.operands))
+
+
+def _is_own(op: IntrinsicOp) -> bool:
+    """Return whether an operation reads memory of which each thread has its own."""
+    return any(is_memory(operand.type) and space_of(operand.type) is Space.THREAD for operand in op.operands)
 
 
 def _flow_if(found: Analysis, op: scf.IfOp) -> None:

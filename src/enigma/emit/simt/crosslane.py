@@ -1,11 +1,15 @@
-"""Reductions, scans and shuffles over the 32 lanes of each simdgroup of the unit."""
+"""Reductions, scans, shuffles and votes over the lanes of each simdgroup of the unit, or of each quadgroup in it.
+
+`size` is how many lanes talk: 32 or 4. A quadgroup lies within one vector, so that its functions are permutations of vectors.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from enigma.dtypes import Numeric, b1, f32
+from enigma.dtypes import Numeric, b1, f32, u32
 from enigma.emit.simt.lanes import SIMDGROUP, Chunk, Flat, Lanes, Memory, Number, Ramp, Scalar, Vector, constant, lanes
+from enigma.emit.simt.masks import TRUE
 from enigma.emit.simt.packed import PackedOps
 from enigma.emit.simt.writer import element
 from enigma.errors import InternalError
@@ -13,6 +17,8 @@ from enigma.errors import InternalError
 
 def neutral(kind: str, dtype: Numeric) -> Number:
     """Return the number that changes nothing in a reduction of this kind."""
+    if dtype is b1:
+        return kind == "and"
     if kind in ("min", "max"):
         if dtype.is_float:
             return float("inf") if kind == "min" else float("-inf")
@@ -45,17 +51,34 @@ class CrossLane(PackedOps):
         """Return x with `value` in lanes that do not run."""
         return x if self.context.mask is None else self.select(self.context.mask, x, self.const(value, x))
 
+    def permuted(self, dtype: Numeric, text: str, order: Sequence[int], second: str = "poison") -> str:
+        """Return the lanes of a vector, and of a second one after it, in another order."""
+        type, places = self.w.vector(dtype), ", ".join(f"i32 {place}" for place in order)
+        return self.w.emit(f"shufflevector {type} {text}, {type} {second}, <{self.width} x i32> <{places}>")
+
     # ---- reductions
 
-    def reduce(self, kind: str, x: Lanes) -> Lanes:
-        """Return the reduction over the lanes that run, the same in all lanes of a simdgroup."""
+    def reduce(self, kind: str, x: Lanes, size: int) -> Lanes:
+        """Return the reduction over the lanes that run, the same in all lanes of a group."""
         if x.dtype.is_float and x.dtype is not f32:
-            return self.from_f32(self.reduce(kind, self.to_f32(x)), x.dtype)
+            return self.from_f32(self.reduce(kind, self.to_f32(x), size), x.dtype)
         made: list[Chunk] = []
         for group in self.groups(self.held(kind, x)):
-            total = self.reduced(kind, x.dtype, [self.vector(x.dtype, chunk) for chunk in group])
-            made += [Flat(total)] * len(group)
+            vectors = [self.vector(x.dtype, chunk) for chunk in group]
+            if size < SIMDGROUP:
+                made += [Vector(self._reduced_within(kind, x.dtype, text, size)) for text in vectors]
+            else:
+                made += [Flat(self.reduced(kind, x.dtype, vectors))] * len(group)
         return lanes(x.dtype, made, self.context.first)
+
+    def _reduced_within(self, kind: str, dtype: Numeric, text: str, size: int) -> str:
+        """Return the reduction of each `size` lanes of a vector, in all of them."""
+        step = 1
+        while step < size:
+            other = self.permuted(dtype, text, [lane ^ step for lane in range(self.width)])
+            text = self.joined(kind, dtype, text, other, self.width)
+            step *= 2
+        return text
 
     def reduced(self, kind: str, dtype: Numeric, vectors: Sequence[str]) -> Scalar:
         """Return the reduction of all lanes of these vectors."""
@@ -90,45 +113,52 @@ class CrossLane(PackedOps):
 
     # ---- scans
 
-    def scan(self, kind: str, x: Lanes, *, inclusive: bool) -> Lanes:
-        """Return the reduction over the running lanes up to each lane, itself included or not."""
+    def scan(self, kind: str, x: Lanes, size: int, *, inclusive: bool) -> Lanes:
+        """Return the reduction over the running lanes of a group up to each lane, itself included or not."""
         if x.dtype.is_float and x.dtype is not f32:
-            return self.from_f32(self.scan(kind, self.to_f32(x), inclusive=inclusive), x.dtype)
+            return self.from_f32(self.scan(kind, self.to_f32(x), size, inclusive=inclusive), x.dtype)
         dtype, made = x.dtype, list[Chunk]()
         rest = self.vector(dtype, Flat(constant(dtype, neutral(kind, dtype))))
         for group in self.groups(self.held(kind, x)):
             before = rest
             for chunk in group:
-                text = self._scan_chunk(kind, dtype, self.vector(dtype, chunk), rest)
+                text = self._scan_chunk(kind, dtype, self.vector(dtype, chunk), rest, size)
                 text = self.joined(kind, dtype, before, text, self.width) if before is not rest else text
-                made.append(Vector(text if inclusive else self._shifted(dtype, text, before, 1)))
-                last = self.w.emit(f"extractelement {self.w.vector(dtype)} {text}, i32 {self.width - 1}")
-                before = self.w.splat(element(dtype), last)
+                made.append(Vector(text if inclusive else self._shifted(dtype, text, before, 1, size)))
+                if size > self.width:
+                    before = self.permuted(dtype, text, [self.width - 1] * self.width)
         return lanes(dtype, made, self.context.first)
 
-    def _scan_chunk(self, kind: str, dtype: Numeric, text: str, rest: str) -> str:
+    def _scan_chunk(self, kind: str, dtype: Numeric, text: str, rest: str, size: int) -> str:
         step = 1
-        while step < self.width:
-            text = self.joined(kind, dtype, self._shifted(dtype, text, rest, step), text, self.width)
+        while step < min(self.width, size):
+            text = self.joined(kind, dtype, self._shifted(dtype, text, rest, step, size), text, self.width)
             step *= 2
         return text
 
-    def _shifted(self, dtype: Numeric, text: str, filler: str, by: int) -> str:
-        """Return the lanes moved up by `by`; the free ones are those of `filler`."""
-        type, width = self.w.vector(dtype), self.width
-        order = ", ".join(f"i32 {lane - by if lane >= by else width + lane}" for lane in range(width))
-        return self.w.emit(f"shufflevector {type} {text}, {type} {filler}, <{width} x i32> <{order}>")
+    def _shifted(self, dtype: Numeric, text: str, filler: str, by: int, size: int) -> str:
+        """Return the lanes of each group moved up by `by`; the free ones are those of `filler`."""
+        places = range(self.width)
+        order = [lane - by if lane % min(size, self.width) >= by else self.width + lane for lane in places]
+        return self.permuted(dtype, text, order, filler)
 
     # ---- shuffles
 
-    def shuffle(self, x: Lanes, source: Lanes) -> Lanes:
-        """Return x of lane `source`: 0 where that lane does not run, the lane's own where there is no such lane."""
+    def shuffle(self, x: Lanes, source: Lanes, size: int) -> Lanes:
+        """Return x of each group's lane `source`: 0 where it does not run, the lane's own where there is no such lane."""
+        if x.dtype is b1:
+            return self.convert(self.shuffle(self.convert(x, u32), source, size), b1)
         held, made = self.held_as(0, x), list[Chunk]()
         wanted = self.groups(source)
         for number, group in enumerate(self.groups(held)):
             constants = self._constant_sources(wanted[number])
             if constants is not None:
-                made += [self._shuffled(x.dtype, group, place, order) for place, order in enumerate(constants)]
+                made += [self._shuffled(x.dtype, group, place, order, size) for place, order in enumerate(constants)]
+            elif size <= self.width:
+                made += [
+                    self._picked(x.dtype, chunk, place, source.dtype, size)
+                    for chunk, place in zip(group, wanted[number], strict=True)
+                ]
             else:
                 made += self._looked_up(x.dtype, group, wanted[number], source.dtype)
         return lanes(x.dtype, made, self.context.first)
@@ -146,10 +176,12 @@ class CrossLane(PackedOps):
                     return None
         return found
 
-    def _shuffled(self, dtype: Numeric, group: Sequence[Chunk], place: int, order: Sequence[int]) -> Chunk:
+    def _shuffled(self, dtype: Numeric, group: Sequence[Chunk], place: int, order: Sequence[int], size: int) -> Chunk:
         width, type = self.width, self.w.vector(dtype)
         own = [place * width + lane for lane in range(width)]
-        order = [lane if 0 <= lane < SIMDGROUP else own[number] for number, lane in enumerate(order)]
+        order = [
+            own[number] // size * size + lane if 0 <= lane < size else own[number] for number, lane in enumerate(order)
+        ]
         if len(set(order)) == 1:
             return Flat(self.lane_scalar(dtype, group[order[0] // width], order[0] % width))
         needed = sorted({lane // width for lane in order})
@@ -174,6 +206,17 @@ class CrossLane(PackedOps):
                 places.append(lane)
         mask = ", ".join(f"i32 {place}" for place in places)
         return self.w.emit(f"shufflevector {type} {text}, {type} {second}, <{width} x i32> <{mask}>")
+
+    def _picked(self, dtype: Numeric, chunk: Chunk, source: Chunk, index: Numeric, size: int) -> Chunk:
+        """Return lanes chosen at run time among the few of each group: for each, a permutation and a choice."""
+        found = chunk
+        for number in range(0 if isinstance(chunk, Flat) else size):
+            order = [lane // size * size + number for lane in range(self.width)]
+            here = self.compare_chunks("eq", source, Flat(constant(index, number)), index)
+            found = self.choose_chunks(
+                here, Vector(self.permuted(dtype, self.vector(dtype, chunk), order)), found, dtype
+            )
+        return found
 
     def _looked_up(
         self, dtype: Numeric, group: Sequence[Chunk], source: Sequence[Chunk], index: Numeric
@@ -206,3 +249,51 @@ class CrossLane(PackedOps):
             ("i32", str(memory.dtype.size)), (self.w.vector(b1), "splat (i1 true)"), (type, "zeroinitializer"),
         )  # fmt: skip
         return self._loaded(memory.dtype, text)
+
+    # ---- votes
+
+    def ballot(self, p: Lanes, size: int) -> Lanes:
+        """Return in which running lanes of each group p holds, the lowest bit for its first lane."""
+        made: list[Chunk] = []
+        for group in self.groups(self.held_as(False, p)):
+            if size < SIMDGROUP:
+                made += [self._nibbles(chunk, size) for chunk in group]
+            else:
+                made += [Flat(self._joined_bits(group))] * len(group)
+        return lanes(u32, made, self.context.first)
+
+    def _bits_of(self, chunk: Chunk, type: str) -> str:
+        text = self.w.emit(f"bitcast {self.typed(b1, chunk)} to i{self.width}")
+        return text if type == f"i{self.width}" else self.w.emit(f"zext i{self.width} {text} to {type}")
+
+    def _joined_bits(self, group: Sequence[Chunk]) -> Scalar:
+        """Return one number of a simdgroup's truth values."""
+        if all(chunk == TRUE for chunk in group):
+            return constant(u32, u32.max)
+        total = ""
+        for number, chunk in enumerate(group):
+            part = self._bits_of(chunk, "i32")
+            part = self.w.emit(f"shl i32 {part}, {number * self.width}") if number else part
+            total = self.w.emit(f"or i32 {total}, {part}") if total else part
+        return self.fresh(u32, total)
+
+    def _nibbles(self, chunk: Chunk, size: int) -> Chunk:
+        """Return a number of the truth values of each few lanes."""
+        mask = (1 << size) - 1
+        if chunk == TRUE:
+            return Flat(constant(u32, mask))
+        type, starts = self.w.vector(u32), [lane // size * size for lane in range(self.width)]
+        bits = self.w.splat("i32", self._bits_of(chunk, "i32"))
+        moved = self.w.emit(f"lshr {type} {bits}, {self.w.tuple('i32', starts)}")
+        return Vector(self.w.emit(f"and {type} {moved}, {self.w.tuple('i32', [mask] * self.width)}"), 0, mask)
+
+    def first(self, size: int) -> Lanes:
+        """Return the number of the first running lane of each group; any lane's where none runs."""
+        if self.context.mask is None:
+            return self.constant(0, u32)
+        running = self.ballot(self.constant(True, b1), size)
+        if size == SIMDGROUP:
+            return self.least(self.call("llvm.cttz", running), self.constant(size - 1, u32))
+        lowest = self.and_(running, self.neg(running))
+        # 1, 2, 4, 8 to 0, 1, 2, 3, which is cheaper than counting zeros
+        return self.sub(self.shr(lowest, self.constant(1, u32)), self.shr(lowest, self.constant(3, u32)))

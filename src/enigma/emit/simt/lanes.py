@@ -159,13 +159,18 @@ class Lanes:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A buffer: the text of its pointer, and what it holds. `is_shared` where other threadgroups can reach it too."""
+    """A buffer: the text of its pointer, and what it holds. `is_shared` where other threadgroups can reach it too.
+
+    `size` is the number of elements where it is known. `lanes` is 0, or for arrays of each thread's own how many lanes have one.
+    """
 
     pointer: str
     dtype: Numeric
     name: str
     is_shared: bool
     align: int = 1
+    size: int | None = None
+    lanes: int = 0
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from enigma.dialect.types import dtype_of
 from enigma.dtypes import b1, index
 from enigma.emit.simt.control import VERSIONS, Control
 from enigma.emit.simt.lanes import Flat, Lanes, Ramp, Root, Scalar, constant, flat, lanes
-from enigma.emit.simt.merge import Carried, Demoted
+from enigma.emit.simt.merge import Carried
 from enigma.emit.simt.scalars import known_less
 
 
@@ -125,9 +125,16 @@ class Loops(Control):
         if early_exit(op) is not None or self.context.versions >= VERSIONS:
             return None
         test = self.cmp("lt", low, high)
-        if test.constant is not None or self.cheap_all(test) is None:
+        all_run = self.cheap_all(test)
+        if test.constant is not None or all_run is None or (all_run.is_const and not all_run.off):
             return None
-        return self.attempt(op, "full", lambda: self._full(op, low, high, step, inits))
+        mark, context = self.w.mark(), self.context
+        try:
+            return self.attempt(op, "full", lambda: self._full(op, low, high, step, inits))
+        except NotUniform:
+            self.context = context
+            self.w.rewind(mark)
+            return None
 
     def _full(
         self, op: scf.ForOp, low: Lanes, high: Lanes, step: Scalar, inits: list[Lanes]
@@ -140,12 +147,12 @@ class Loops(Control):
         counter, carried = carried[-1], carried[:-1]
         moved = self._moved(counter.phis[0].text, low, high, step)
         with w.scope():
-            here = self._ahead(low, moved, high, all_run=True)
-            test = self.cheap_all(self.cmp("lt", here, high))
+            test = self.cheap_all(self.cmp("lt", self.add(low, flat(moved)), high))
             if test is None:
-                raise Demoted(-1)
+                raise NotUniform
             w.branch(self.text(test), inside, done)
             w.start(inside)
+            here = self._ahead(low, moved, high, all_run=True)
             values = self._round(body, [here, *(item.value for item in carried)])
             following = w.emit(f"add nsw i64 {counter.phis[0].text}, {by}")
             self.close([*carried, counter], [*values, flat(self.fresh(index, following))])
@@ -167,7 +174,10 @@ class Loops(Control):
         return Scalar(index, Root(index, None, text, 0, min(far - least + most, index.max // 4), step.mult), 0)
 
     def _ahead(self, low: Lanes, moved: Scalar, high: Lanes, *, all_run: bool) -> Lanes:
-        """Return the lanes' counters; running lanes are below the bound, which limits what the register can hold."""
+        """Return the lanes' counters where all or some of them run: those are below the bound, which limits the register.
+
+        Whether they run must be asked of the counters without this knowledge, or the answer is always yes.
+        """
         here = self.add(low, flat(moved))
         spread, limit = self._spread(here), high.uniform.range() if high.uniform is not None else None
         if spread is None or limit is None:
@@ -187,8 +197,8 @@ class Loops(Control):
 
     def _last(self, op: scf.ForOp, low: Lanes, high: Lanes, moved: Scalar, inits: list[Lanes]) -> list[Lanes]:
         """Write the one round that some lanes may have left."""
+        mask = self.mask_and(self.context.mask, self.cmp("lt", self.add(low, flat(moved)), high))
         here = self._ahead(low, moved, high, all_run=False)
-        mask = self.mask_and(self.context.mask, self.cmp("lt", here, high))
         context = replace(self.context, mask=mask, some=True, versions=VERSIONS)
 
         def some_left() -> list[Lanes]:
@@ -215,11 +225,11 @@ class Loops(Control):
         carried = self.open([*inits, start, *(inits[which] for which in kept)], [*keep, *(False for _ in kept)], head)
         with w.scope():
             seen = carried[count].value
-            here = seen
+            counter = here = seen
             if by is not None:
                 first = self._moved(carried[count].phis[0].text, low, high, by)
-                here = self._ahead(low, first, high, all_run=False)
-            mask = self.mask_and(outer.mask, self.cmp("lt", here, high))
+                counter, here = self.add(low, flat(first)), self._ahead(low, first, high, all_run=False)
+            mask = self.mask_and(outer.mask, self.cmp("lt", counter, high))
             flag = early_exit(op)
             if flag is not None:
                 mask = self.mask_and(mask, self.mask_not(carried[flag].value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from xdsl.dialects import func
@@ -158,6 +158,7 @@ class _Kernel:
         """Return the lowered kernel."""
         for slot, param in enumerate(self.kernel.body.block.args):
             self.b.values[param] = self._parameter(slot, param)
+        self.b.settle(plan)
         self._allocate()
         self._groups(plan)
         symbol = "kernel_" + "".join(c if c.isascii() and c.isalnum() else "_" for c in self.kernel.sym_name.data)
@@ -195,14 +196,13 @@ class _Kernel:
         return self.b.widened(u32, self._load(slot, "i64"), low, high)
 
     def _allocate(self) -> None:
-        """Give threadgroup memory its place in the frame."""
+        """Give threadgroup memory and threads' own arrays their place in the frame, and tables theirs in the module."""
         for op in self.kernel.walk():
             if isinstance(op, IntrinsicOp) and op.results and is_memory(op.results[0].type):
-                name = user_name(op.results[0]) or "threadgroup memory"
                 made = op.ROW.llvm(self.b, **op.attrs()) if callable(op.ROW.llvm) else None
                 if not isinstance(made, Memory):
-                    raise InternalError("threadgroup memory has no lowering", loc=place_of(op))
-                self.b.values[op.results[0]] = Memory(made.pointer, made.dtype, name, made.is_shared, made.align)
+                    raise InternalError("memory has no lowering", loc=place_of(op))
+                self.b.values[op.results[0]] = replace(made, name=user_name(op.results[0]) or made.name)
 
     # ---- the loop over threadgroups
 
@@ -258,6 +258,7 @@ class _Kernel:
         w.start("done")
         if self.b.streamed:
             w.do("fence seq_cst")  # such stores are weakly ordered: others must see them when the kernel is done
+        w.give_back()
         w.do("ret void")
 
     def _advance(self, cells: list[str], extent: list[str], spots: list[int]) -> None:

@@ -275,7 +275,7 @@ class Masks(Scalars):
             for chunk in dict.fromkeys(chunks):
                 result = self.both(result, chunk.scalar if isinstance(chunk, Flat) else result)
             return result
-        if any(isinstance(chunk, Pattern | Gate) for chunk in chunks):
+        if any(isinstance(chunk, Pattern | Gate) or chunk == Flat(constant(b1, False)) for chunk in chunks):
             return constant(b1, False)
         limits = self.merged(chunks)
         if limits is None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from enigma.dtypes import Numeric, b1, f32, u32
 from enigma.emit.simt import vmath
 from enigma.emit.simt.convert import Conversions
 from enigma.emit.simt.lanes import SIMDGROUP, Chunk, Flat, Lanes, Number, Ramp, constant, lanes
 from enigma.emit.simt.writer import element
+
+T = TypeVar("T")
 
 
 class Ops(Conversions):
@@ -26,12 +29,18 @@ class Ops(Conversions):
         """Return a constant of the dtype of `like`."""
         return self.constant(value, like.dtype)
 
-    def lane(self) -> Lanes:
-        """Return each lane's number in its simdgroup."""
+    def lane(self, size: int = SIMDGROUP) -> Lanes:
+        """Return each lane's number in its group of `size` lanes."""
         width, first = self.width, self.context.first
-        starts = [(first + chunk) * width % SIMDGROUP for chunk in range(self.context.count)]
-        offs = [tuple(range(start, start + width)) for start in starts]
+        starts = [(first + chunk) * width for chunk in range(self.context.count)]
+        offs = [tuple(lane % size for lane in range(start, start + width)) for start in starts]
         return lanes(u32, [Ramp(constant(u32, 0), off) for off in offs], first)
+
+    def shared(self, key: str, make: Callable[..., T], *operands: Lanes) -> T:
+        """Return what `make` wrote for these operands, which is not written again where it was already."""
+        context = self.context
+        place = ("shared", key, context.first, context.count, operands)
+        return self.w.once(place, lambda: make(self, *operands))
 
     # ---- arithmetic
 

@@ -1,4 +1,4 @@
-"""Accesses of vectors: n elements in a row for each lane. Lanes side by side are one long run of memory, taken apart by shuffles."""
+"""Accesses of vectors: n elements in a row for each lane. Lanes side by side are one run of memory, taken apart by shuffles."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 from enigma.dtypes import Numeric, b1, i64
 from enigma.emit.simt.lanes import Chunk, Lanes, Memory, Ramp, lanes
 from enigma.emit.simt.masks import FALSE
-from enigma.emit.simt.memory import MemoryOps
+from enigma.emit.simt.own import OwnMemory
 
 
-class PackedOps(MemoryOps):
+class PackedOps(OwnMemory):
     """Writes loads and stores of several components; a vector is a tuple of values."""
 
     def load_element(self, buffer: Memory, index: Lanes) -> Lanes | tuple[Lanes, ...]:
@@ -39,13 +39,20 @@ class PackedOps(MemoryOps):
         """Return a buffer of vectors as one of numbers, and the first number of each vector: exact, whatever the size."""
         parts = buffer.dtype.parts
         wide = self.convert(index, i64)
-        return replace(buffer, dtype=buffer.dtype.element), self.mul(wide, self.const(parts, wide))
+        size = None if buffer.size is None else buffer.size * parts
+        return replace(buffer, dtype=buffer.dtype.element, size=size), self.mul(wide, self.const(parts, wide))
+
+    def _has_runs(self, buffer: Memory, start: Lanes, count: int) -> bool:
+        """Return whether some lanes' elements follow one another; an array whose size is known has an order of its own."""
+        if buffer.size is not None or start.uniform is not None:
+            return False
+        return any(_in_a_row(chunk, count) for chunk in self.chunks(start))
 
     # ---- loads
 
     def _load_parts(self, buffer: Memory, start: Lanes, count: int) -> tuple[Lanes, ...]:
         places = [self.add(start, self.const(part, start)) for part in range(count)]
-        if start.uniform is not None or not any(_in_a_row(chunk, count) for chunk in self.chunks(start)):
+        if not self._has_runs(buffer, start, count):
             return tuple(self.load(buffer, place) for place in places)
         columns: list[list[Chunk]] = [[] for _ in range(count)]
         for number, (chunk, mask) in enumerate(zip(self.chunks(start), self.masks(), strict=True)):
@@ -87,7 +94,7 @@ class PackedOps(MemoryOps):
     def _store_parts(self, buffer: Memory, start: Lanes, value: tuple[Lanes, ...]) -> None:
         count = len(value)
         places = [self.add(start, self.const(part, start)) for part in range(count)]
-        if start.uniform is not None or not any(_in_a_row(chunk, count) for chunk in self.chunks(start)):
+        if not self._has_runs(buffer, start, count):
             for place, part in zip(places, value, strict=True):
                 self.store(buffer, place, part)
             return

@@ -44,6 +44,14 @@ class Place:
         """Return x * y."""
         return self.b.mul(x, y)
 
+    def div(self, x: Lanes, n: int) -> Lanes:
+        """Return x / n."""
+        return self.b.div(x, self.constant(n))
+
+    def mod(self, x: Lanes, n: int) -> Lanes:
+        """Return what x / n leaves."""
+        return self.b.rem(x, self.constant(n))
+
     def group(self, axis: Axis) -> Lanes:
         """Return the threadgroup's position."""
         return flat(self.position[AXES.index(axis)])

@@ -45,6 +45,22 @@ class Regions(Loops):
         self.registers = 24
         self._slots: dict[SSAValue, str] = {}
 
+    def settle(self, plan: Plan) -> None:
+        """Decide how long arrays of threads' own live: as long as a unit runs, or from barrier to barrier."""
+        (only, *more) = plan or [Segment()]
+        self.own_unit = isinstance(only, Segment) and not more
+        whole = max(256, self.width)
+        self.own_lanes = (
+            self.unit_lanes(only) if isinstance(only, Segment) and not more else -(-self.total // whole) * whole
+        )
+
+    def first_lane(self) -> Scalar:
+        """Return the number of the running unit's first thread."""
+        unit = self._place().unit
+        if unit is None:
+            raise InternalError("a thread's own array is used outside of threads", loc=self._location())
+        return unit
+
     # ---- the plan
 
     def threadgroup(self, plan: Plan) -> None:

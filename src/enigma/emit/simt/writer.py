@@ -96,6 +96,7 @@ class Writer:
         self.block = "start"
         self.notes: list[object] = []
         self.frame_bytes = 0
+        self.taken: list[str] = []
         self._count = 0
         self._places: list[Place] = []
         self._frame: dict[Hashable, object] = {}
@@ -152,6 +153,23 @@ class Writer:
         self.frame_bytes += count * max(8, int("".join(filter(str.isdigit, type)) or 32)) // 8
         self.entry.append(f"  {name} = alloca [{count} x {type}], align 64")
         return name
+
+    def heap(self, bytes: int) -> str:
+        """Return the pointer of memory that is taken when the function begins and given back when it ends."""
+        self.declare("declare ptr @malloc(i64)")
+        raw, low, name = self.name(), self.name(), self.name()
+        self.entry.append(f"  {raw} = call ptr @malloc(i64 {bytes + 64})")
+        self.entry.append(f"  {low} = getelementptr i8, ptr {raw}, i64 63")
+        self.entry.append(f"  {name} = call ptr @llvm.ptrmask.p0.i64(ptr {low}, i64 -64)")
+        self.declare("declare ptr @llvm.ptrmask.p0.i64(ptr, i64)")
+        self.taken.append(raw)
+        return name
+
+    def give_back(self) -> None:
+        """Write the end of what `heap` took."""
+        for raw in self.taken:
+            self.declare("declare void @free(ptr)")
+            self.do(f"call void @free(ptr {raw})")
 
     # ---- blocks
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import Numeric, Space
 from enigma.errors import EnigmaError, InternalError
 from enigma.runtime.simulator.atomics import take_turns
 from enigma.runtime.simulator.grid import LANES, Batch
-from enigma.runtime.simulator.memory import Access, Kind, Memory, locate, threadgroup_array
+from enigma.runtime.simulator.memory import Access, Kind, Memory, locate, thread_array, threadgroup_array
 from enigma.runtime.simulator.observer import Observer
 from enigma.spec.terms import Effect
 from enigma.trace.node import Op
@@ -67,11 +67,22 @@ class Environment:
 
     def allocate(self, dtype: Numeric, size: int) -> Memory:
         """Return this operation's threadgroup memory: the same one each time a thread gets here."""
+        return self._made(lambda name: threadgroup_array(name, dtype, size, self.batch))
+
+    def allocate_for_threads(self, dtype: Numeric, size: int) -> Memory:
+        """Return this operation's array of each thread's own: the same one each time a thread gets here."""
+        return self._made(lambda name: thread_array(name, dtype, size, self.batch))
+
+    def table(self, dtype: Numeric, values: Sequence[Any]) -> Memory:
+        """Return constant memory that holds these numbers."""
+        return self._made(lambda name: Memory(name, Space.CONSTANT, np.array(values, dtype.numpy), len(values)))
+
+    def _made(self, make: Callable[[str], Memory]) -> Memory:
         known = self._allocated.get(id(self.node))
         if known is None:
             result = self.node.result
             name = result.name if result is not None and result.name is not None else ""
-            known = self._allocated[id(self.node)] = threadgroup_array(name, dtype, size, self.batch)
+            known = self._allocated[id(self.node)] = make(name)
         return known
 
     def atomic(self, memory: Memory, index: Array, value: Array, combine: Callable[[Any, Any], Any]) -> Array:

@@ -114,6 +114,14 @@ class Batch:
         """Return the product."""
         return x * y
 
+    def div(self, x: Array, n: int) -> Array:
+        """Return the quotient."""
+        return x // np.uint32(n)
+
+    def mod(self, x: Array, n: int) -> Array:
+        """Return what division leaves."""
+        return x % np.uint32(n)
+
     def thread(self, row: int, lane: int) -> Size:
         """Return one thread's position in the grid."""
         x, y, z = (

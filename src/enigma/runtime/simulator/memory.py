@@ -24,9 +24,9 @@ POISON = 0xA5
 class Memory:
     """What a buffer operand stands for while the simulator runs.
 
-    `data` is flat, or has an axis for the components of vectors behind. `size` elements of it, from `base` on, are the buffer: 0 for a launch's array, and for threadgroup
-    memory each row's own start, of shape (simdgroups, 1). `written` marks the elements of threadgroup memory that have been
-    set; it is None for a launch's array, which is set from the start.
+    `data` is flat, or has an axis for the components of vectors behind. `size` elements of it, from `base` on, are the buffer:
+    0 for a launch's array or a table, for threadgroup memory each row's own start, of shape (simdgroups, 1), and for a thread's
+    own array that of each lane. `written` marks the elements that have been set; it is None for what is set from the start.
     """
 
     name: str
@@ -37,7 +37,15 @@ class Memory:
     written: Array | None = None
 
     def __str__(self) -> str:
-        return f"{'threadgroup memory' if self.space is Space.THREADGROUP else 'buffer'} {self.name}".rstrip()
+        return f"{_WORDS[self.space]} {self.name}".rstrip()
+
+
+_WORDS = {
+    Space.DEVICE: "buffer",
+    Space.CONSTANT: "constant memory",
+    Space.THREADGROUP: "threadgroup memory",
+    Space.THREAD: "the thread's array",
+}
 
 
 class Kind(Enum):
@@ -85,6 +93,13 @@ def threadgroup_array(name: str, dtype: Numeric, size: int, batch: Batch) -> Mem
         (batch.member * size)[:, None],
         np.zeros(count, np.bool_),
     )
+
+
+def thread_array(name: str, dtype: Numeric, size: int, batch: Batch) -> Memory:
+    """Return an uninitialised array for every lane of a batch."""
+    lanes = np.arange(batch.live.size).reshape(batch.live.shape)
+    count = size * lanes.size
+    return Memory(name, Space.THREAD, uninitialised(dtype, count), size, lanes * size, np.zeros(count, np.bool_))
 
 
 def uninitialised(dtype: Numeric, count: int) -> Array:

@@ -1,4 +1,4 @@
-"""Buffers: reading and writing elements, and threadgroup memory."""
+"""Memory: reading and writing elements; threadgroup memory, a thread's own arrays, and constant tables."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from enigma.dtypes import DTYPES, Space
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER
 from enigma.spec.spelling import Precedence, Structural, Template
-from enigma.spec.terms import ANY_LANES, INDEX, Algebra, Buffer, DTypeArg, Effect, Static, T, Var
+from enigma.spec.terms import ANY_LANES, INDEX, Algebra, Buffer, DTypeArg, Effect, Numbers, Static, T, Var
 
-WRITABLE = (Space.DEVICE, Space.THREADGROUP)
+WRITABLE = (Space.DEVICE, Space.THREADGROUP, Space.THREAD)
 ELEMENT = Var("T", DTYPES, lanes=ANY_LANES)
+NUMBER = Var("T", DTYPES)
 
 ROWS: tuple[Intrinsic, ...] = (
     Intrinsic(
@@ -27,4 +28,16 @@ ROWS: tuple[Intrinsic, ...] = (
         doc="Memory shared by the threads of a threadgroup: `size` elements, uninitialised.",
         msl=Structural(), cuda=LATER, llvm=lambda b, dtype, size: b.allocate(dtype, size),
         ref=lambda np, env, dtype, size: env.allocate(dtype, size)),
+    Intrinsic(
+        name="thread_alloc", params={"dtype": DTypeArg(ELEMENT), "size": Static(1, 1 << 16)},
+        result=Buffer(ELEMENT, (Space.THREAD,)), effect=Effect.WRITE, public="", algebra=Algebra.LOCAL,
+        doc="An array of each thread's own: `size` elements, uninitialised.",
+        msl=Structural(), cuda=LATER, llvm=lambda b, dtype, size: b.allocate_for_threads(dtype, size),
+        ref=lambda np, env, dtype, size: env.allocate_for_threads(dtype, size)),
+    Intrinsic(
+        name="constant_table", params={"dtype": DTypeArg(NUMBER), "values": Numbers(NUMBER)},
+        result=Buffer(NUMBER, (Space.CONSTANT,)), effect=Effect.READ, public="", algebra=Algebra.TABLE,
+        doc="Constant memory that holds these numbers.",
+        msl=Structural(), cuda=LATER, llvm=lambda b, dtype, values: b.table(dtype, values),
+        ref=lambda np, env, dtype, values: env.table(dtype, values)),
 )  # fmt: skip

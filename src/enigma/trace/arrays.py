@@ -1,0 +1,55 @@
+"""Memory of each thread's own, with indices that are known only when the kernel runs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from enigma.dtypes import Space
+from enigma.errors import EnigmaValueError
+from enigma.source import caller
+from enigma.trace.infer import located_dtype
+from enigma.trace.public import public
+from enigma.trace.registers import static_shape
+from enigma.trace.scoped import for_range
+from enigma.trace.tensor import Tensor
+from enigma.trace.value import active
+
+MAX_THREAD_BYTES = 16384
+"""Bytes of all arrays of one thread: beyond that nothing is gained over a buffer."""
+
+_FEW = 4  # elements up to which filling is no loop
+
+
+@public
+def thread_alloc(dtype: Any, size: Any, fill: Any = None) -> Tensor:
+    """Return an array of each thread's own: `size` elements, or a shape indexed by tuples (row-major).
+
+    Indices may be traced. The array exists once, however often a loop gets here; it is uninitialised, or every element is set
+    to `fill` each time. A thread has 16384 bytes; more raises `EnigmaValueError`. What only Python ints index belongs in a
+    `register_tensor`, which is faster.
+
+        counts = enigma.thread_alloc(enigma.u32, 16, fill=0)
+        counts[A[i]] += 1
+    """
+    loc, tracer = caller(), active()
+    element = located_dtype(dtype, loc)
+    shape = static_shape(size, "a thread's array", loc)
+    count = math.prod(shape)
+    total = count * element.size + tracer.thread_bytes
+    if total > MAX_THREAD_BYTES:
+        raise EnigmaValueError(
+            f"a thread's arrays are {total} bytes, but there is room for {MAX_THREAD_BYTES}", loc=loc,
+            help="use a smaller array, a narrower dtype, or a buffer with a part for each thread",
+        )  # fmt: skip
+    tracer.thread_bytes = total
+    array = tracer.allocate(element, shape, Space.THREAD, loc)
+    if fill is None:
+        return array
+    if count <= _FEW:
+        for place in range(count):
+            array[place] = fill
+    else:
+        with for_range(0, count, dtype="uint") as place:
+            array[place] = fill
+    return array
