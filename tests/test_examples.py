@@ -15,7 +15,7 @@ EXAMPLES = ROOT / "examples"
 SHARED = {"png", "report"}
 PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in SHARED)
 SIZES = {
-    "tiled_gemm": 40, "heat_equation": 30, "mandelbrot": 50, "sdpa": 2, "attention": 100, "qwen_layer": 128,
+    "tiled_gemm": 40, "heat_equation": 30, "mandelbrot": 50, "sdpa": 2, "attention": 100, "qwen_layer": 128, "async_copy_gemm": 40,
 }  # fmt: skip
 
 
@@ -64,6 +64,8 @@ WRONG = [
     ("sdpa", "en.exp(top - higher), ", "1.0, "),
     ("attention", 'if start + j < n else -float("inf")', 'if start + j <= n else -float("inf")'),
     ("attention", "acc = higher, total * shrink, [x * shrink for x in acc]", "acc = higher, total * shrink, acc"),
+    ("async_copy_gemm", "tiles_b.advance()", "pass"),
+    ("async_copy_gemm", "columns, depth)", "columns, depth - 1)"),
     ("qwen_layer", "* c - query[at + D // 2] * s", "* c + query[at + D // 2] * s"),
     ("qwen_layer", "for token in range(position + 1)", "for token in range(position)"),
     ("qwen_layer", "g / (1 + en.exp(-g)) * u", "max(g, 0.0) * u"),

@@ -17,12 +17,12 @@ from typing import Any
 import enigma
 from enigma.dtypes import DTYPES, INTEGERS, Numeric, i32, names
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Spelling, Structural, Template, Unsupported
+from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Printf, Spelling, Structural, Template, Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Var
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
 from enigma.trace import scoped
 from enigma.trace.constants import PUBLIC
-from enigma.trace.functions import signature
+from enigma.trace.functions import functions, signature
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"
@@ -30,7 +30,8 @@ NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, no
 TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
-    "simdgroup": "Simdgroup", "atomics": "Atomics", "random": "Random bits",
+    "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
+    "report": "Printing and asserting",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
 
@@ -60,7 +61,8 @@ INTERNAL = {
 PROGRAMS = (
     "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
     "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
-    "EnigmaIndexError", "EnigmaNameError", "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError",
+    "EnigmaIndexError", "EnigmaNameError", "EnigmaAttributeError",
+    "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError", "KernelAssertionError",
     "ErrorGroup", "EnigmaWarning", "Layout", "make_layout", "make_ordered_layout", "make_identity_layout", "make_layout_tv", "size",
 )  # fmt: skip
 
@@ -85,7 +87,8 @@ def operator(row: Intrinsic) -> str:
 
 def _parameters(row: Intrinsic) -> str:
     shown = (
-        f"{p.name}={p.default!r}" if p.default is not p.empty else p.name for p in signature(row).parameters.values()
+        f"{p.name}={p.default!r}" if p.default is not p.empty else str(p).partition(":")[0]
+        for p in signature(row).parameters.values()
     )
     return f"({', '.join(shown).replace(chr(39), chr(34))})"
 
@@ -116,6 +119,10 @@ def takes(term: Term | None) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg(var=var):
             return f"a dtype: {takes(var)}"
+        case Text():
+            return "a text"
+        case Variadic(dtypes=dtypes):
+            return f"any number of values of {_set(dtypes)}"
         case Numbers(var=var):
             return f"numbers: {takes(var)}"
         case None:
@@ -133,11 +140,15 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
         case Prefix(symbol=symbol):
             return f"`{symbol}{operands[0]}`"
         case Call(function=function):
-            given = [name for name, term in row.params.items() if not isinstance(term, DTypeArg)]
+            given = [
+                name for name, term in row.params.items() if not isinstance(term, DTypeArg) and name != row.precision
+            ]
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
-            parts = string.Formatter().parse(text)
-            return "`" + "".join(literal + (field or "") for literal, field, _, _ in parts) + "`"
+            parts = [(before, field or "", own or "{}") for before, field, own, _ in string.Formatter().parse(text)]
+            return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
+        case Printf(function=function):
+            return f'`{function}("...", values...)`'
         case Builtin(attribute=attribute, vector=vector):
             return f"parameter `[[{attribute}]]`" + (", `.x`, `.y` or `.z` of it" if vector else "")
         case Structural():
@@ -150,34 +161,41 @@ def metal(row: Intrinsic) -> str:
     """Return how Metal spells a row, for each group of dtypes that it spells alike."""
     if not isinstance(row.msl, Mapping):
         return spelled(row, row.msl)
-    groups: dict[str, list[Numeric]] = {}
-    for dtype, spelling in row.msl.items():
-        groups.setdefault(spelled(row, spelling), []).append(dtype)
+    groups: dict[str, list[str]] = {}
+    for key, spelling in row.msl.items():
+        name = f"{key[0].name} in {key[1].value} memory" if isinstance(key, tuple) else key.name
+        groups.setdefault(spelled(row, spelling), []).append(name)
     if len(groups) == 1:
         return next(iter(groups))
-    return "; ".join(f"{', '.join(d.name for d in dtypes)}: {text}" for text, dtypes in groups.items())
-
-
-def support(row: Intrinsic) -> list[str]:
-    """Return the cells of the support columns: Metal, CPU, simulator, CUDA."""
-    spellings = [*row.msl.values()] if isinstance(row.msl, Mapping) else [row.msl]
-    gaps = sum(isinstance(spelling, Unsupported) for spelling in spellings)
-    in_metal = "yes" if not gaps else "no" if gaps == len(spellings) else "partly"
-    cuda = "later" if isinstance(row.cuda, Unsupported) else "yes"
-    return [in_metal, "no" if isinstance(row.llvm, Unsupported) else "yes", "yes", cuda]
+    first, *others = groups.items()
+    if isinstance(next(iter(row.msl)), tuple):  # the usual one, and where it is another
+        return "; ".join([first[0], *(f"{' and '.join(names)}: {text}" for text, names in others)])
+    return "; ".join(f"{', '.join(names)}: {text}" for text, names in groups.items())
 
 
 def entry(row: Intrinsic) -> Iterator[str]:
     """Yield the lines that describe one row."""
     yield f"## `{call(row)}`\n\n{row.doc}\n"
     lines = [f"- `{name}`: {takes(term)}" for name, term in row.params.items()]
+    if row.reports is not None:
+        yield _as_markdown((inspect.getdoc(functions()[row.public_name]) or "").partition("\n\n")[2]) + "\n"
+        lines = ["- values: any dtype"]
     if row.result is not None:
         shared = isinstance(row.result, Var) and row.result in row.params.values()
-        lines.append(f"- gives {'the same dtype' if shared else takes(row.result)}")
+        pair = "whether (b1), and a value of " if row.outcome is not None else ""
+        lines.append(f"- gives {pair}{'the same dtype' if shared else takes(row.result)}")
     lines.append(
         f"- Metal: {metal(row)}"
         + (f", from version {row.msl_version[0]}.{row.msl_version[1]}" if row.msl_version > (2, 4) else "")
     )
+    if row.family:
+        lines.append(f"- Apple GPUs have it from family {row.family} on")
+    if row.is_method and row.public_name:
+        lines.append(
+            "- also a method of the buffer: `" + call(row).partition("(")[0].replace("enigma.", "buf.") + "(...)`"
+        )
+    if row.precision is not None:
+        lines.append('- for f32 also in Metal\'s fast and precise versions: `precision="fast"`, `precision="precise"`')
     if row.public_name and row.operator is not None:
         lines.append(f"- in Python also: `{operator(row)}`")
     if row.effect is Effect.SYNC:
@@ -205,13 +223,7 @@ def family(name: str) -> str:
     rows = [row for row in TABLES[name] if call(row)]
     module = importlib.import_module(f"enigma.spec.tables.{name}")
     page = [f"# {TITLES[name]}\n", NOTE, (inspect.getdoc(module) or "").partition("\n")[0] + "\n"]
-    table = ["| operation | dtypes | Metal | CPU | simulator | CUDA |", "| --- | --- | --- | --- | --- | --- |"]
-    for row in rows:
-        kinds = [takes(var).partition(";")[0] for var in row.variables[:1]] or (
-            [takes(row.result)] if row.result is not None else [""]
-        )
-        table.append(f"| `{call(row)}` | {kinds[0]} | {' | '.join(support(row))} |".replace("|  |", "| |"))
-    page.append("\n".join(table).replace("`x | y`", "`x \\| y`") + "\n")
+    page.append(f"Which targets have them, and how exactly: [what runs where](support.md#{name}).\n")
     for row in rows:
         page += entry(row)
     if name in enigma._MODULES:

@@ -20,6 +20,7 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
 from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
 from enigma.trace import scoped
+from enigma.trace.calls import methods
 from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import functions
 
@@ -32,7 +33,7 @@ HEAD = '''\
 # a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
 # pyright: reportOverlappingOverload=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
@@ -72,6 +73,66 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "return": "_T",
     },
     "is_function_constant_defined": {"constant": "Value", "return": "b1"},
+    "copy": {
+        "src": "Any",
+        "dst": "Any",
+        "count": "_Index",
+        "src_offset": "_Index",
+        "dst_offset": "_Index",
+        "mask_fn": "Callable[[Any], Any] | None",
+        "coalesced_width": "int",
+        "cooperative": "bool",
+        "return": "None",
+    },
+    "pipeline": {"dtype": "Any", "size": "int", "stages": "int", "return": "Pipeline"},
+    "gemm": {
+        "A": "Any",
+        "B": "Any",
+        "C": "Any",
+        "M": "int",
+        "N": "int",
+        "K": "int",
+        "transpose_A": "bool",
+        "transpose_B": "bool",
+        "accum_dtype": "Any",
+        "use_simdgroup": "bool | None",
+        "return": "None",
+    },
+    **{
+        f"async_copy_1d_{way}": {
+            "dst": "Value | str",
+            "dst_off": "_Index",
+            "src": "Value | str",
+            "src_off": "_Index",
+            "count": "_Index",
+            "return": "i64",
+        }
+        for way in ("d2t", "t2d")
+    },
+    **{
+        f"async_copy_2d_{way}": {
+            "dst": "Value | str",
+            "dst_off": "_Index",
+            "dst_epr": "_Index",
+            "src": "Value | str",
+            "src_off": "_Index",
+            "src_epr": "_Index",
+            "tile_cols": "_Index",
+            "tile_rows": "_Index",
+            "return": "i64",
+        }
+        for way in ("d2t", "t2d")
+    },
+    "async_copy_wait": {"events": "Any", "return": "None"},
+    "async_copy_to_threadgroup": {
+        "src": "Value | str",
+        "dst": "Value | str",
+        "count": "_Index",
+        "src_offset": "_Index",
+        "dst_offset": "_Index",
+        "return": "i64",
+    },
+    "async_copy_commit": {"tok": "Any", "return": "None"},
     "range_constexpr": {"args": "int", "return": "Iterator[int]"},
     **{
         f"cmp_{name}": {"x": "Value | float", "y": "Value | float", "return": "b1"}
@@ -112,7 +173,7 @@ class Variables:
 def _signature(name: str, parameters: list[str], result: str, doc: str, indent: str = "") -> str:
     """Return a function of the stub: on one line if it fits, else a parameter to a line."""
     head = f"{indent}def {name}({', '.join(parameters)}) -> {result}:"
-    if len(head) > WIDTH:
+    if len(head) + (0 if doc else len(" ...")) > WIDTH:
         inner = "".join(f"{indent}    {parameter},\n" for parameter in parameters)
         head = f"{indent}def {name}(\n{inner}{indent}) -> {result}:"
     return f'{head}\n{indent}    """{doc}"""\n\n' if doc else f"{head} ...\n"
@@ -171,7 +232,12 @@ def _parameter(row: Intrinsic, name: str, term: Term, variables: Variables) -> s
 
 def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
     """Return the function of one row."""
+    if row.reports is not None:
+        given = inspect.signature(functions()[public]).parameters
+        return _signature(public, [f"{str(p).partition(':')[0]}: Any" for p in given.values()], "None", row.doc)
     parameters = [_parameter(row, name, term, variables) for name, term in row.params.items()]
+    if row.precision is not None:
+        parameters.insert(list(row.params).index(row.precision), "*")
     match row.result:
         case Var(widens=True):
             result = "Any"
@@ -181,6 +247,8 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
             result = dtype.name
         case _:
             result = "None"
+    if row.outcome is not None:
+        result = row.outcome_type.format(result=result)
     if not any(isinstance(term, DTypeArg) for term in row.params.values()):
         return _signature(public, parameters, result, row.doc)
     # a dtype may also be given by name
@@ -194,6 +262,27 @@ def _shown(default: object) -> str:
     return json.dumps(default) if isinstance(default, str) else repr(default)
 
 
+def _methods() -> Iterator[str]:
+    """Yield the methods of a buffer that rows give; their index may be a coordinate."""
+    for name, row in methods().items():
+        parameters, result = ["self"], row.outcome_type.format(result="Self") if row.outcome is not None else "Self"
+        if not isinstance(row.result, Var):
+            result = (
+                result if row.outcome is not None else row.result.name if isinstance(row.result, Numeric) else "None"
+            )
+        for key, term in list(row.params.items())[1:]:
+            match term:
+                case Choice(enum=enum, default=default):
+                    parameters.append(
+                        f"{key}: _{enum.__name__}" + (f' = "{default.value}"' if default is not None else "")
+                    )
+                case Var(widens=True):
+                    parameters.append(f"{key}: _Index | tuple[_Index, ...]")
+                case _:
+                    parameters.append(f"{key}: Value | float")
+        yield _signature(name, parameters, result, "", "    ")
+
+
 def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
@@ -203,6 +292,8 @@ def language_stub(name: str, function: Callable[..., Any]) -> str:
     types = LANGUAGE[name]
     parameters: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
         star = "*" if parameter.kind is inspect.Parameter.VAR_POSITIONAL else ""
         default = "" if parameter.default is inspect.Parameter.empty else f" = {_shown(parameter.default)}"
         parameters.append(f"{star}{parameter.name}: {types.get(parameter.name, 'Any')}{default}")
@@ -323,6 +414,7 @@ def _base(dtype: Numeric) -> str:
 def _classes() -> Iterator[str]:
     yield NUMERIC
     yield VALUE
+    yield from _methods()
     for name in COMPARISONS:
         inherited = name in ("eq", "ne")
         ignore = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]" if inherited else ""

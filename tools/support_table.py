@@ -17,9 +17,10 @@ if __name__ == "__main__":
 
 from enigma.dtypes import DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, Numeric  # noqa: E402 - found after the line above
 from enigma.spec.intrinsic import Intrinsic  # noqa: E402
-from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Spelling, Structural, Template, Unsupported  # noqa: E402
+from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Printf, Spelling, Structural, Template, Unsupported  # noqa: E402
 from enigma.spec.tables import TABLES  # noqa: E402
-from enigma.spec.terms import Algebra, Buffer, DTypeArg, Term, Var  # noqa: E402
+from enigma.spec.terms import Algebra, Buffer, DTypeArg, Term, Var, Variadic  # noqa: E402
+from enigma.trace.functions import signature  # noqa: E402
 
 _GROUPS: dict[frozenset[Numeric], str] = {
     frozenset(DTYPES): "all",
@@ -46,7 +47,7 @@ correctly rounded result, in units of the last place of f32; an empty cell means
 def dtypes_of(term: Term | None) -> tuple[Numeric, ...]:
     """Return the dtypes that a term stands for."""
     match term:
-        case Var(dtypes=dtypes):
+        case Var(dtypes=dtypes) | Variadic(dtypes=dtypes):
             return dtypes
         case Buffer(element=element):
             return dtypes_of(element)
@@ -68,7 +69,8 @@ def written(row: Intrinsic) -> str:
     if row.algebra in _SYNTAX:
         return _SYNTAX[row.algebra]
     if row.public_name:
-        call = f"{row.public_name}({', '.join(row.params)})"
+        given = (p for name, p in signature(row).parameters.items() if name != row.precision)
+        call = f"{row.public_name}({', '.join(str(p).partition(':')[0].partition('=')[0] for p in given)})"
         return f"{call}, {row.operator}" if row.operator else call
     symbol = row.operator or ""
     return f"{symbol.removeprefix('u')}x" if len(row.operands) == 1 else f"x {symbol} y"
@@ -94,6 +96,8 @@ def spelled(spelling: Spelling) -> str:
             return f"{function}()"
         case Template(text=text):
             return text.replace("{", "").replace("}", "")
+        case Printf(function=function):
+            return f"{function}()"
         case Builtin(attribute=attribute):
             return f"[[{attribute}]]"
         case Structural():
@@ -103,10 +107,12 @@ def spelled(spelling: Spelling) -> str:
 
 
 def metal(row: Intrinsic) -> str:
-    """Return the Metal spelling; where it differs by dtype, that of the first."""
-    if isinstance(row.msl, Mapping):
-        return spelled(next(iter(row.msl.values())))
-    return spelled(row.msl)
+    """Return the Metal spelling; where it differs by dtype, that of the first that has one, and those that have none."""
+    if not isinstance(row.msl, Mapping):
+        return f"`{spelled(row.msl)}`"
+    lacking = tuple(dtype for dtype, spelling in row.msl.items() if isinstance(spelling, Unsupported))
+    first = next((dtype for dtype in row.msl if dtype not in lacking), next(iter(row.msl)))
+    return f"`{spelled(row.msl[first])}`" + (f", not {group(lacking)}" if lacking else "")
 
 
 def _row(row: Intrinsic) -> str:
@@ -114,7 +120,7 @@ def _row(row: Intrinsic) -> str:
     cuda = "later" if isinstance(row.cuda, Unsupported) else "yes"
     cpu = f"no: {row.llvm.why}" if isinstance(row.llvm, Unsupported) else "yes"
     cells = [
-        f"`{written(row)}`" if written(row) else f"({row.name})", row.doc, takes(row), f"`{metal(row)}`", cpu, cuda,
+        f"`{written(row)}`" if written(row) else f"({row.name})", row.doc, takes(row), metal(row), cpu, cuda,
         f"{single:g}" if single else "",
     ]  # fmt: skip
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

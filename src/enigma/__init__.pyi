@@ -3,7 +3,7 @@
 # a Python int keeps an integer's dtype and a Python float does not, though checkers take an int for a float
 # pyright: reportOverlappingOverload=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
@@ -20,6 +20,7 @@ from enigma.errors import EnigmaTypeError as EnigmaTypeError
 from enigma.errors import EnigmaValueError as EnigmaValueError
 from enigma.errors import ErrorGroup as ErrorGroup
 from enigma.errors import InternalError as InternalError
+from enigma.errors import KernelAssertionError as KernelAssertionError
 from enigma.errors import LaunchError as LaunchError
 from enigma.errors import OutOfBoundsError as OutOfBoundsError
 from enigma.errors import ToolchainError as ToolchainError
@@ -38,6 +39,7 @@ from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.pipeline import Pipeline as Pipeline
 from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
@@ -96,6 +98,79 @@ class Value(metaclass=Numeric):
     def __index__(self) -> int: ...
     def __int__(self) -> int: ...
     def __float__(self) -> float: ...
+    def atomic_load(self, i: _Index | tuple[_Index, ...], order: _MemoryOrder = "relaxed") -> Self: ...
+    def atomic_store(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> None: ...
+    def atomic_exchange(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_fetch_add(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_fetch_sub(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_fetch_min(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_fetch_max(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_fetch_and(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_fetch_or(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_fetch_xor(
+        self,
+        i: _Index | tuple[_Index, ...],
+        x: Value | float,
+        order: _MemoryOrder = "relaxed",
+    ) -> Self: ...
+    def atomic_min(self, i: _Index | tuple[_Index, ...], x: Value | float, order: _MemoryOrder = "relaxed") -> None: ...
+    def atomic_max(self, i: _Index | tuple[_Index, ...], x: Value | float, order: _MemoryOrder = "relaxed") -> None: ...
+    def atomic_compare_exchange(
+        self,
+        i: _Index | tuple[_Index, ...],
+        expected: Value | float,
+        desired: Value | float,
+        success_order: _MemoryOrder = "relaxed",
+        failure_order: _MemoryOrder = "relaxed",
+    ) -> tuple[b1, Self]: ...
+    def atomic_compare_exchange_weak(
+        self,
+        i: _Index | tuple[_Index, ...],
+        expected: Value | float,
+        desired: Value | float,
+        success_order: _MemoryOrder = "relaxed",
+        failure_order: _MemoryOrder = "relaxed",
+    ) -> b1: ...
     def __eq__(self, other: object, /) -> b1: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
     def __ne__(self, other: object, /) -> b1: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
     def __lt__(self, other: Value | float, /) -> b1: ...
@@ -296,9 +371,12 @@ Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
+_Precision = Literal["default", "fast", "precise"]
 _Axis = Literal["x", "y", "z"]
 _MemFlags = Literal["mem_none", "mem_device", "mem_threadgroup", "mem_device_and_threadgroup", "mem_texture"]
 _MemoryOrder = Literal["relaxed", "acquire", "release", "acq_rel"]
+_FenceOrder = Literal["acquire", "release", "acq_rel", "seq_cst"]
+_ThreadScope = Literal["thread", "simdgroup", "threadgroup", "device"]
 _T = TypeVar("_T", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | b1)
 _F = TypeVar("_F", bound=f32 | f16 | bf16)
 _R = TypeVar("_R", bound=f32 | f16 | bf16 | i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
@@ -306,8 +384,10 @@ _I = TypeVar("_I", bound=i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64)
 _X = TypeVar("_X", bound=f32 | f16 | bf16 | i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8)
 _B = TypeVar("_B", bound=i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8 | b1)
 _ANY = TypeVar("_ANY", bound=f32 | f16 | bf16 | i32 | u32 | i64 | u64 | i16 | u16 | i8 | u8 | b1)
-_A = TypeVar("_A", bound=i32 | u32 | f32)
-_A8 = TypeVar("_A8", bound=i32 | u32)
+_A = TypeVar("_A", bound=i32 | u32 | f32 | b1)
+_A8 = TypeVar("_A8", bound=i32 | u32 | f32)
+_A9 = TypeVar("_A9", bound=i32 | u32)
+_A10 = TypeVar("_A10", bound=u64)
 _W = TypeVar("_W", bound=u32)
 
 class _Arch:
@@ -320,7 +400,7 @@ class _Arch:
 arch: _Arch
 thread_position_in_grid: u32
 
-def pow(x: _F | float, y: _F | float) -> _F:
+def pow(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """x to the power y; NaN for a negative x unless y is a whole number."""
 
 def cmp_eq(x: Value | float, y: Value | float) -> b1:
@@ -366,10 +446,10 @@ def any(v: b1) -> b1:
 def vec_extract(v: Value, lane: int) -> None:
     """The component of a vector with this number, counted from 0."""
 
-def sqrt(x: _F) -> _F:
+def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""
 
-def rsqrt(x: _F) -> _F:
+def rsqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """One over the square root."""
 
 def floor(x: _F) -> _F:
@@ -393,46 +473,46 @@ def saturate(x: _F) -> _F:
 def fract(x: _F) -> _F:
     """x minus its floor, always below 1."""
 
-def exp(x: _F) -> _F:
+def exp(x: _F, *, precision: _Precision = "default") -> _F:
     """e to the power x."""
 
-def exp2(x: _F) -> _F:
+def exp2(x: _F, *, precision: _Precision = "default") -> _F:
     """2 to the power x."""
 
-def log(x: _F) -> _F:
+def log(x: _F, *, precision: _Precision = "default") -> _F:
     """Natural logarithm; NaN below zero."""
 
-def log2(x: _F) -> _F:
+def log2(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 2; NaN below zero."""
 
-def log10(x: _F) -> _F:
+def log10(x: _F, *, precision: _Precision = "default") -> _F:
     """Logarithm to base 10; NaN below zero."""
 
-def sin(x: _F) -> _F:
+def sin(x: _F, *, precision: _Precision = "default") -> _F:
     """Sine of x in radians."""
 
-def cos(x: _F) -> _F:
+def cos(x: _F, *, precision: _Precision = "default") -> _F:
     """Cosine of x in radians."""
 
-def tan(x: _F) -> _F:
+def tan(x: _F, *, precision: _Precision = "default") -> _F:
     """Tangent of x in radians."""
 
-def asin(x: _F) -> _F:
+def asin(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc sine in [-pi/2, pi/2]; NaN outside of [-1, 1]."""
 
-def acos(x: _F) -> _F:
+def acos(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc cosine in [0, pi]; NaN outside of [-1, 1]."""
 
-def atan(x: _F) -> _F:
+def atan(x: _F, *, precision: _Precision = "default") -> _F:
     """Arc tangent in [-pi/2, pi/2]."""
 
-def sinh(x: _F) -> _F:
+def sinh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic sine."""
 
-def cosh(x: _F) -> _F:
+def cosh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic cosine."""
 
-def tanh(x: _F) -> _F:
+def tanh(x: _F, *, precision: _Precision = "default") -> _F:
     """Hyperbolic tangent."""
 
 def fmin(x: _F | float, y: _F | float) -> _F:
@@ -441,10 +521,10 @@ def fmin(x: _F | float, y: _F | float) -> _F:
 def fmax(x: _F | float, y: _F | float) -> _F:
     """The larger; the other one where one is NaN."""
 
-def fmod(x: _F | float, y: _F | float) -> _F:
+def fmod(x: _F | float, y: _F | float, *, precision: _Precision = "default") -> _F:
     """What truncating division leaves: the sign of x."""
 
-def atan2(y: _F | float, x: _F | float) -> _F:
+def atan2(y: _F | float, x: _F | float, *, precision: _Precision = "default") -> _F:
     """The angle of the point (x, y) in [-pi, pi]."""
 
 def step(edge: _F | float, x: _F | float) -> _F:
@@ -747,39 +827,68 @@ def atomic_store(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relax
 def atomic_exchange(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
     """Set element i in one step; returns what was there before."""
 
-def atomic_fetch_add(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
+def atomic_fetch_add(buf: _A8, i: _Index, x: _A8 | float, order: _MemoryOrder = "relaxed") -> _A8:
     """Add x to element i in one step; returns what was there before."""
 
-def atomic_fetch_sub(buf: _A, i: _Index, x: _A | float, order: _MemoryOrder = "relaxed") -> _A:
+def atomic_fetch_sub(buf: _A8, i: _Index, x: _A8 | float, order: _MemoryOrder = "relaxed") -> _A8:
     """Subtract x from element i in one step; returns what was there before."""
 
-def atomic_fetch_min(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
-    """Lower element i to x in one step; returns what was there before."""
+def atomic_fetch_min(buf: _A8, i: _Index, x: _A8 | float, order: _MemoryOrder = "relaxed") -> _A8:
+    """Lower element i to x in one step; returns what was there before. Of a number and NaN, the number counts."""
 
-def atomic_fetch_max(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
-    """Raise element i to x in one step; returns what was there before."""
+def atomic_fetch_max(buf: _A8, i: _Index, x: _A8 | float, order: _MemoryOrder = "relaxed") -> _A8:
+    """Raise element i to x in one step; returns what was there before. Of a number and NaN, the number counts."""
 
-def atomic_fetch_and(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
+def atomic_fetch_and(buf: _A9, i: _Index, x: _A9 | int, order: _MemoryOrder = "relaxed") -> _A9:
     """Keep the bits of element i that x has in one step; returns what was there before."""
 
-def atomic_fetch_or(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
+def atomic_fetch_or(buf: _A9, i: _Index, x: _A9 | int, order: _MemoryOrder = "relaxed") -> _A9:
     """Set the bits of element i that x has in one step; returns what was there before."""
 
-def atomic_fetch_xor(buf: _A8, i: _Index, x: _A8 | int, order: _MemoryOrder = "relaxed") -> _A8:
+def atomic_fetch_xor(buf: _A9, i: _Index, x: _A9 | int, order: _MemoryOrder = "relaxed") -> _A9:
     """Turn over the bits of element i that x has in one step; returns what was there before."""
 
-def atomic_compare_exchange_weak(
-    buf: _A8,
+def atomic_min(buf: _A10, i: _Index, x: _A10 | int, order: _MemoryOrder = "relaxed") -> None:
+    """Lower element i to x in one step. It does not return what was there: Metal's 64-bit atomics cannot."""
+
+def atomic_max(buf: _A10, i: _Index, x: _A10 | int, order: _MemoryOrder = "relaxed") -> None:
+    """Raise element i to x in one step. It does not return what was there: Metal's 64-bit atomics cannot."""
+
+def atomic_compare_exchange(
+    buf: _A,
     i: _Index,
-    expected: _A8 | int,
-    desired: _A8 | int,
+    expected: _A | float,
+    desired: _A | float,
+    success_order: _MemoryOrder = "relaxed",
+    failure_order: _MemoryOrder = "relaxed",
+) -> tuple[b1, _A]:
+    """Set element i to `desired` if it is `expected`, bit for bit; returns whether it was, and what was found."""
+
+def atomic_compare_exchange_weak(
+    buf: _A,
+    i: _Index,
+    expected: _A | float,
+    desired: _A | float,
     success_order: _MemoryOrder = "relaxed",
     failure_order: _MemoryOrder = "relaxed",
 ) -> b1:
-    """Set element i to `desired` if it is `expected`; returns whether it was. May fail without cause: loop."""
+    """Set element i to `desired` if it is `expected`, bit for bit; returns whether it was. May fail without cause: loop."""
+
+def atomic_thread_fence(
+    mem_flags: _MemFlags = "mem_device",
+    order: _FenceOrder = "seq_cst",
+    scope: _ThreadScope = "device",
+) -> None:
+    """Order this thread's accesses of memory before the fence and after it, as the threads in `scope` see them."""
 
 def philox4x32(c0: _W | int, c1: _W | int, c2: _W | int, c3: _W | int, k0: _W | int, k1: _W | int, word: int = 0) -> _W:
     """One of the four words, 0 to 3, that Philox 4x32-10 makes of the counter c and the key k."""
+
+def print(*message: Any) -> None:
+    """Print a line for each thread that gets here, with the values in the text."""
+
+def assert_(condition: Any, *message: Any) -> None:
+    """Make the launch fail if a condition does not hold, with the values in the text."""
 
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
@@ -789,6 +898,82 @@ def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | flo
 
 def constant(values: Any, dtype: Any = None) -> Any:
     """Return a table in constant memory that holds the numbers of a tuple, list or NumPy array, which may be nested."""
+
+def copy(
+    src: Any,
+    dst: Any,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+    mask_fn: Callable[[Any], Any] | None = None,
+    coalesced_width: int = 1,
+    *,
+    cooperative: bool = False,
+) -> None:
+    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`."""
+
+def async_copy_1d_d2t(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_1d_t2d(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
+    """Begin to copy `count` elements from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_d2t(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from device to threadgroup memory, and return the event to wait for (an i64)."""
+
+def async_copy_2d_t2d(
+    dst: Value | str,
+    dst_off: _Index,
+    dst_epr: _Index,
+    src: Value | str,
+    src_off: _Index,
+    src_epr: _Index,
+    tile_cols: _Index,
+    tile_rows: _Index,
+) -> i64:
+    """Begin to copy a tile from threadgroup to device memory, and return the event to wait for (an i64)."""
+
+def async_copy_wait(*events: Any) -> None:
+    """Wait until the copies of these events are done, and what they wrote is seen by every thread: a barrier."""
+
+def async_copy_to_threadgroup(
+    src: Value | str,
+    dst: Value | str,
+    count: _Index,
+    src_offset: _Index = 0,
+    dst_offset: _Index = 0,
+) -> i64:
+    """Begin to copy from device to threadgroup memory: an older form of `async_copy_1d_d2t`, with the source first."""
+
+def async_copy_commit(tok: Any) -> None:
+    """Do nothing: a copy is under way when it is called. For kernels that were written for a queue of copies."""
+
+def gemm(
+    A: Any,
+    B: Any,
+    C: Any,
+    *,
+    M: int,
+    N: int,
+    K: int,
+    transpose_A: bool = False,
+    transpose_B: bool = False,
+    accum_dtype: Any = "float",
+    use_simdgroup: bool | None = None,
+) -> None:
+    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
+
+def pipeline(dtype: Any, size: int, stages: int = 2) -> Pipeline:
+    """Return `stages` buffers of `size` elements in threadgroup memory that take turns, one in front."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""

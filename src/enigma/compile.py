@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,14 @@ from enigma.runtime import direct, toolchain
 from enigma.runtime.program import Program
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
-from enigma.trace.kernel import KernelDef
+from enigma.trace.kernel import KernelDef, math_named
 from enigma.trace.node import Constant
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from enigma.emit.msl import MslText
+    from enigma.runtime.reports import Site
 
 STAGES = ("ir", "mlir", "msl", "llvm", "asm")
 
@@ -64,6 +65,11 @@ class CompiledKernel:
         return [(argument.name, argument.slot, argument.type_name) for argument in self.program.scalars]
 
     @property
+    def math(self) -> str:
+        """The math it is compiled with: "default", "precise" or "fast"."""
+        return self.program.traced.math.value
+
+    @property
     def function_constants(self) -> list[Constant]:
         """The function constants by index: each has `index`, `name`, `dtype`, `default` (None: a launch must give it)."""
         return list(self.program.traced.function_constants)
@@ -77,6 +83,15 @@ class CompiledKernel:
     def param_names(self) -> list[str]:
         """The parameters' names in slot order."""
         return [argument.name for argument in self.program.arguments]
+
+    @property
+    def reports(self) -> tuple[Site, ...]:
+        """The places of the kernel that print or assert: kind, text, dtypes of the values, Python line.
+
+        Where there is one, the Metal source is to be compiled and run with logging enabled; each message in the log begins
+        with the file and line of its place.
+        """
+        return tuple(self.program.sites.values())
 
     @property
     def has_metallib(self) -> bool:
@@ -130,7 +145,7 @@ class Stages(Mapping[str, str]):
 def compile(
     fn: Any, *args: Any, keep_metal_source: bool = False, dump_ir: bool = False, dump_mlir: bool = False,
     work_dir: str | Path | None = None, vec_width: int = 0, emit_only: bool | None = None, line_comments: bool = False,
-    source_map: bool = False, **constexprs: Any,
+    source_map: bool = False, math: str | None = None, **constexprs: Any,
 ) -> CompiledKernel:  # fmt: skip
     """Compile a kernel and return every stage of it.
 
@@ -139,6 +154,8 @@ def compile(
     - `emit_only` stops at Metal source; None means everywhere but on macOS, or where ENIGMA_EMIT_ONLY is set. With False and
       without Apple's tools it raises `ToolchainError`, a `RuntimeError`.
     - `line_comments` adds the Python line to every line of Metal, `source_map` adds `#line`.
+    - `math` is "default" (safe: NaN and infinity mean what IEEE says), "precise" (as default, and Metal's precise functions are
+      named in the text) or "fast" (Metal's fast math); None takes the kernel's own, `@enigma.kernel(math=...)`.
     - other keywords are the values of `constexpr` parameters.
 
     Raises `EnigmaTypeError` for something that is no kernel, and the located errors of the kernel itself.
@@ -156,7 +173,8 @@ def compile(
     """
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
-    program = Program(kernel.trace(constexprs))
+    traced = kernel.trace(constexprs)
+    program = Program(traced if math is None else replace(traced, math=math_named(math)))
     _write_dump(program, "ir", dump(program.traced))
     if dump_ir:
         print(dump(program.traced), end="")
@@ -171,7 +189,15 @@ def compile(
     _write_dumps(compiled)
     stop = config.emit_only() if emit_only is None else emit_only
     if not stop:
-        library = toolchain.build(program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines)
+        library = toolchain.build(
+            program.name,
+            metal.text,
+            work_dir,
+            keep_source=keep_metal_source,
+            places=metal.lines,
+            logs=bool(program.sites),
+            math=program.traced.math,
+        )
         compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")

@@ -43,6 +43,12 @@ def no_cache() -> bool:
     return bool(os.environ.get("ENIGMA_NO_CACHE"))
 
 
+def print_lines() -> int:
+    """ENIGMA_PRINT_LINES: lines that `enigma.print` keeps of one launch; 4096 if it is no positive number."""
+    text = os.environ.get("ENIGMA_PRINT_LINES", "")
+    return int(text) if text.isdigit() and int(text) > 0 else 4096
+
+
 def num_threads() -> int | None:
     """ENIGMA_NUM_THREADS: threads of the CPU runtime, or None for one per available core."""
     text = os.environ.get("ENIGMA_NUM_THREADS")

@@ -87,6 +87,10 @@ class EnigmaNameError(EnigmaError, NameError):
     """A variable that has no value on some path through the kernel."""
 
 
+class EnigmaAttributeError(EnigmaError, AttributeError):
+    """Something that a buffer does not have."""
+
+
 class LaunchError(EnigmaError, ValueError, TypeError, RuntimeError):
     """Arrays, grid or threads that do not fit the kernel; found before anything runs.
 
@@ -105,6 +109,10 @@ class DeviceError(EnigmaError, RuntimeError):
 
 class OutOfBoundsError(EnigmaError, IndexError):
     """A kernel read or wrote outside of a buffer (reported by the simulator)."""
+
+
+class KernelAssertionError(EnigmaError, AssertionError):
+    """A condition that a kernel asserts did not hold in some thread; raised when the launch is over."""
 
 
 class InternalError(EnigmaError, RuntimeError):

@@ -12,7 +12,7 @@ import pytest
 import enigma
 from enigma.spec.registry import by_public_name
 from tests.arch.tree import ROOT
-from tests.spec.forms import lane_rows, pure_rows
+from tests.spec.forms import atomic_rows, lane_rows, pure_rows
 
 OTHER_ISSUES: dict[str, str] = {
     "jit JitDef": "host functions that launch kernels on tensors come with the layout algebra",
@@ -34,6 +34,7 @@ SHOWN_AS = {
 """What the example of a name shows where a user does not write the name itself."""
 
 LANGUAGE = "tests/unit/test_language.py"
+MEMORY, TILES = "tests/unit/test_targets_memory.py", "tests/unit/test_targets_tiles.py"
 TARGETS, THREADS = "tests/unit/test_targets.py", "tests/unit/test_targets_threads.py"
 NUMERIC: dict[str, str] = {
     f"{LANGUAGE}::test_every_dtype_converts_and_stores": "Float32 Float16 BFloat16 Int8 UInt8 Int16 UInt16 Int32 UInt32 Int64 "
@@ -52,10 +53,20 @@ NUMERIC: dict[str, str] = {
     f"{LANGUAGE}::test_every_atomic_operation": "atomic_load atomic_store atomic_exchange atomic_fetch_add atomic_fetch_sub "
     "atomic_fetch_min atomic_fetch_max atomic_fetch_and atomic_fetch_or atomic_fetch_xor",
     f"{TARGETS}::test_a_loop_around_compare_exchange": "atomic_compare_exchange_weak",
+    "tests/unit/test_atomics.py::test_the_last_threadgroup_adds_up_what_the_others_left": "atomic_thread_fence",
     f"{LANGUAGE}::test_every_runtime_prepares_and_executes": "runtime CpuRuntime SimRuntime PreparedKernel",
     f"{LANGUAGE}::test_the_error_of_a_call_outside_of_a_kernel": "EnigmaError",
     f"{LANGUAGE}::test_a_handle_launches_in_a_jit_function_only": "KernelHandle",
     f"{LANGUAGE}::test_layouts_number_their_elements": "Layout make_layout make_ordered_layout make_identity_layout size",
+    f"{TILES}::test_each_thread_copies_every_element_and_no_more": "copy",
+    f"{MEMORY}::test_register_tensors_are_carried_by_every_statement": "register_tensor",
+    "tests/unit/test_targets_memory.py::test_a_register_tensor_tells_its_shape_and_dtype": "RegisterTensor",
+    f"{TILES}::test_a_pipeline_rotates_in_a_loop_of_the_kernel": "pipeline",
+    f"{TILES}::test_a_pipeline_rotates_in_the_context_manager_and_swaps": "Pipeline",
+    f"{TILES}::test_products_of_tiles": "gemm",
+    f"{TILES}::test_tiles_at_the_edge_are_exactly_what_is_given": "async_copy_2d_d2t async_copy_2d_t2d async_copy_wait "
+    "async_copy_commit",
+    f"{TILES}::test_copies_of_one_axis_both_ways": "async_copy_1d_d2t async_copy_1d_t2d async_copy_to_threadgroup",
     "tests/unit/runtime/test_function_constants.py::test_values_at_launch": "function_constant",
     "tests/unit/layout/test_facts.py::test_results_that_existing_kernels_rely_on": "make_layout_tv",
 }
@@ -121,6 +132,9 @@ def covered() -> dict[str, str]:
     for name, row in by_public_name().items():
         if row.name in computed:
             found.setdefault(name, "tests/spec/test_row_values.py")
+        if row in atomic_rows():
+            found.setdefault(name, "tests/spec/test_atomic_rows.py")
+            found.setdefault(f"Tensor.{name}", "tests/spec/test_atomic_rows.py")
     return found
 
 

@@ -34,6 +34,9 @@ def fail(code: int, text: str) -> None:
     sys.exit(code)
 
 
+LOGGING = {"-std=metal3.2", "-fmetal-enable-logging"}
+
+
 def compile_metal(source: Path, air: Path, mode: str) -> None:
     """Act as `metal -c`."""
     text = source.read_text(encoding="utf-8")
@@ -62,8 +65,8 @@ def main(arguments: list[str]) -> None:
     if mode in FAILURES:
         fail(*FAILURES[mode])
     match arguments:
-        case ["-sdk", "macosx", "metal", "-c", source, "-o", air] if source == air[:-4] + ".metal" and air.endswith(
-            ".air"
+        case ["-sdk", "macosx", "metal", "-fno-fast-math" | "-ffast-math", *flags, "-c", source, "-o", air] if (
+            set(flags) <= LOGGING and air.endswith(".air") and source == air.removesuffix(".air") + ".metal"
         ):
             compile_metal(Path(source), Path(air), mode)
         case ["-sdk", "macosx", "metallib", air, "-o", library] if library == air[:-4] + ".metallib" and air.endswith(

@@ -28,6 +28,7 @@ UNREACHED: dict[str, str] = {
     "trace/infer.py:_fixed": "conditions are made bools before they reach a row",
     "trace/kernel.py:_argument": "an internal error",
     "trace/kernel.py:constants": "test_launch_errors.py has it",
+    "spec/kit.py:precisions": "a mistake in a table: tests/unit/test_math_precision.py has it",
     "spec/tables/constants.py:_at_launch": "an internal error",
     "spec/intrinsic.py:spelling": "a mistake in a table: tests/unit/spec has it",
     "spec/registry.py:check": "a mistake in a table: tests/unit/spec has it",

@@ -47,18 +47,6 @@ def sized(A: enigma.f32, N: enigma.constexpr):  # <- here
 
 
 @enigma.kernel
-def ordered(A: enigma.u32):
-    enigma.atomic_fetch_add(A, 0, 1, order="acquire")  # <- here
-
-
-@enigma.kernel
-def shared_sum(A: enigma.f32):
-    total = enigma.threadgroup_alloc(enigma.f32, 1)
-    enigma.atomic_fetch_add(total, 0, 1.0)  # <- here
-    A[0] = total[0]
-
-
-@enigma.kernel
 def past_the_end(A: enigma.f32):
     i = enigma.thread_position_in_grid
     A[i + 1] = 0.0  # <- here
@@ -409,24 +397,9 @@ def test_the_text_is_exact(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _marked_line(text: str) -> int:
     """Return the line of the kernel that a text is about."""
-    kernel = next((k for k in (sized, scale, ordered, shared_sum, past_the_end) if k.name in text), sized)
+    kernel = next((k for k in (sized, scale, past_the_end) if k.name in text), sized)
     lines, first = inspect.getsourcelines(kernel.fn)
     return first + next(k for k, line in enumerate(lines) if "# <- here" in line)
-
-
-def test_what_metal_lacks_names_the_line() -> None:
-    for kernel, text in (
-        (ordered, "atomic_fetch_add cannot be written in Metal with memory order acquire: before 4.1 there is only relaxed"),
-        (shared_sum, "atomic_fetch_add cannot be written in Metal: float atomics exist in device memory only"),
-    ):  # fmt: skip
-        lines, first = inspect.getsourcelines(kernel.fn)
-        marked = next(k for k, line in enumerate(lines) if "# <- here" in line)
-        with pytest.raises(enigma.EnigmaError) as caught:
-            enigma.compile(kernel)
-        shown = lines[marked].strip()
-        assert str(caught.value).startswith(
-            f"test_launch_errors.py:{first + marked}:5: error: {text}\n    {shown}\n    ^"
-        )
 
 
 def test_a_store_past_the_end_names_line_and_thread() -> None:

@@ -137,14 +137,20 @@ def ranges(*args: Any) -> Iterator[Any]:
 
 def _shared(name: str, operands: list[Any], lane: int) -> Num:
     """Return a function across lanes for one lane; `operands` has an entry per lane that is there."""
-    kind = name.removeprefix("simd_")
-    if kind in ("shuffle", "shuffle_up", "shuffle_down", "shuffle_xor", "broadcast"):
+    prefix, _, kind = name.partition("_")
+    width = {"simd": LANES, "quad": 4}[prefix]
+    start = lane // width * width
+    operands, lane = operands[start : start + width], lane - start
+    if kind == "broadcast_first":
+        return operands[0][0]
+    if "shuffle" in kind or kind == "broadcast":
         x, by = operands[lane]
         amount = typed(by).value
-        source = {"shuffle_up": lane - amount, "shuffle_down": lane + amount, "shuffle_xor": lane ^ amount}.get(
-            kind, amount
-        )
-        if not 0 <= source < LANES:
+        source = {
+            "shuffle_up": lane - amount, "shuffle_down": lane + amount, "shuffle_xor": lane ^ amount,
+            "shuffle_rotate_up": (lane - amount) % width, "shuffle_rotate_down": (lane + amount) % width,
+        }.get(kind, amount)  # fmt: skip
+        if not 0 <= source < width:
             return x
         return operands[source][0] if source < len(operands) else Num(type(x.value)(0), x.dtype)
     values = [x for (x,) in operands]

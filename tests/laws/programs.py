@@ -82,26 +82,27 @@ class Meetings(Author):
 
     def lanes(self) -> None:
         """Write a function across lanes."""
-        dtype = self.choose([d for d in self.ex.dtypes if d not in ("i64", "u64", "bf16", "b1")])
-        names = ["simd_sum", "simd_max", "simd_min", "simd_shuffle_xor", "simd_shuffle_down", "simd_shuffle_up", "simd_broadcast",
-                 "simd_shuffle"]  # fmt: skip
+        dtype = self.choose([d for d in self.ex.dtypes if d != "b1"])
+        names = ["sum", "max", "min", "shuffle_xor", "shuffle_down", "shuffle_up", "shuffle_rotate_up", "shuffle_rotate_down",
+                 "broadcast", "broadcast_first", "shuffle"]  # fmt: skip
         if dtype[0] in "iu":
             names += [
-                "simd_prefix_inclusive_sum",
-                "simd_prefix_exclusive_sum",
-                "simd_product",
-                "simd_and",
-                "simd_or",
-                "simd_xor",
+                "prefix_inclusive_sum",
+                "prefix_exclusive_sum",
+                "product",
+                "prefix_exclusive_product",
+                "and",
+                "or",
+                "xor",
             ]
-        name = self.choose(names)
+        name = f"{self.choose(('simd', 'simd', 'quad'))}_{self.choose(names)}"
         arguments = [self.ex.value(dtype, 2)]
-        if "shuffle" in name:
+        if "rotate" in name or name.endswith("broadcast"):
+            arguments.append(self.choose(("0", "1", "3", "n & 31")))
+        elif "shuffle" in name:
             arguments.append(
                 f"{self.ex.value('u32', 1)} & 31" if self.choose((False, True)) else self.choose(("1", "5", "16"))
             )
-        elif "broadcast" in name:
-            arguments.append(self.choose(("0", "3", "n & 31")))
         text = ", ".join(arguments)
         target = (
             self.choose(self.variables[dtype]) if self.variables[dtype] else self.define(dtype, self.ex.literal(dtype))

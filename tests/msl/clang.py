@@ -56,6 +56,8 @@ _ERRORS_A = (
     "c99-designator",
     "vla-cxx-extension",
     "gnu-designator",
+    "format",
+    "format-security",
 )
 
 _LINE = re.compile(
@@ -110,6 +112,23 @@ def run_mode(mode: str, text: str, *, metal_version: int = 310, warnings: bool =
     return found
 
 
+_FUNCTION = re.compile(r"^inline [^\n]*\{\n.*?^\}\n", re.MULTILINE | re.DOTALL)
+
+
+def _without_twins(text: str) -> str:
+    """The text without helper functions that differ from an earlier one in an address space alone, which mode A erases."""
+    seen: set[str] = set()
+
+    def keep(found: re.Match[str]) -> str:
+        erased = re.sub(r"\b(?:device|threadgroup) ", "", found[0])
+        if erased in seen:
+            return re.sub(r"[^\n]", " ", found[0])
+        seen.add(erased)
+        return found[0]
+
+    return _FUNCTION.sub(keep, text)
+
+
 def rewrite(text: str, mode: str) -> str:
     """The text as clang reads it: spellings that C++ cannot have, each replaced by one of the same length."""
     text = re.sub(r"\[\[(\s*)threadgroup(\s*\()", r"[[\1threadgr0up\2", text)
@@ -117,6 +136,9 @@ def rewrite(text: str, mode: str) -> str:
     text = re.sub(r"^[ \t]*#[ \t]*line\b[^\n]*", lambda m: " " * len(m[0]), text, flags=re.MULTILINE)
     text = re.sub(r"\[\[kernel\]\]", "kernel    ", text)
     text = re.sub(r"(?<=[\d.])bf\b", "_b", text)
+    text = re.sub(r"\bcoherent(?:\(device\))?(?= device\b)", lambda m: " " * len(m[0]), text)
+    if mode == "A":
+        text = _without_twins(text)
     text = re.sub(r"\[\[\s*function_constant\(\w+\)\s*\]\](?=\s*;)", lambda m: "= MSL_FC".ljust(len(m[0])), text)
     if mode == "B":
         text = re.sub(r"\bconstexpr(\s+)sampler\b", r"constant \1sampler", text)

@@ -22,7 +22,7 @@ from enigma.context import current
 from enigma.dtypes import Numeric, b1, i32, promote
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Algebra, Buffer, DTypeArg, Effect, Element, Static, Term, Var, Vec
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, MemoryOrder, Static, Term, Var, Vec
 
 FIELDS = ((0, 1), (4, 8), (0, 0), (3, 0), (5, 2), (0, None), (7, 1))
 """Offset and number of bits of the bit field rows; None means up to the width."""
@@ -164,9 +164,9 @@ def grid_rows() -> tuple[Intrinsic, ...]:
 
 
 def atomic_rows() -> tuple[Intrinsic, ...]:
-    """The rows that change a buffer in one step, and talk to other threads by that."""
+    """The rows that read or change an element in one step: they have a memory order."""
     return tuple(
-        r for r in all_rows() if r.effect is Effect.SYNC and any(isinstance(t, Buffer) for t in r.params.values())
+        r for r in all_rows() if any(isinstance(t, Choice) and t.enum is MemoryOrder for t in r.attributes.values())
     )
 
 

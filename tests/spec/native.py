@@ -17,6 +17,7 @@ from tests.msl.clang import CLANG, MODE_A, rewrite, stub_flags
 from tests.spec.values import Array
 
 _HEAD = "#include <metal_stdlib>\nusing namespace metal;\n"
+_LOGGING = "#include <metal_logging>\n"
 _HELPER = re.compile(r"^(?:template .*\n)?inline .*?\n\}\n", re.MULTILINE | re.DOTALL)
 _POINTER = (
     "namespace msl { struct pointer { void *at; template <class T> operator T *() const { return (T *)at; } }; }\n"
@@ -32,11 +33,12 @@ def one_text(texts: Sequence[str]) -> str:
     helpers: dict[str, None] = {}
     bodies: list[str] = []
     for text in texts:
-        body = text.removeprefix(_HEAD)
-        assert body != text
+        body = text.replace(_LOGGING, "").removeprefix(_HEAD)
+        assert body != text.replace(_LOGGING, "")
         helpers |= dict.fromkeys(_HELPER.findall(body))
         bodies.append(_HELPER.sub("", body))
-    return "\n".join([_HEAD, *helpers, *bodies])
+    head = _HEAD.replace("using", f"{_LOGGING}using") if any(_LOGGING in text for text in texts) else _HEAD
+    return "\n".join([head, *helpers, *bodies])
 
 
 @dataclass(frozen=True)

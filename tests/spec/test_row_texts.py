@@ -13,7 +13,7 @@ from enigma.compile import compile as compile_kernel
 from enigma.dialect.build import build
 from enigma.dialect.text import parse_module, print_module
 from enigma.dialect.verify import verify
-from enigma.dtypes import DTYPES, b1, f32
+from enigma.dtypes import DTYPES, Space, b1
 from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
 from enigma.spec.terms import Algebra, Buffer, Choice, Var
@@ -98,12 +98,13 @@ def _talking_source() -> Iterator[str]:
         buffer = next(term for term in row.operands.values() if isinstance(term, Buffer))
         assert isinstance(buffer.element, Var)
         for dtype in buffer.element.dtypes:
-            values = ["1.0" if dtype.is_float else "1" for _ in list(row.operands)[2:]]
-            for space, target in (("device", "A"), ("threadgroup", "tile")):
-                if space == "threadgroup" and dtype is f32:
-                    continue
+            one = "True" if dtype is b1 else "1.0" if dtype.is_float else "1"
+            values = [one for _ in list(row.operands)[2:]]
+            for space, target in ((space.value, "A" if space is Space.DEVICE else "tile") for space in buffer.spaces):
                 call = expression(row, [target, "i", *values], {})
                 kept = f"Out[i] = {call}" if row.result is not None else call
+                if row.outcome is not None:
+                    kept = f"won, found = {call}\n    Out[i] = found if won else {one}"
                 out = "b1" if row.result is b1 else dtype.name
                 yield f"""@en.kernel
 def {row.name}_{dtype.name}_{space}(A: en.{dtype.name}, Out: en.{out}):
@@ -123,6 +124,21 @@ def {row.name}_{member.value}(A: en.f32):
 """
 
 
+def _report_source() -> Iterator[str]:
+    """Yield kernels that report every dtype, nothing, and texts that need quoting."""
+    for row in all_rows():
+        if row.reports is None:
+            continue
+        first = "" if row.public_name == "print" else "A[0] > 0, "
+        params = ", ".join(f"X{dtype.name}: en.{dtype.name}" for dtype in DTYPES)
+        values = ", ".join(f"X{dtype.name}[0]" for dtype in DTYPES)
+        fields = " ".join("{}" for _ in DTYPES)
+        odd = repr("' % %d \\ \" \n \t \x07 \u00e9 ??/ {{}} {}")
+        messages = (f'"{fields}", {values}', f'"all", {values}', "", f"{odd}, A[0]", '"{:08.3f} {:5d}", A[0], Xi16[0]')
+        for number, message in enumerate(messages):
+            yield f"@en.kernel\ndef {row.name}_{number}(A: en.f32, {params}):\n    en.{row.public_name}({first}{message})\n"
+
+
 def _kernels(kind: str) -> dict[str, Any]:
     if kind in ("pure", "lane"):
         return dict(kernels(kind))
@@ -134,12 +150,13 @@ def _kernels(kind: str) -> dict[str, Any]:
         "grid": _grid_source,
         "constant": _constant_source,
         "talking": _talking_source,
+        "report": _report_source,
     }[kind]
     module = load("\n\n".join(sources()), f"texts_{kind}")
     return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
 
 
-KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking", "vectors")
+KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking", "report", "vectors")
 
 
 def test_the_kernels_of_all_kinds_reach_every_row() -> None:
@@ -179,11 +196,12 @@ def test_mlir_opt_accepts_every_kernel(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_metal_of_every_kernel_is_legal(kind: str) -> None:
     chosen = _kernels(kind)
+    newest = max((3, 1), *(row.msl_version for row in all_rows()))
     # the check erases address spaces, where helpers for two of them are one
     for group in ([n for n in chosen if "_threadgroup" in n], [n for n in chosen if "_threadgroup" not in n]):
         texts = [compile_kernel(chosen[name], emit_only=True).metal_source for name in group]
         for start in range(0, len(texts), 100):
-            assert_legal(one_text(texts[start : start + 100]))
+            assert_legal(one_text(texts[start : start + 100]), msl_version=newest)
 
 
 def test_metal_of_an_unsupported_row_is_an_error_with_the_reason() -> None:

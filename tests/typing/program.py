@@ -26,10 +26,10 @@ class Range:
     high: en.f32
 
 
-@en.kernel
+@en.kernel(math="fast")
 def limited(x: en.f32, limits: Range):
     i = en.thread_position_in_grid
-    x[i] = en.clamp(x[i], limits.low, limits.high)
+    x[i] = en.clamp(en.exp(x[i], precision="precise"), limits.low, limits.high)
 
 
 LIMIT = en.function_constant(en.f32, 3, default=8.0, name="limit")
@@ -71,7 +71,7 @@ def main() -> None:
     x, y = np.ones(64, np.float32), np.ones(64, np.float32)
     saxpy[64, 32](x, y)
     saxpy.launch(x, y, grid=64, threads=32, constants={"k": 3}, device="sim")
-    compiled: en.CompiledKernel = en.compile(saxpy, emit_only=True, k=3)
+    compiled: en.CompiledKernel = en.compile(saxpy, emit_only=True, math="precise", k=3)
     print(compiled.metal_source, compiled.asm["llvm"], en.f32.width)
     raw = en.runtime("sim").execute(compiled, [x], 256, grid=(64, 1, 1), threads=(32, 1, 1))
     print(np.frombuffer(raw, np.float32))

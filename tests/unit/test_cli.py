@@ -34,6 +34,11 @@ def scale(A: en.f32, B: en.f32, factor: en.constexpr = 2):
 def copy(A: en.f32, B: en.f32):
     i = en.thread_position_in_grid
     B[i] = A[i]
+
+@en.kernel
+def tuned(A: en.f32):
+    i = en.thread_position_in_grid
+    A[i] = en.exp(A[i]) if en.function_constant(en.i32, 0, name="mode") == 3 else 0.0
 """
 
 
@@ -109,7 +114,7 @@ def test_emit_imports_what_stands_beside_the_file(folder: Path) -> None:
     ("arguments", "message"),
     [
         (["absent.py:k"], "absent.py: there is no such file"),
-        (["kernels.py"], "kernels.py has 2 kernels; name one: scale, copy"),
+        (["kernels.py"], "kernels.py has 3 kernels; name one: scale, copy, tuned"),
         (["kernels.py:cpoy"], "kernels.py has no kernel cpoy; did you mean copy?"),
         (["kernels.py:zzz"], "kernels.py has no kernel zzz; name one: scale, copy"),
         (["empty.py"], "empty.py has no kernels (a kernel is a function under @enigma.kernel)"),
@@ -288,3 +293,36 @@ def test_art_is_blocks_in_colour_and_ascii_without() -> None:
 def test_a_click_error_of_our_own_is_not_caught_twice() -> None:
     with pytest.raises(click.ClickException, match="there is no such file"):
         load_kernel("absent.py:k")
+
+
+def test_a_function_constant_is_given_for_native_stages(folder: Path) -> None:
+    three, four = (run("emit", "kernels.py:tuned", "--stage", "llvm", "-D", f"mode={mode}").stdout for mode in (3, 4))
+    assert "exp" in three
+    assert "exp" not in four
+    assert run("emit", "kernels.py:tuned", "--stage", "asm", "-D", "mode=4").exit_code == 0
+    missing = run("emit", "kernels.py:tuned", "--stage", "llvm")
+    assert missing.exit_code == 1
+    assert "kernel tuned needs a value for function constant 0 (mode, i32)" in missing.stderr
+    wrong = run("emit", "kernels.py:tuned", "--stage", "llvm", "-D", "speed=1")
+    assert "kernel tuned has no function constant 'speed'" in wrong.stderr
+    assert "constant int mode [[function_constant(0)]];" in run("emit", "kernels.py:tuned").stdout
+
+
+def test_the_math_of_a_kernel_is_an_option(folder: Path) -> None:
+    assert "precise::exp(" in run("emit", "kernels.py:tuned", "--math", "precise").stdout
+    assert 'enigma.math = "fast"' in run("emit", "kernels.py:tuned", "--math", "fast", "--stage", "mlir").stdout
+    assert run("emit", "kernels.py:tuned", "--math", "loose").exit_code == 2
+
+
+def test_python_m_enigma_is_the_command(folder: Path) -> None:
+    import subprocess
+
+    def python_m(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "enigma", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert python_m("--version").stdout == f"enigma {en.__version__}\n"
+    emitted = python_m("emit", "kernels.py:copy")
+    assert (emitted.returncode, emitted.stdout) == (0, run("emit", "kernels.py:copy").stdout)
+    assert python_m("emit", "nothing.py:copy").returncode != 0
+    assert "Usage: enigma" in python_m("--help").stdout

@@ -11,6 +11,7 @@ from enigma._version import __version__
 from enigma.errors import EnigmaError, InternalError
 
 STAGES = ("ir", "mlir", "msl", "llvm", "asm")
+MATHS = ("default", "fast", "precise")
 
 
 class Mistake(click.ClickException):
@@ -56,16 +57,26 @@ def demo(image: Path | None, size: int) -> None:
 @main.command()
 @click.argument("kernel", metavar="FILE.py[:KERNEL]")
 @click.option("--stage", type=click.Choice(STAGES), default="msl", show_default=True, help="How far to compile.")
-@click.option("-D", "--define", "defines", metavar="NAME=VALUE", multiple=True, help="Value of a constexpr parameter.")
+@click.option(
+    "-D",
+    "--define",
+    "defines",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Value of a constexpr parameter; for llvm and asm also of a function constant.",
+)
+@click.option(
+    "--math", type=click.Choice(MATHS), help="How exact the float arithmetic is; default: as the kernel says."
+)
 @click.option("--line-comments", is_flag=True, help="Add the Python line to every line of Metal.")
-def emit(kernel: str, stage: str, defines: tuple[str, ...], line_comments: bool) -> None:
+def emit(kernel: str, stage: str, defines: tuple[str, ...], math: str | None, line_comments: bool) -> None:
     """Print a kernel at one stage of its compilation.
 
     LLVM IR and assembly are for threadgroups of 256 threads along x.
     """
     from enigma.cli.emit import show  # rich is heavy
 
-    show(kernel, stage, defines, line_comments=line_comments)
+    show(kernel, stage, defines, math=math, line_comments=line_comments)
 
 
 @main.command()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from xdsl.dialects.builtin import ArrayAttr, FloatAttr, IntegerAttr, IntegerType, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, FloatAttr, IntegerAttr, IntegerType, StringAttr
 from xdsl.ir import Attribute
 
 from enigma.dialect.types import to_mlir
 from enigma.dtypes import Numeric
 from enigma.errors import InternalError
-from enigma.spec.terms import Choice, Term
+from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.terms import Choice, Term, Text, Variadic
 
 VALUE = "value"
 """The attribute that holds a constant's number."""
@@ -19,13 +20,18 @@ VALUE = "value"
 I64 = IntegerType(64)
 """The type of a compile-time int."""
 
+SEGMENTS = "operand_segment_sizes"
+"""The attribute by which MLIR tells optional operands apart; IRDL gives it this name."""
+
 _BIT = IntegerType(1)
 
 
 def encode(term: Term, value: Any) -> Attribute:
-    """Return the attribute of a compile-time argument: `"x"` for an enum's member, `256 : i64` for an int."""
+    """Return the attribute of a compile-time argument: `"x"` for an enum's member or a text, `256 : i64` for an int."""
     if isinstance(term, Choice):
         return StringAttr(term.enum(value).value)
+    if isinstance(term, Text):
+        return StringAttr(value)
     return IntegerAttr(int(value), I64)
 
 
@@ -35,10 +41,12 @@ def numbers(values: Iterable[Any], dtype: Numeric) -> ArrayAttr[Attribute]:
 
 
 def decode(term: Term | None, attr: Attribute | None) -> Any:
-    """Return what `encode`, `number` or `numbers` wrote: an enum's member, an int, a bool, a float, or a tuple."""
+    """Return what `encode`, `number` or `numbers` wrote: an enum's member, a text, an int, a bool, a float, or a tuple."""
     match attr:
         case StringAttr() if isinstance(term, Choice):
             return term.enum(attr.data)
+        case StringAttr() if isinstance(term, Text):
+            return attr.data
         case IntegerAttr():
             return bool(attr.value.data) if attr.type == _BIT else attr.value.data
         case FloatAttr():
@@ -47,6 +55,18 @@ def decode(term: Term | None, attr: Attribute | None) -> Any:
             return tuple(decode(None, item) for item in attr)
         case _:
             raise InternalError(f"the attribute {attr} is no compile-time argument")
+
+
+def segments(row: Intrinsic, count: int) -> DenseArrayBase[Any]:
+    """Return how many of `count` operands belong to each of those that IRDL knows: one, and of the variadic ones one or none.
+
+    IRDL would hold variadic operands to a single type, so its definition has as many optional ones as there may be.
+    """
+    term = row.operands.get(row.variadic or "")
+    if not isinstance(term, Variadic):
+        raise InternalError(f"{row.name} has no variadic operands")
+    most = len(row.operands) - 1 + term.most
+    return DenseArrayBase.from_list(IntegerType(32), [1] * count + [0] * (most - count))
 
 
 def number(value: Any, dtype: Numeric) -> FloatAttr[Any] | IntegerAttr[Any]:

@@ -11,19 +11,22 @@ from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, LocationAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 
-from enigma.dialect.attributes import VALUE, encode, number, numbers
+from enigma.dialect.attributes import SEGMENTS, VALUE, encode, number, numbers, segments
 from enigma.dialect.derive import IntrinsicOp, op_class
 from enigma.dialect.names import to_hint, to_location
 from enigma.dialect.types import to_mlir
 from enigma.dtypes import BufferType, Numeric, index
 from enigma.errors import InternalError
 from enigma.spec.registry import by_algebra
-from enigma.spec.terms import Algebra, DTypeArg, Numbers
+from enigma.spec.terms import Algebra, DTypeArg, Numbers, Precision
 from enigma.trace import node as traced_ir
 from enigma.trace.node import For, If, Op, Traced, Value, While
 
 KERNEL = "enigma.kernel"
 """The attribute that marks a function as a kernel."""
+
+MATH = "enigma.math"
+"""The attribute of a kernel whose math is not the default."""
 
 PART = ("enigma.parameter", "enigma.struct", "enigma.member")
 """The attributes of an argument that is a member of a struct parameter; arguments of one parameter share its slot."""
@@ -43,6 +46,8 @@ def build(traced: Traced) -> ModuleOp:
     body.add_op(func.ReturnOp.create(location=location))
     function = func.FuncOp(traced.name, (types, ()), Region(body))
     function.attributes[KERNEL] = UnitAttr()
+    if traced.math is not Precision.DEFAULT:
+        function.attributes[MATH] = StringAttr(traced.math.value)
     if any(param.part is not None for param in traced.params):
         function.arg_attrs = ArrayAttr([_part(param.part) for param in traced.params])
     function.location = location
@@ -57,6 +62,12 @@ def _part(part: traced_ir.Part | None) -> DictionaryAttr:
         return DictionaryAttr({})
     names = (part.parameter, part.struct.name, part.member)
     return DictionaryAttr({key: StringAttr(text) for key, text in zip(PART, names, strict=True)})
+
+
+def math_of(function: func.FuncOp) -> Precision:
+    """Return the math that a kernel is compiled with."""
+    held = function.attributes.get(MATH)
+    return Precision(held.data) if isinstance(held, StringAttr) else Precision.DEFAULT
 
 
 def kernel_of(module: ModuleOp) -> func.FuncOp:
@@ -107,6 +118,8 @@ class _Builder:
                     attributes[key] = encode(term, node.attrs[key])
             if row.algebra is Algebra.CONST and result is not None and isinstance(result.type, Numeric):
                 attributes[VALUE] = number(node.attrs[VALUE], result.type)
+        if row.variadic is not None:
+            attributes[SEGMENTS] = segments(row, len(node.operands))
         op = op_class(row).create(
             operands=self._get(node.operands),
             result_types=() if result is None else (to_mlir(result.type),),

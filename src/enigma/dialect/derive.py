@@ -19,6 +19,7 @@ from xdsl.irdl import (
     operand_def,
     result_def,
     traits_def,
+    var_operand_def,
 )
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, OpTrait, Pure
 
@@ -29,7 +30,21 @@ from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_algebra
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, Numbers, Static, Term, Var, Vec
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Effect,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+)
 
 __all__ = ["IntrinsicOp", "all_classes", "constant", "op_class"]
 
@@ -72,7 +87,8 @@ def constant(value: Any, dtype: Numeric) -> IntrinsicOp:
 
 def _derive(row: Intrinsic) -> type[IntrinsicOp]:
     fields: dict[str, Any] = {
-        name: operand_def(_constraint(term, lifts=row.lifts)) for name, term in row.operands.items()
+        name: (var_operand_def if name == row.variadic else operand_def)(_constraint(term, lifts=row.lifts))
+        for name, term in row.operands.items()
     }
     for name, term in row.attributes.items():
         if not isinstance(term, DTypeArg):
@@ -114,6 +130,10 @@ def _constraint(term: Term, *, lifts: bool = False) -> AttrConstraint:
             return AttrSetConstraint.get(*(StringAttr(member.value) for member in term.enum))
         case Static():
             return ParamAttrConstraint(IntegerAttr, (AnyAttr(), EqAttrConstraint(I64)))
+        case Text():
+            return BaseAttr(StringAttr)
+        case Variadic():
+            return AttrSetConstraint.get(*(to_mlir(dtype) for dtype in term.dtypes))
         case Numbers():
             return BaseAttr(ArrayAttr)
         case DTypeArg():

@@ -16,7 +16,20 @@ from enigma.dialect.types import BY_SPACE, to_mlir
 from enigma.dtypes import Numeric
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Element, Numbers, Static, Term, Var, Vec
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+)
 
 
 def irdl_text(rows: Iterable[Intrinsic] | None = None) -> str:
@@ -47,7 +60,12 @@ class _Writer:
         """Return the lines of a row's operation."""
         variables: dict[Var, str] = {}
         self._lifts = row.lifts
-        operands = [self._term(term, variables) for term in row.operands.values()]
+        operands: list[str] = []
+        for term in row.operands.values():
+            if isinstance(term, Variadic):  # a variadic operand would be of one type
+                operands += [f"optional {self._term(term, variables)}" for _ in range(term.most)]
+            else:
+                operands.append(self._term(term, variables))
         attributes = [
             f'"{name}" = {self._term(term, variables)}'
             for name, term in row.attributes.items()
@@ -89,6 +107,10 @@ class _Writer:
                 )
             case Choice():
                 return self._any_of([self._define(f"irdl.is {StringAttr(member.value)}") for member in term.enum])
+            case Text():
+                return self._define('irdl.base "#builtin.string"')
+            case Variadic():
+                return self._any_of([self._define(f"irdl.is {to_mlir(dtype)}") for dtype in term.dtypes])
             case Static():
                 return self._define('irdl.base "#builtin.integer"')
             case Numbers():

@@ -13,18 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
-from xdsl.dialects.builtin import ArrayAttr
+from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue, TypedAttribute
 from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import VerifyException
 
-from enigma.dialect.attributes import VALUE, decode
-from enigma.dialect.types import dtype_of, to_mlir
-from enigma.dtypes import WIDTHS, Numeric, widened
+from enigma.dialect.attributes import SEGMENTS, VALUE, decode, segments
+from enigma.dialect.types import dtype_of, is_memory, space_of, to_mlir
+from enigma.dtypes import WIDTHS, Numeric, Space, widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.spelling import Spelling
 from enigma.spec.terms import ANY_LANES, Algebra, Buffer, DTypeArg, Element, Numbers, Static, Term, Var, Vec, concrete
 
 
@@ -33,13 +34,20 @@ class Shape:
     """What the short form prints, worked out once per row.
 
     `terms` are the operands' terms, `shown` the operands whose types are printed, `arrow` is whether the result's is;
-    `first` is the row's first type variable, which names the operation's dtype.
+    `first` is the row's first type variable, which names the operation's dtype. `hidden` is an attribute that is printed only
+    where it is another one. `many` is whether any number of further operands follow, whose types are all printed.
     """
 
     terms: tuple[Term, ...]
     shown: tuple[int, ...]
     arrow: bool
     first: Var | None
+    hidden: tuple[str, Attribute] | None = None
+    many: bool = False
+
+    def types(self, count: int) -> tuple[int, ...]:
+        """Return which of `count` operands have their types printed."""
+        return (*self.shown, *range(len(self.terms), count))
 
 
 def members(term: Term, *, lifts: bool = False) -> tuple[Numeric, ...]:
@@ -73,7 +81,7 @@ def variable(term: Term | None) -> Var | None:
 
 def shape(row: Intrinsic) -> Shape:
     """Return what the short form of a row's operation shows."""
-    terms, bound, shown = tuple(row.operands.values()), set[Var](), list[int]()
+    terms, bound, shown = tuple(row.terms(0).values()), set[Var](), list[int]()
     for i, term in enumerate(terms):
         var = variable(term)
         if isinstance(term, Buffer) or (var is not None and var not in bound):
@@ -85,7 +93,9 @@ def shape(row: Intrinsic) -> Shape:
     if terms and not shown:
         shown.append(0)
     arrow = row.result is not None and (not terms or not decided)
-    return Shape(terms, tuple(shown), arrow, row.variables[0] if row.variables else None)
+    hidden = None if row.precision is None else (row.precision, StringAttr(row.defaults[row.precision].value))
+    first = row.variables[0] if row.variables else None
+    return Shape(terms, tuple(shown), arrow, first, hidden, row.variadic is not None)
 
 
 class IntrinsicOp(IRDLOperation):
@@ -116,7 +126,7 @@ class IntrinsicOp(IRDLOperation):
     def bound(self) -> dict[Var, Numeric]:
         """Return the dtype of each type variable of the row."""
         found: dict[Var, Numeric] = {}
-        for term, value in zip(self.SHAPE.terms, self.operands, strict=True):
+        for term, value in zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many):
             if (var := variable(term)) is not None:
                 found.setdefault(var, _bound_by(term, value.type))
         if self.results and (var := variable(self.ROW.result)) is not None:
@@ -127,6 +137,15 @@ class IntrinsicOp(IRDLOperation):
     def dtype(self) -> Numeric | None:
         """The dtype of the row's first type variable, which decides its spelling; None for a row without any."""
         return None if self.SHAPE.first is None else self.bound()[self.SHAPE.first]
+
+    @property
+    def space(self) -> Space | None:
+        """The address space of the first buffer among the operands; None for an operation without one."""
+        return next((space_of(operand.type) for operand in self.operands if is_memory(operand.type)), None)
+
+    def spelling(self, target: str) -> Spelling:
+        """Return how `target` writes this operation."""
+        return self.ROW.spelling(target, self.dtype, self.space)
 
     def verify_(self) -> None:
         """Check what constraints on single types cannot say: a constant's number, ranges, the row's own rule."""
@@ -140,13 +159,15 @@ class IntrinsicOp(IRDLOperation):
             if isinstance(term, Numbers):
                 self._verify_numbers(key, to_mlir(self.bound()[term.var]))
         self._check_types()
+        if self.SHAPE.many and self.attributes.get(SEGMENTS) != segments(self.ROW, len(self.operands)):
+            raise VerifyException(f"{SEGMENTS} does not fit {len(self.operands)} operands")
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
 
     def _check_types(self) -> None:
         """Check the relations between types that constraints do not state: components, and the width of what lifts."""
         bound, lanes, attrs = self.bound(), lanes_of(self), self.attrs()
-        pairs = [*zip(self.SHAPE.terms, self.operands, strict=True)]
+        pairs = [*zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many)]
         pairs += [(self.ROW.result, result) for result in self.results if self.ROW.result is not None]
         for term, value in pairs:
             if not isinstance(term, Buffer) and value.type != (right := to_mlir(concrete(term, bound, attrs, lanes))):
@@ -170,11 +191,14 @@ class IntrinsicOp(IRDLOperation):
         if len(self.operands):
             printer.print_string(" ")
             printer.print_list(self.operands, printer.print_operand)
-        printer.print_op_attributes(self.attributes)
-        if self.SHAPE.shown:
+        attributes = self.attributes
+        if (hidden := self.SHAPE.hidden) is not None:
+            attributes = {key: attr for key, attr in attributes.items() if (key, attr) != hidden}
+        printer.print_op_attributes(attributes, reserved_attr_names=(SEGMENTS,))
+        if shown := self.SHAPE.types(len(self.operands)):
             types: Sequence[Attribute] = self.operand_types
             printer.print_string(" : ")
-            printer.print_list([types[i] for i in self.SHAPE.shown], printer.print_attribute)
+            printer.print_list([types[i] for i in shown], printer.print_attribute)
         if self.SHAPE.arrow:
             printer.print_string(" -> " if self.SHAPE.shown else " : ")
             printer.print_attribute(self.result_types[0])
@@ -182,13 +206,14 @@ class IntrinsicOp(IRDLOperation):
     @classmethod
     def parse(cls, parser: Parser) -> Self:
         """Parse the short form."""
-        terms, shown = cls.SHAPE.terms, cls.SHAPE.shown
-        operands = list[UnresolvedOperand]()
-        for i in range(len(terms)):
-            if i:
-                parser.parse_punctuation(",")
-            operands.append(parser.parse_unresolved_operand())
+        operands = cls._parse_operands(parser)
+        terms = tuple(cls.ROW.terms(len(operands)).values())
+        shown = cls.SHAPE.types(len(operands))
         attributes = parser.parse_optional_attr_dict()
+        if cls.SHAPE.many:
+            attributes[SEGMENTS] = segments(cls.ROW, len(operands))
+        if cls.SHAPE.hidden is not None:
+            attributes = dict([cls.SHAPE.hidden]) | attributes
         types: dict[int, Attribute] = {}
         for n, i in enumerate(shown):
             parser.parse_punctuation("," if n else ":")
@@ -210,6 +235,19 @@ class IntrinsicOp(IRDLOperation):
         elif cls.ROW.result is not None:
             results = [to_mlir(concrete(cls.ROW.result, bound, attrs, lanes))]
         return cls.create(operands=values, result_types=results, attributes=attributes)
+
+    @classmethod
+    def _parse_operands(cls, parser: Parser) -> list[UnresolvedOperand]:
+        operands = list[UnresolvedOperand]()
+        for i in range(len(cls.SHAPE.terms)):
+            if i:
+                parser.parse_punctuation(",")
+            operands.append(parser.parse_unresolved_operand())
+        if cls.SHAPE.many and not operands and (first := parser.parse_optional_unresolved_operand()) is not None:
+            operands.append(first)
+        while cls.SHAPE.many and operands and parser.parse_optional_punctuation(",") is not None:
+            operands.append(parser.parse_unresolved_operand())
+        return operands
 
 
 def lanes_of(op: IntrinsicOp) -> int:

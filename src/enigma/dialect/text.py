@@ -7,13 +7,14 @@ from io import StringIO
 
 from xdsl.context import Context
 from xdsl.dialects import func, scf
-from xdsl.dialects.builtin import Builtin, ModuleOp
+from xdsl.dialects.builtin import Builtin, BytesAttr, ModuleOp, StringAttr
 from xdsl.ir import Dialect, Operation
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError
 
 from enigma.dialect.derive import all_classes
+from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import BY_SPACE
 from enigma.errors import EnigmaValueError
 
@@ -47,6 +48,15 @@ def parse_module(text: str, *, name: str = "<mlir>") -> ModuleOp:
     Raises `EnigmaValueError` with the parser's own listing when it is not MLIR of our dialects.
     """
     try:
-        return Parser(_context(), text, name).parse_module()
+        module = Parser(_context(), text, name).parse_module()
     except ParseError as error:
         raise EnigmaValueError(f"this is not a module of the enigma dialect: {error}") from error
+    for op in module.walk():
+        if isinstance(op, IntrinsicOp):
+            op.attributes |= {key: _as_text(attr) for key, attr in op.attributes.items() if isinstance(attr, BytesAttr)}
+    return module
+
+
+def _as_text(attr: BytesAttr) -> StringAttr:
+    """XDSL reads a text with an escape in it as bytes."""
+    return StringAttr(attr.data.decode())

@@ -118,7 +118,7 @@ class KernelWriter:
         if row.algebra is Algebra.TO_INDEX:
             self.values.define(op.results[0], self.values.take(op.operands[0]))
             return
-        if isinstance(row.spelling(self.speller.target, op.dtype), Builtin):
+        if isinstance(op.spelling(self.speller.target), Builtin):
             self.values.define(op.results[0], self.builtin(op))
             return
         result = op.results[0] if op.results else None
@@ -166,13 +166,18 @@ class KernelWriter:
             if len(values.peek(longest).text) < 12:
                 break
             values.write(longest)
-        return {key: values.take(operand) for key, operand in zip(op.ROW.operands, op.operands, strict=True)}
+        return {
+            key: values.take(operand) for key, operand in zip(op.ROW.terms(len(op.operands)), op.operands, strict=True)
+        }
 
     def _name_parts(self, op: IntrinsicOp) -> None:
         """Write variables of the user's as locals where `op` would not fit on a line with their values in it."""
         values = self.values
         while not self._in_choice:
-            parts = {key: values.peek(operand) for key, operand in zip(op.ROW.operands, op.operands, strict=True)}
+            parts = {
+                key: values.peek(operand)
+                for key, operand in zip(op.ROW.terms(len(op.operands)), op.operands, strict=True)
+            }
             named = [value for value in op.operands if values.is_held(value) and user_name(value) is not None]
             if not named:
                 return

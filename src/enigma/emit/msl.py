@@ -12,7 +12,7 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
-from enigma.dialect.build import kernel_of
+from enigma.dialect.build import kernel_of, math_of
 from enigma.dialect.names import place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of
@@ -20,14 +20,27 @@ from enigma.dtypes import Numeric, Space, b1, bf16, f32, u32
 from enigma.emit.base import Line, Names
 from enigma.emit.cfamily import LONG, KernelWriter
 from enigma.emit.expr import Expr, Loose, merged, subscript
+from enigma.emit.fences import Fences
 from enigma.emit.file_scope import FileConstants, Structs
 from enigma.emit.literal import untyped
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
-from enigma.errors import EnigmaError, InternalError
+from enigma.errors import InternalError
 from enigma.source import SourceLoc
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Template
-from enigma.spec.terms import MEMORY, Algebra, Axis, Buffer, Choice, Effect, MemFlags, MemoryOrder
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Template
+from enigma.spec.terms import (
+    MEMORY,
+    Algebra,
+    Axis,
+    Buffer,
+    Choice,
+    Effect,
+    FenceOrder,
+    MemFlags,
+    MemoryOrder,
+    Precision,
+    ThreadScope,
+)
 
 TARGET = "msl"
 OLDEST = (2, 4)
@@ -93,13 +106,32 @@ class MslSpeller(Speller):
     target = TARGET
     title = "Metal"
 
+    def __init__(self, math: Precision = Precision.DEFAULT) -> None:
+        self.math = math
+
+    def function(self, op: IntrinsicOp, function: str) -> str:
+        """Return a function's name, `fast::` or `precise::` before it where the call or the kernel asks for that version.
+
+        In a kernel of fast math every function is the fast one without saying so.
+        """
+        if op.ROW.precision is None or op.dtype is None or getattr(op.dtype, "element", op.dtype) is not f32:
+            return function
+        precision: Precision = op.attr(op.ROW.precision)
+        if precision is Precision.DEFAULT and self.math is Precision.PRECISE:
+            precision = Precision.PRECISE
+        return function if precision is Precision.DEFAULT else f"{precision.value}::{function}"
+
     def attribute(self, op: IntrinsicOp, member: Enum) -> str:
         """Return a compile-time choice as Metal writes it."""
         match member:
             case MemFlags():
                 return _FLAGS[member]
             case MemoryOrder():
-                return RELAXED
+                return RELAXED  # the others are fences around the operation
+            case FenceOrder():
+                return "memory_order_seq_cst"  # of the orders that are more than relaxed, 3.2 has this one
+            case ThreadScope():
+                return f"thread_scope_{member.value}"
             case _:
                 raise InternalError(f"{op.ROW.name}: no Metal text for {member}", loc=place(op))
 
@@ -123,7 +155,8 @@ class _MslKernel(KernelWriter):
         self.atomic = set(_atomic_buffers(self.ops))
         self.written = set(_written_buffers(self.ops))
         names = Names({self.entry, *_functions(self.ops)})
-        speller = MslSpeller()
+        speller = MslSpeller(math_of(function))
+        self.fences = Fences(self.ops, speller)
         super().__init__(function.body.block, speller, names)
         self.parameters: dict[SSAValue, str] = {}
         self.structs = Structs(function, names, speller.type_name)
@@ -132,7 +165,6 @@ class _MslKernel(KernelWriter):
             self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
         self.allocations: dict[IntrinsicOp, str] = {}
         for op in self.ops:
-            _check(op)
             if op.ROW.algebra in MEMORY:
                 self.allocations[op] = self._memory_name(op)
                 self.values.know(op.results[0], _outer(self.allocations[op], dtype_of(op.results[0].type)))
@@ -210,12 +242,26 @@ class _MslKernel(KernelWriter):
         made = replace(merged(place, dtype, level, (buf, index)), reads=True)
         return made if whole is not None else unpacked(made, self.speller)
 
+    # ---- memory order
+
+    def _intrinsic(self, op: IntrinsicOp) -> None:
+        """Write one operation; an atomic one that is not relaxed stands between fences, as C++ allows."""
+        before, after = self.fences.around(op)
+        if before is not None:
+            self.values.before_effect()
+            self.sink.put(f"{before};", place(op))
+        super()._intrinsic(op)
+        if after is not None:
+            self.sink.put(f"{after};", place(op))
+
     # ---- the text around the body
 
     def lines(self, threads: tuple[int, int, int] | None) -> list[Line]:
         """Return all lines of the source."""
         body = self.write()
-        lines = [Line("#include <metal_stdlib>"), Line("using namespace metal;"), Line("")]
+        lines = [Line("#include <metal_stdlib>")]
+        lines += [Line(f"#include <{header}>") for header in sorted({h for op in self.ops for h in op.ROW.headers})]
+        lines += [Line("using namespace metal;"), Line("")]
         lines += self.structs.lines()
         if constants := self.constants.lines(self.speller.type_name):
             lines += [*constants, Line("")]
@@ -257,7 +303,9 @@ class _MslKernel(KernelWriter):
                 yield f"constant {kind}* {local} [[buffer({slot})]]"
             else:
                 const = "" if arg in self.written else "const "
-                yield f"device {const}{kind}* {local} [[buffer({slot})]]"
+                # a plain buffer that other threadgroups read after a fence must not stay in a core's own cache
+                shared = "coherent(device) " if self.fences.reach_device and arg in self.written - self.atomic else ""
+                yield f"{shared}device {const}{kind}* {local} [[buffer({slot})]]"
         for position in self.positions.values():
             kind = "uint" if position.axes == 1 else f"uint{position.axes}"
             yield f"{kind} {position.name} [[{position.attribute}]]"
@@ -310,7 +358,7 @@ class _MslKernel(KernelWriter):
 
     def version(self) -> tuple[int, int]:
         """Return the language version the source needs."""
-        needed = [op.ROW.msl_version for op in self.ops]
+        needed = [op.ROW.msl_version for op in self.ops] + self.fences.versions()
         values = [*self.parameters, *(result for op in self.ops for result in op.results)]
         bfloat = [(3, 1)] if any(dtype_of(value.type).element is bf16 for value in values) else []
         return max([OLDEST, *needed, *bfloat])
@@ -344,18 +392,18 @@ def _axis(op: IntrinsicOp) -> int:
 
 
 def _atomic_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
-    """Yield the buffers whose elements some operation changes in one step."""
+    """Yield the buffers that some operation needs to be declared with their atomic type."""
     for op in ops:
-        if op.ROW.effect is Effect.SYNC:
-            for operand in op.operands:
-                if is_memory(operand.type):
+        if op.ROW.effect is Effect.SYNC and isinstance(spelling := op.spelling(TARGET), Template):
+            for key, operand in zip(op.ROW.operands, op.operands, strict=True):
+                if key in spelling.atomic:
                     yield operand
 
 
 def _written_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
     """Yield the buffers that some operation writes to."""
     for op in ops:
-        for term, operand in zip(op.ROW.operands.values(), op.operands, strict=True):
+        for term, operand in zip(op.ROW.terms(len(op.operands)).values(), op.operands, strict=True):
             if isinstance(term, Buffer) and term.written:
                 yield operand
 
@@ -375,25 +423,6 @@ def _quotient(index: Expr, lanes: int) -> str | None:
     return update.left
 
 
-def _check(op: IntrinsicOp) -> None:
-    """Refuse what Metal cannot do though the row can say it."""
-    name = op.ROW.public_name or op.ROW.name
-    for key, term in op.ROW.attributes.items():
-        if isinstance(term, Choice) and term.enum is MemoryOrder and op.attr(key) is not MemoryOrder.RELAXED:
-            raise EnigmaError(
-                f"{name} cannot be written in Metal with memory order {op.attr(key).value}: before 4.1 there is only relaxed",
-                loc=place(op),
-                help="use the relaxed order, and a barrier where other memory must be ordered too",
-            )
-    for operand in op.operands if op.ROW.effect is Effect.SYNC else ():
-        if is_memory(operand.type) and dtype_of(operand.type) is f32 and space_of(operand.type) is Space.THREADGROUP:
-            raise EnigmaError(
-                f"{name} cannot be written in Metal: float atomics exist in device memory only",
-                loc=place(op),
-                help="use int or uint elements, or a device buffer",
-            )
-
-
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b(?=\()")
 
 
@@ -402,9 +431,11 @@ def _functions(ops: list[IntrinsicOp]) -> Iterator[str]:
     for op in ops:
         if isinstance(op.ROW.msl, Builtin):
             continue
-        match op.ROW.spelling(TARGET, op.dtype):
+        match op.spelling(TARGET):
             case Call(function=function):
                 yield function
+            case Printf(function=function):
+                yield function.partition(".")[0]
             case Template(text=text):
                 yield from _WORD.findall(text)
             case Infix() | Prefix() | _:

@@ -31,12 +31,15 @@ abs min max clamp mix step sign select any all dot cross length distance normali
 rotate divide fract saturate discard access filter address coord level bias gradient2d tensor extents ray patch
 uniform fence event sin cos tan asin acos atan atan2 sinh cosh tanh sqrt rsqrt floor ceil trunc rint fma fmin fmax
 fmod copysign isnan isinf isfinite popcount clz ctz smoothstep transpose determinant reflect refract faceforward modf
-frexp ldexp ilogb powr sincos median3 min3 max3 absdiff mulhi madsat addsat subsat reduce scan
+frexp ldexp ilogb powr sincos median3 min3 max3 absdiff mulhi madsat addsat subsat reduce scan acosh asinh atanh cospi
+sinpi tanpi exp10 fabs fdim fmin3 fmax3 fmedian3 nextafter isnormal isordered isunordered signbit distance_squared
+length_squared extract_bits insert_bits reverse_bits hadd rhadd mad24 mul24 madhi fast precise numeric_limits
+threadgroup_barrier simdgroup_barrier simdgroup_matrix packed_vec
 """
 # vector and matrix types of every width, packed ones, SIMD-group matrices, atomics: by their shape
 _SHAPED = re.compile(
     r"(packed_)?(bool|u?char|u?short|u?int|u?long|half|float|bfloat|double)(\d+)(x\d+)?|simdgroup_\w+8x8|atomic_\w+"
-    r"|texture\w+|depth\w+|simd_\w+|quad_\w+|imageblock\w*|visible_function_table|command_buffer|mem_\w+|memory_order\w*"
+    r"|texture\w+|depth\w+|simd_\w+|quad_\w+|imageblock\w*|(un)?pack_\w+|visible_function_table|command_buffer|mem_\w+|memory_order\w*"
 )
 
 

@@ -32,8 +32,9 @@ from enigma.emit.expr import (
     subscript,
     ternary,
 )
+from enigma.emit.printf import printf_call
 from enigma.errors import EnigmaError, InternalError
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Structural, Template, Unsupported
+from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Structural, Template, Unsupported
 from enigma.spec.terms import Algebra, Choice, DTypeArg, Effect, Static
 
 SHORT_CIRCUIT = (Precedence.LOGICAL_AND, Precedence.LOGICAL_OR, Precedence.TERNARY)
@@ -53,9 +54,13 @@ class Speller(ABC):
         """Return the target's name of a dtype."""
         return dtype.metal_name
 
+    def function(self, op: IntrinsicOp, function: str) -> str:
+        """Return the name under which a function is called, in the precision that is asked for."""
+        return function
+
     def is_short_circuit(self, op: IntrinsicOp) -> bool:
         """Return whether the written form computes an operand only sometimes."""
-        spelling = op.ROW.spelling(self.target, op.dtype)
+        spelling = op.spelling(self.target)
         return isinstance(spelling, Infix | Template) and spelling.level in SHORT_CIRCUIT
 
     def expression(self, op: IntrinsicOp, operands: Mapping[str, Expr]) -> Expr:
@@ -89,7 +94,7 @@ class Speller(ABC):
 
     def _spelled(self, op: IntrinsicOp, operands: Mapping[str, Expr], dtype: Numeric) -> Expr:
         row, values = op.ROW, tuple(operands.values())
-        spelling = row.spelling(self.target, op.dtype)
+        spelling = op.spelling(self.target)
         match spelling:
             case Infix():
                 left, right = values
@@ -100,9 +105,8 @@ class Speller(ABC):
             case Prefix():
                 return prefix(spelling.symbol, values[0], dtype)
             case Call():
-                return merged(
-                    f"{spelling.function}({self._arguments(op, operands)})", dtype, Precedence.POSTFIX, values
-                )
+                function = self.function(op, spelling.function)
+                return merged(f"{function}({self._arguments(op, operands)})", dtype, Precedence.POSTFIX, values)
             case Template() if row.algebra is Algebra.SELECT:
                 condition, if_true, if_false = values
                 return ternary(condition, if_true, if_false, dtype)
@@ -110,6 +114,8 @@ class Speller(ABC):
                 return merged(text, dtype, spelling.level, values)
             case Template():
                 return merged(self._template(op, spelling, operands), dtype, spelling.level, values)
+            case Printf():
+                return merged(printf_call(op, spelling, operands), dtype, Precedence.POSTFIX, values)
             case Unsupported():
                 raise self.unsupported(op, spelling.why)
             case Builtin() | Structural():
@@ -124,7 +130,7 @@ class Speller(ABC):
         return ", ".join(
             operands[param].text if param in operands else self._attribute_text(op, param)
             for param in op.ROW.params
-            if not isinstance(op.ROW.params[param], DTypeArg)
+            if not isinstance(op.ROW.params[param], DTypeArg) and param != op.ROW.precision
         )
 
     def _attribute_text(self, op: IntrinsicOp, key: str) -> str:

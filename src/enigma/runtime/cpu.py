@@ -19,8 +19,10 @@ from enigma.runtime.constants import specialised
 from enigma.runtime.launch import Geometry, Size
 from enigma.runtime.native import jit
 from enigma.runtime.native.host import host
+from enigma.runtime.native.log import NativeLog
 from enigma.runtime.native.pool import Pool, pool
 from enigma.runtime.program import Program
+from enigma.spec.terms import Report
 
 if TYPE_CHECKING:
     from enigma.emit.simt.lower import Lowered
@@ -82,6 +84,8 @@ class CpuRuntime(Runtime):
 
     def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return a function that runs the program once, everything prepared: one call into native code per box."""
+        if program.sites:
+            return lambda: _run_reporting(program, geometry, arguments)
         workers = pool()
         calls = [_call(workers, program, part, arguments) for part in parts_for(program, geometry)]
         if len(calls) == 1:
@@ -96,6 +100,18 @@ class CpuRuntime(Runtime):
     def llvm(self, compiled: Any, threads: Size = (256, 1, 1), *, constants: Mapping[Any, Any] | None = None) -> str:
         """Return the LLVM IR for whole threadgroups of this size, and for these function constants."""
         return llvm_text(compiled.program, threads, constants)
+
+
+def _run_reporting(program: Program, geometry: Geometry, arguments: Sequence[Any]) -> None:
+    """Run a kernel that reports once, with a log of its own, and show what it said.
+
+    A kernel that prints runs on one thread, so that the same lines are kept each time.
+    """
+    log, workers = NativeLog(program.sites), pool()
+    prints = any(site.kind is Report.LINE for site in program.sites.values())
+    for part in parts_for(program, geometry):
+        _call(workers, program, part, arguments, log=log.address, alone=prints)()
+    log.read(program.name, geometry.threads).deliver()
 
 
 def function_for(program: Program, threads: Size, *, partial: bool) -> Function:
@@ -123,7 +139,7 @@ def _object(program: Program, threads: Size, *, partial: bool) -> tuple[bytes, d
     return code, meta
 
 
-_LAYOUT = ("grid", "groups", "origin", "extent", "size", "full", "stream", "count")
+_LAYOUT = ("grid", "groups", "origin", "extent", "size", "full", "stream", "reports", "count")
 
 
 def _load(code: bytes, meta: dict[str, Any]) -> Function:
@@ -174,8 +190,8 @@ def _template(function: Function, geometry: Geometry, box: Box) -> Any:
     return packed
 
 
-def pack(program: Program, part: Part, arguments: Sequence[Any]) -> Any:
-    """Return the argument array of native code for one box; the arrays must outlive it."""
+def pack(program: Program, part: Part, arguments: Sequence[Any], log: int = 0) -> Any:
+    """Return the argument array of native code for one box; the arrays, and the log at that address, must outlive it."""
     kind: Any = part.template.__class__
     packed: Any = kind.from_buffer_copy(part.template)
     written = 0
@@ -186,6 +202,7 @@ def pack(program: Program, part: Part, arguments: Sequence[Any]) -> Any:
             packed[slot] = _address(argument)
             if param.slot in program.written:
                 written += argument.nbytes
+    packed[part.function.layout["reports"]] = log
     packed[part.function.layout["stream"]] = int(part.function.streams and written >= _STREAM_BYTES)
     return packed
 
@@ -208,15 +225,17 @@ def scalar_bits(value: Any, dtype: Numeric) -> int:
     return number - (1 << 64) if number >= 1 << 63 else number
 
 
-def _call(workers: Pool, program: Program, part: Part, arguments: Sequence[Any]) -> Callable[[], None]:
-    """Return the call that runs one box: here when there is little to do, else on the pool."""
-    packed = pack(program, part, arguments)
+def _call(
+    workers: Pool, program: Program, part: Part, arguments: Sequence[Any], *, log: int = 0, alone: bool = False
+) -> Callable[[], None]:
+    """Return the call that runs one box: here when there is little to do, else on the pool; `alone` keeps it to one thread."""
+    packed = pack(program, part, arguments, log)
     box, held = part.box, (packed, part.function, arguments)  # what native code reads must outlive the call
     per_group = max(program.cost * box.size[0] * box.size[1] * box.size[2], 1)
     address, at, groups = part.function.address, ctypes.addressof(packed), box.groups
     if groups == 1 or per_group * groups <= _INLINE_WORK:
         return _Bound(workers.run_inline, (address, at, groups), held)
-    chunk = max(1, min(_CHUNK_WORK // per_group, -(-groups // (4 * workers.num_threads))))
+    chunk = groups if alone else max(1, min(_CHUNK_WORK // per_group, -(-groups // (4 * workers.num_threads))))
     return _Bound(workers.run, (address, at, groups, chunk), held)
 
 

@@ -14,6 +14,7 @@ import ml_dtypes
 from enigma import config
 from enigma.dtypes import BufferType, Numeric, Space
 from enigma.errors import LaunchError
+from enigma.runtime.reports import Site, sites
 from enigma.spec.terms import Buffer, Effect
 from enigma.trace.node import Block, For, If, Op, Param, Struct, Traced, Value, While, walk
 
@@ -117,7 +118,7 @@ class Program:
         found: set[int] = set()
         for node in walk(self.traced.body):
             if isinstance(node, Op):
-                for term, operand in zip(node.row.operands.values(), node.operands, strict=True):
+                for term, operand in zip(node.row.terms(len(node.operands)).values(), node.operands, strict=True):
                     if isinstance(term, Buffer) and term.written and operand in values:
                         found.add(values[operand])
         return frozenset(found)
@@ -147,6 +148,11 @@ class Program:
         return any(
             isinstance(node, Op) and node.row.effect is Effect.SYNC and node.operands for node in walk(self.traced.body)
         )
+
+    @cached_property
+    def sites(self) -> dict[int, Site]:
+        """The places of the kernel that report, by number: lines to print and assertions; empty for most kernels."""
+        return sites(self.traced)
 
     @cached_property
     def key(self) -> str:
@@ -203,6 +209,7 @@ def _serialize(traced: Traced) -> Iterator[str]:
     """Yield the kernel as texts: values are numbered in order of definition."""
     numbers: dict[Value, int] = {}
     yield traced.name
+    yield traced.math.value
     for param in traced.params:
         numbers[param.value] = len(numbers)
         yield f"{param.name}:{_type(param.value)}:{param.is_scalar}"

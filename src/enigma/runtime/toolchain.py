@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enigma.errors import Place, ToolchainError
+from enigma.spec.terms import Precision
 
 _HINTS = (
     ("unable to find utility", "the Command Line Tools alone have no Metal compiler: install Xcode, then run "
@@ -25,6 +26,16 @@ _HINTS = (
 _DIAGNOSTIC = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?:fatal error|error): (?P<text>.*)$", re.MULTILINE)
 
 
+LOGGING = ("-std=metal3.2", "-fmetal-enable-logging")
+"""Flags without which the log is not there, or is compiled away (Metal specification, 1.6.9)."""
+# Metal's compiler takes fast math unless it is told otherwise; without it, float functions are the precise ones
+_MATH = {
+    Precision.DEFAULT: "-fno-fast-math",
+    Precision.PRECISE: "-fno-fast-math",
+    Precision.FAST: "-ffast-math",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Library:
     """A built .metallib: where it is, and its bytes."""
@@ -34,12 +45,15 @@ class Library:
 
 
 def build(
-    name: str, source: str, work_dir: str | Path | None, *, keep_source: bool, places: Sequence[Place | None] = ()
-) -> Library:
+    name: str, source: str, work_dir: str | Path | None, *, keep_source: bool, places: Sequence[Place | None] = (),
+    math: Precision = Precision.DEFAULT, logs: bool = False,
+) -> Library:  # fmt: skip
     """Build `NAME.metallib` from Metal source in `work_dir` (default: a new temporary folder).
 
     With `keep_source`, `NAME.metal` and `NAME.air` stay beside it. `places` are the Python lines that the source's lines come
-    from. Raises `ToolchainError` when `xcrun` is missing or a tool fails, with the command, what it said, and the Python
+    from. `math` is safe unless it is fast. `logs` is for source that writes to Metal's log.
+
+    Raises `ToolchainError` when `xcrun` is missing or a tool fails, with the command, what it said, and the Python
     line of each mistake that the Metal compiler found.
     """
     if shutil.which("xcrun") is None:
@@ -52,7 +66,8 @@ def build(
     metal, air, library = (folder / f"{name}.{suffix}" for suffix in ("metal", "air", "metallib"))
     metal.write_text(source, encoding="utf-8")
     try:
-        _run(["xcrun", "-sdk", "macosx", "metal", "-c", str(metal), "-o", str(air)], air, metal, places)
+        flags = [_MATH[math], *(LOGGING if logs else ())]
+        _run(["xcrun", "-sdk", "macosx", "metal", *flags, "-c", str(metal), "-o", str(air)], air, metal, places)
         _run(["xcrun", "-sdk", "macosx", "metallib", str(air), "-o", str(library)], library, metal, ())
     except ToolchainError:
         if work_dir is None and not keep_source:

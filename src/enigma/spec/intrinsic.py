@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import Numeric, Space
 from enigma.errors import InternalError
 from enigma.spec.spelling import Spelling, Spellings, Unsupported
 from enigma.spec.terms import (
     ANY_LANES,
+    INDEX,
     Algebra,
     Buffer,
     Choice,
@@ -20,12 +21,16 @@ from enigma.spec.terms import (
     Element,
     Level,
     Numbers,
+    Precision,
+    Report,
     Role,
     Static,
     Term,
+    Text,
     Var,
+    Variadic,
     Vec,
-)  # fmt: skip
+)
 
 Lowering = Callable[..., Any] | Unsupported
 """`llvm(b, *operands, **attributes)`: builds the value with the CPU JIT's builder `b` (emit/simt/ops.py)."""
@@ -34,7 +39,7 @@ Meaning = Callable[..., Any]
 """`ref(np, *operands, **attributes)`: the NumPy meaning; rows that touch lanes, memory or the grid get `(np, env, ...)`."""
 
 
-Compiled = Choice | Static | DTypeArg | Numbers
+Compiled = Choice | Static | DTypeArg | Numbers | Text
 """The terms of what is fixed when the kernel is traced."""
 
 
@@ -53,6 +58,12 @@ class Intrinsic:
     - `at_launch`: whether it is a number once a launch is known, so that no target but Metal's text ever has it.
     - `prelude`: per target, text of a helper function the spelling calls, with `{T}` for the dtype.
     - `aliases`: further public names. `arch`: the function of `enigma.arch` that gives it for all three axes.
+    - `family`: the first Apple GPU family that surely has it; 0 for all that run the language version.
+    - `instead`: for a dtype that a buffer of the row cannot have, what to write instead.
+    - `outcome(call, result, operands)`: what the public function returns where that is more than the result;
+      `call(name, **arguments)` applies another row. `outcome_type` is how the type stub writes it.
+    - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
+    - `headers`: what Metal source that uses it includes beside the standard library.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
 
@@ -78,10 +89,16 @@ class Intrinsic:
     at_launch: bool = False
     prelude: Mapping[str, str] = field(default_factory=dict[str, str])
     msl_version: tuple[int, int] = (2, 4)
+    family: int = 0
+    instead: Mapping[Numeric, str] = field(default_factory=dict[Numeric, str])
+    outcome: Callable[[Callable[..., Any], Any, Mapping[str, Any]], Any] | None = None
+    outcome_type: str = ""
     check: Callable[[Mapping[Var, Numeric], Mapping[str, Any]], str | None] | None = None
     example: str = ""
     aliases: tuple[str, ...] = ()
     arch: str | None = None
+    reports: Report | None = None
+    headers: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"
@@ -100,6 +117,34 @@ class Intrinsic:
     def attributes(self) -> dict[str, Compiled]:
         """The parameters that are fixed when the kernel is traced, in order."""
         return {name: term for name, term in self.params.items() if isinstance(term, Compiled)}
+
+    @cached_property
+    def variadic(self) -> str | None:
+        """The parameter that stands for any number of operands, or None."""
+        return next((name for name, term in self.params.items() if isinstance(term, Variadic)), None)
+
+    def terms(self, count: int) -> dict[str, Term]:
+        """Return name and term of each of an operation's `count` operands; variadic ones are called `values0`, `values1`, ..."""
+        if self.variadic is None:
+            return self.operands
+        fixed = {name: term for name, term in self.operands.items() if name != self.variadic}
+        more = {f"{self.variadic}{i}": self.operands[self.variadic] for i in range(count - len(fixed))}
+        return fixed | more
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The compile-time arguments that need not be given, and what they then are."""
+        return {
+            name: term.default
+            for name, term in self.attributes.items()
+            if isinstance(term, Choice | Static) and term.default is not None
+        }
+
+    @cached_property
+    def precision(self) -> str | None:
+        """The parameter that chooses between Metal's fast and precise versions, or None where it has but one."""
+        found = (name for name, term in self.params.items() if isinstance(term, Choice) and term.enum is Precision)
+        return next(found, None)
 
     @cached_property
     def variables(self) -> tuple[Var, ...]:
@@ -124,11 +169,28 @@ class Intrinsic:
         plain = all(isinstance(term, Var | Numeric) for term in terms)
         return self.effect is Effect.PURE and bool(self.operands) and plain and not scalars
 
-    def spelling(self, target: str, dtype: Numeric | None) -> Spelling:
-        """Return how `target` ("msl" or "cuda") writes this operation on `dtype`."""
+    def spelling(self, target: str, dtype: Numeric | None, space: Space | None = None) -> Spelling:
+        """Return how `target` ("msl" or "cuda") writes this operation on `dtype`, with its buffer in `space`."""
         spellings: Spellings = self.msl if target == "msl" else self.cuda
         if not isinstance(spellings, Mapping):
             return spellings
-        if dtype is None or dtype.element not in spellings:
-            raise InternalError(f"{self.name} has no {target} spelling for {dtype}")
-        return spellings[dtype.element]
+        known = cast("Mapping[Any, Spelling]", spellings)
+        element = None if dtype is None else dtype.element
+        found = known.get(element) or known.get((element, space))
+        if found is None:
+            where = f" in {space.value} memory" if space is not None else ""
+            raise InternalError(f"{self.name} has no {target} spelling for {dtype}{where}")
+        return found
+
+    @cached_property
+    def is_method(self) -> bool:
+        """Whether the function is a method of its first argument too: a buffer."""
+        return isinstance(next(iter(self.params.values()), None), Buffer)
+
+    @cached_property
+    def indexed(self) -> tuple[str, str] | None:
+        """The parameters of an operation on an element: the buffer's and the index's, or None for other operations."""
+        names, terms = tuple(self.params), tuple(self.params.values())
+        if len(terms) > 1 and isinstance(terms[0], Buffer) and terms[1] == INDEX:
+            return names[0], names[1]
+        return None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from enigma.dtypes import FLOATS, Numeric, bf16, f16, f32
+from enigma.errors import InternalError
+from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Call, Spellings, Template, Unsupported
+from enigma.spec.terms import Choice, Precision, Var
 
 LATER = Unsupported("the CUDA target is not built yet")
 """The CUDA spelling of every row until that target exists."""
@@ -80,6 +84,32 @@ def llvm_float(intrinsic: str) -> Callable[..., Any]:
         return b.in_f32(lambda *wide: b.call(intrinsic, *wide), *operands)
 
     return lower
+
+
+def precisions(row: Intrinsic) -> Intrinsic:
+    """Return the row of a function that Metal has in a fast and a precise version too, for float only.
+
+    The CPU and the simulator compute all three alike, within Metal's bounds of the precise one.
+    """
+    lower, meaning = row.llvm, row.ref
+    if isinstance(lower, Unsupported):
+        raise InternalError(f"row {row.name}: a function without a lowering has no precisions")
+
+    def llvm(b: Any, *operands: Any, precision: Precision) -> Any:
+        return lower(b, *operands)
+
+    def ref(np: Any, *operands: Any, precision: Precision = Precision.DEFAULT) -> Any:
+        return meaning(np, *operands)
+
+    params = {**row.params, "precision": Choice(Precision, Precision.DEFAULT)}
+    return replace(row, params=params, llvm=llvm, ref=ref, check=_for_float)
+
+
+def _for_float(bound: Mapping[Var, Numeric], attrs: Mapping[str, Any]) -> str | None:
+    precision, (dtype, *_) = attrs.get("precision", Precision.DEFAULT), bound.values()
+    if precision is Precision.DEFAULT or getattr(dtype, "element", dtype) is f32:
+        return None
+    return f"Metal has a {precision.value} version for f32 only, but this is {dtype.name} (convert it first: x.to(enigma.f32))"
 
 
 def is_float(x: Any) -> bool:

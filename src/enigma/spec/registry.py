@@ -6,6 +6,7 @@ import keyword
 import string
 from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Any, cast
 
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
@@ -28,12 +29,17 @@ def check(row: Intrinsic) -> None:
     for param in row.params:
         if param in _RESERVED or not param.isidentifier():
             raise InternalError(f"row {row.name}: a parameter cannot be called {param!r}")
+    if row.variadic is not None and list(row.operands)[-1] != row.variadic:
+        raise InternalError(f"row {row.name}: the variadic operands must be the last")
+    if row.reports is not None and not {"text", "site"} <= row.attributes.keys():
+        raise InternalError(f"row {row.name}: a report needs the parameters text and site")
     for target in ("msl", "cuda"):
         spellings = getattr(row, target)
         for dtype, spelling in spellings.items() if isinstance(spellings, Mapping) else [(None, spellings)]:
             _check_spelling(row, target, str(dtype), spelling)
         if isinstance(spellings, Mapping) and row.variables:
-            missing = [d.name for d in row.variables[0].dtypes if d not in spellings]
+            known = {key[0] if isinstance(key, tuple) else key for key in cast("Mapping[Any, Spelling]", spellings)}
+            missing = [d.name for d in row.variables[0].dtypes if d not in known]
             if missing:
                 raise InternalError(f"row {row.name}: no {target} spelling for {', '.join(missing)}")
 

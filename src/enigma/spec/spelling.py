@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import Numeric, Space
 
 
 class Precedence(IntEnum):
@@ -57,11 +57,21 @@ class Template:
     `{parameter:text {}}` is written only where a number fixed at compile time is not its default.
 
     `level` is the precedence of the whole; parameters in `tight` are parenthesised unless they bind as a postfix does.
+    The elements of buffers in `atomic` must be declared with their atomic type.
     """
 
     text: str
     level: Precedence = Precedence.POSTFIX
     tight: tuple[str, ...] = ()
+    atomic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Printf:
+    """A call with the row's text as a literal in printf's form, the Python line and `prefix` before it, and then the values."""
+
+    function: str
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +94,9 @@ class Unsupported:
     why: str
 
 
-Spelling = Infix | Prefix | Call | Template | Builtin | Structural | Unsupported
-Spellings = Spelling | Mapping[Numeric, Spelling]
-"""One spelling for all dtypes, or one per dtype of the first type variable."""
+Spelling = Infix | Prefix | Call | Template | Printf | Builtin | Structural | Unsupported
+Spellings = Spelling | Mapping[Numeric, Spelling] | Mapping[tuple[Numeric, Space], Spelling]
+"""One spelling for all dtypes, or one per dtype of the first type variable, or per dtype and the buffer's address space."""
 
 
 def unsupported(why: str) -> Unsupported:

@@ -89,13 +89,26 @@ class DTypeArg:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A compile-time text, as `spec/formats.py` reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variadic:
+    """Values at the end of the operands, from none to `most`, each of its own dtype among `dtypes`."""
+
+    dtypes: tuple[Numeric, ...]
+    most: int = 16
+
+
+@dataclass(frozen=True, slots=True)
 class Numbers:
     """A compile-time tuple of numbers of the dtype that the type variable `var` is bound to."""
 
     var: Var
 
 
-Term = Var | Vec | Element | Buffer | Choice | Static | DTypeArg | Numbers | Numeric
+Term = Var | Vec | Element | Buffer | Variadic | Choice | Static | DTypeArg | Numbers | Text | Numeric
 """What may stand in a row's signature; a bare dtype means exactly that dtype."""
 
 
@@ -145,6 +158,32 @@ class MemoryOrder(Enum):
     ACQ_REL = "acq_rel"
 
 
+class FenceOrder(Enum):
+    """What a fence orders: a relaxed one would order nothing, so it is left out."""
+
+    ACQUIRE = "acquire"
+    RELEASE = "release"
+    ACQ_REL = "acq_rel"
+    SEQ_CST = "seq_cst"
+
+
+class ThreadScope(Enum):
+    """Among which threads a fence orders memory (MSL specification, 6.15.2)."""
+
+    THREAD = "thread"
+    SIMDGROUP = "simdgroup"
+    THREADGROUP = "threadgroup"
+    DEVICE = "device"
+
+
+class Precision(Enum):
+    """How exact a float function is: as the kernel's `math` says, Metal's fast version, or its precise one (6.5)."""
+
+    DEFAULT = "default"
+    FAST = "fast"
+    PRECISE = "precise"
+
+
 class Effect(Enum):
     """What an operation does besides computing; whatever talks to other lanes is SYNC, never PURE."""
 
@@ -152,6 +191,13 @@ class Effect(Enum):
     READ = "read"
     WRITE = "write"
     SYNC = "sync"
+
+
+class Report(Enum):
+    """What an operation tells the person who launched the kernel: a line of text, or that a condition did not hold."""
+
+    LINE = "line"
+    FAILURE = "failure"
 
 
 class Algebra(Enum):
@@ -186,6 +232,7 @@ class Algebra(Enum):
     LOAD = "load"
     STORE = "store"
     ALLOC = "alloc"
+    FENCE = "fence"
     LOCAL = "local"
     TABLE = "table"
     TO_INDEX = "to_index"

@@ -1,24 +1,39 @@
-"""Memory of each thread's own, with indices that are known only when the kernel runs."""
+"""Memory with indices that are known only when the kernel runs: shared by a threadgroup, and of each thread's own."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from enigma.dtypes import Space
+from enigma.dtypes import Numeric, Space
 from enigma.errors import EnigmaValueError
-from enigma.source import caller
+from enigma.source import SourceLoc, caller
 from enigma.trace.infer import located_dtype
 from enigma.trace.public import public
 from enigma.trace.registers import static_shape
 from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor
+from enigma.trace.tracer import Tracer
 from enigma.trace.value import active
+
+MAX_THREADGROUP_BYTES = 32768
 
 MAX_THREAD_BYTES = 16384
 """Bytes of all arrays of one thread: beyond that nothing is gained over a buffer."""
 
 _FEW = 4  # elements up to which filling is no loop
+
+
+def shared(tracer: Tracer, element: Numeric, shape: tuple[int, ...], loc: SourceLoc) -> Tensor:
+    """Return new memory that a threadgroup shares. Raises `EnigmaValueError` for more than it has."""
+    total = math.prod(shape) * element.size + tracer.threadgroup_bytes
+    if total > MAX_THREADGROUP_BYTES:
+        raise EnigmaValueError(
+            f"threadgroup memory is {total} bytes, but a threadgroup has {MAX_THREADGROUP_BYTES}", loc=loc,
+            help="use smaller tiles, a narrower dtype, or one allocation for several phases",
+        )  # fmt: skip
+    tracer.threadgroup_bytes = total
+    return tracer.allocate(element, shape, Space.THREADGROUP, loc)
 
 
 @public

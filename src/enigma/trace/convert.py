@@ -101,7 +101,7 @@ class Runtime:
             raise EnigmaSyntaxError(
                 "`raise` under a traced condition",
                 loc=caller(),
-                help="a kernel raises nothing: store a flag in a buffer",
+                help="write enigma.assert_(condition, text): a thread raises nothing itself",
             )
 
     def asserted(self, condition: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from enigma.dtypes import BufferType, Numeric, Space
 from enigma.source import SourceLoc
+from enigma.spec.terms import Precision
 from enigma.trace.node import Block, For, If, Node, Op, Param, Traced, Value, While
 
 _COLUMN = 64
@@ -110,7 +111,7 @@ class _Printer:
 
     def _op(self, node: Op) -> str:
         parts = [self.name(value) for value in node.operands]
-        parts += [f"{name}={_shown(value)}" for name, value in node.attrs.items()]
+        parts += [f"{name}={_shown(value)}" for name, value in node.attrs.items() if value is not Precision.DEFAULT]
         call = f"{node.row.name}({', '.join(parts)})"
         return f"{self.typed(node.result)} = {call}" if node.result is not None else f"(void) = {call}"
 

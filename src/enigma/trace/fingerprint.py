@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from enigma.trace.state import slots
+
 _SIMPLE = (int, float, bool, str, bytes, type(None), tuple)
 _MOST_BYTES = 1 << 19  # a longer array fits no constant memory, and is compared by identity
 
@@ -86,11 +88,11 @@ def _contents(cell: types.CellType) -> Any:
 
 def _frozen(value: Any) -> Any:
     """Lists, dicts and small arrays are kept as copies: they may be changed in place."""
-    kind = type(value)
-    if kind in (list, dict, tuple):
+    kind = cast(Any, type(value))
+    if isinstance(value, list | dict | tuple):
         keys, items = _parts(value)
         frozen = tuple(_frozen(item) for item in items)
-        fixed = kind is tuple and all(map(operator.is_, items, frozen))
+        fixed = isinstance(value, tuple) and all(map(operator.is_, items, frozen))
         return value if fixed else _Items(kind, keys, frozen)
     if type(value).__module__ == "numpy" and 0 < getattr(value, "nbytes", 0) <= _MOST_BYTES:
         return _Array(value, (value.dtype, value.shape), value.tobytes())
@@ -160,9 +162,32 @@ def _attributes(value: Any) -> list[Mapping[str, Any]]:
         return [] if name in sys.stdlib_module_names or name in ("enigma", "numpy") else [vars(value)]
     if isinstance(value, type):
         return [value.__dict__] if value.__module__ != "builtins" else []
-    if isinstance(value, types.FunctionType) or not hasattr(value, "__dict__"):
+    if isinstance(value, types.FunctionType):
         return []
-    return [value.__dict__, value.__class__.__dict__]
+    cls = cast(type[Any], type(value))
+    own: list[Mapping[str, Any]] = [value.__dict__] if hasattr(value, "__dict__") else []
+    if slots(cls):
+        own.append(_Slots(value, slots(cls)))
+    return [*own, cls.__dict__] if own else []
+
+
+class _Slots(Mapping[str, Any]):
+    """The attributes that an object holds in slots, as they are now."""
+
+    def __init__(self, of: Any, names: list[str]) -> None:
+        self.of, self.names = of, names
+
+    def _now(self) -> dict[str, Any]:
+        return {name: getattr(self.of, name) for name in self.names if hasattr(self.of, name)}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._now()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
 
 
 def fingerprint(fn: types.FunctionType) -> Fingerprint:

@@ -29,7 +29,19 @@ from enigma.dtypes import (
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Compiled, Intrinsic
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Var, Vec, concrete
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Numbers,
+    Static,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+    concrete,
+)
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
@@ -173,6 +185,13 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
             operands.append(arguments[name].type)
+        elif isinstance(term, Variadic):
+            if len(arguments[name]) > term.most:
+                raise EnigmaValueError(
+                    f"{_title(row)} shows at most {term.most} values, but it got {len(arguments[name])}", loc=loc,
+                    help="write two of them",
+                )  # fmt: skip
+            operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
         else:
             wanted = concrete(term, bound, attrs, lanes if row.lifts else 1)
             if not isinstance(term, Var):
@@ -242,8 +261,20 @@ def _buffer_result(term: Buffer | None, bound: Mapping[Var, Numeric]) -> BufferT
     return BufferType(bound[term.element] if isinstance(term.element, Var) else term.element, term.spaces[0])
 
 
+def _one_of_many(row: Intrinsic, term: Variadic, value: Any, loc: SourceLoc) -> Numeric:
+    """Return the dtype of one of any number of values."""
+    if not isinstance(value, TracedValue) or value.type not in term.dtypes:
+        raise EnigmaTypeError(
+            f"{_title(row)} cannot show {describe(value)}", loc=loc,
+            help="read an element: A[i]" if isinstance(value, TracedValue) else "pass values, numbers and texts: str(x)",
+        )  # fmt: skip
+    return value.dtype
+
+
 def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: SourceLoc) -> Any:
     match term:
+        case Text():
+            return str(value)
         case DTypeArg(var=var):
             dtype = located_dtype(value, loc)
             if not var.allows(dtype):
@@ -256,10 +287,11 @@ def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: Sourc
             if isinstance(value, enum):
                 return value
             for member in enum:
-                if member.value == value:
+                if isinstance(value, str) and member.value == value:
                     return member
+            shown = describe(value) if isinstance(value, TracedValue) else repr(value)
             raise EnigmaValueError(
-                f"{_title(row)}: {name} cannot be {value!r}", loc=loc, help=f"write one of {_listed(enum)}"
+                f"{_title(row)}: {name} cannot be {shown}", loc=loc, help=f"write one of {_listed(enum)}"
             )
         case Static(low=low, high=high):
             number = literal(value)
@@ -298,7 +330,7 @@ def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc)
     if isinstance(term.element, Var) and not term.element.allows(kind.element):
         raise EnigmaTypeError(
             f"{_title(row)} works on buffers of {names(term.element.dtypes)}, but {value.name} holds {kind.element.name}", loc=loc,
-            help=f"declare {value.name} as one of them, or use another operation",
+            help=row.instead.get(kind.element) or f"declare {value.name} as one of them, or use another operation",
         )  # fmt: skip
     return kind.element
 

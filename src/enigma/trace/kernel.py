@@ -6,12 +6,13 @@ import ast
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, overload
 
 from enigma.context import current
 from enigma.dtypes import BufferType
-from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, InternalError
+from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller, calling_frame
+from enigma.spec.terms import Precision
 from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
 from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
@@ -33,11 +34,13 @@ MISSING: Any = object()
 class KernelDef:
     """A kernel: a Python function whose body becomes GPU code. `.fn` is the function, `.name` its name.
 
+    `.math` is how exact its float arithmetic is on Metal.
+
     `kernel[grid, threads](*arguments)` runs it: `grid` is the number of threads per axis, `threads` how many of them
     form a threadgroup; both are ints or tuples of up to three. `enigma.compile(kernel)` shows every stage.
     """
 
-    def __init__(self, fn: types.FunctionType) -> None:
+    def __init__(self, fn: types.FunctionType, *, math: Any = "default") -> None:
         given: Any = fn
         if not isinstance(given, types.FunctionType):
             raise EnigmaTypeError(
@@ -45,6 +48,7 @@ class KernelDef:
             )
         remember(fn)
         self.fn = fn
+        self.math = math_named(math).value
         self._scope = annotation_scope(fn, calling_frame())
         self.name = fn.__name__
         self.__name__, self.__doc__, self.__module__ = fn.__name__, fn.__doc__, fn.__module__
@@ -122,6 +126,7 @@ class KernelDef:
             if error.loc is None or isinstance(error, InternalError):
                 raise
             raise error.with_traceback(None) from None  # the message shows the kernel's lines, the rest is enigma's own
+        traced.math = Precision(self.math)
         self._traced[key] = (fingerprint(self.fn), traced)
         return traced
 
@@ -174,6 +179,8 @@ def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapp
     for param in slots:
         if isinstance(param.value, TracedValue):
             param.value.scope = tracer.body
+        if isinstance(param.value, Tensor):
+            tracer.buffers[param.name] = param.value
     _refuse_results(fn)
     with tracer.active():
         unnamed = [arguments.pop(name) for name in fn.__code__.co_varnames[: fn.__code__.co_posonlyargcount]]
@@ -229,8 +236,25 @@ def _returns(fn: types.FunctionType, loc: SourceLoc) -> EnigmaTypeError:
     )
 
 
-def kernel(fn: types.FunctionType) -> KernelDef:
-    """Make a kernel of a function: each parameter annotated with a dtype (a buffer), `Scalar(dtype)` or `constexpr`.
+def math_named(math: Any) -> Precision:
+    """Return the math of a kernel by name. Raises `EnigmaValueError` for any other."""
+    for known in Precision:
+        if math in (known, known.value):
+            return known
+    listed = ", ".join(repr(known.value) for known in Precision)
+    raise EnigmaValueError(f"math cannot be {math!r}", loc=caller(), help=f"write one of {listed}")
+
+
+@overload
+def kernel(fn: types.FunctionType, /) -> KernelDef: ...
+@overload
+def kernel(*, math: str = "default") -> Callable[[types.FunctionType], KernelDef]: ...
+def kernel(fn: Any = None, /, *, math: str = "default") -> Any:
+    """Make a kernel of a function: each parameter annotated with a dtype (a buffer), `Scalar[dtype]`, a dataclass of such
+    numbers, or `constexpr`.
+
+    `@enigma.kernel(math="fast")` lets Metal compute it with fast math, where NaN and infinity mean nothing and float functions
+    are the fast ones; `"precise"` names Metal's precise functions in the text, whoever compiles it. `"default"` is safe math.
 
     >>> import enigma
     >>> @enigma.kernel
@@ -240,4 +264,11 @@ def kernel(fn: types.FunctionType) -> KernelDef:
     >>> double
     <enigma.kernel double>
     """
-    return KernelDef(fn)
+    if fn is None:
+        chosen = math_named(math)
+
+        def decorate(fn: types.FunctionType) -> KernelDef:
+            return KernelDef(fn, math=chosen)
+
+        return decorate
+    return KernelDef(fn, math=math)

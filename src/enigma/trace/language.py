@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-from enigma.dtypes import Numeric, Space, b1, i32, i64, u32, u64
+from enigma.dtypes import Numeric, b1, i32, i64, u32, u64
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
-from enigma.trace import arrays, tables
+from enigma.trace import arrays, asynchronous, copying, gemm, pipeline, tables
 from enigma.trace.control import captured, either, truth
 from enigma.trace.infer import describe, literal, located_dtype
 from enigma.trace.node import If
@@ -20,11 +19,9 @@ from enigma.trace.registers import static_shape
 from enigma.trace.tensor import Tensor
 from enigma.trace.value import TracedValue, active
 
-MAX_THREADGROUP_BYTES = 32768
-
 __all__ = ["MODULES", "PUBLIC", "public"]
 
-MODULES = (arrays, tables)
+MODULES = (arrays, asynchronous, copying, gemm, pipeline, tables)
 """Where further functions are made public."""
 
 
@@ -124,15 +121,7 @@ def threadgroup_alloc(dtype: Any, size: Any, layout: Any = None) -> Tensor:
         )
     element = located_dtype(dtype, loc)
     shape = static_shape(size, "threadgroup memory", loc)
-    count = math.prod(shape)
-    total = count * element.size + tracer.threadgroup_bytes
-    if total > MAX_THREADGROUP_BYTES:
-        raise EnigmaValueError(
-            f"threadgroup memory is {total} bytes, but a threadgroup has {MAX_THREADGROUP_BYTES}", loc=loc,
-            help="use smaller tiles, a narrower dtype, or one allocation for several phases",
-        )  # fmt: skip
-    tracer.threadgroup_bytes = total
-    return tracer.allocate(element, shape, Space.THREADGROUP, loc)
+    return arrays.shared(tracer, element, shape, loc)
 
 
 def _unsigned(symbol: str, name: str) -> Callable[[Any, Any], Any]:

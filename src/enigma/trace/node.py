@@ -12,6 +12,7 @@ from typing import Any
 from enigma.dtypes import Numeric, Type
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
+from enigma.spec.terms import Precision
 
 
 class Value:
@@ -212,6 +213,7 @@ class Traced:
     loc: SourceLoc
     constants: dict[str, Any] = field(default_factory=dict[str, Any])
     function_constants: tuple[Constant, ...] = ()
+    math: Precision = Precision.DEFAULT
 
     def nodes(self) -> Iterator[Node]:
         """Yield every node, an outer one before those in its blocks."""

@@ -41,13 +41,21 @@ class Registers:
         """Name them for the variable that holds them."""
         self.name = self.name or name
 
+    def keys(self) -> Sequence[int | str]:
+        """Return what tells the values apart in their names."""
+        return range(len(self.values))
+
     def names(self) -> list[str | None]:
         """Return what each value is called: as native loops call those of a list."""
-        return [f"{self.name}{k}" if self.name is not None else None for k in range(len(self.values))]
+        return [f"{self.name}{key}" if self.name is not None else None for key in self.keys()]
 
 
 class RegisterTensor(Registers):
-    """Values of each thread's own, in registers, indexed by Python ints: `acc[m, n] += x`. Loops and branches carry them."""
+    """Values of each thread's own, in registers, indexed by Python ints: `acc[m, n] += x`. Loops and branches carry them.
+
+    acc = enigma.register_tensor((2, 2), enigma.f32, fill=0)
+    acc[0, 1] += A[i]
+    """
 
     def __init__(self, tracer: Tracer, shape: tuple[int, ...], dtype: Numeric, fill: TracedValue) -> None:
         super().__init__(tracer, [fill] * math.prod(shape))

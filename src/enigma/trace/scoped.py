@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from enigma.dtypes import Numeric
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.control import truth
@@ -102,14 +103,16 @@ def for_range(
             acc[0] = acc[0] + A[i]
     """
     loc, tracer = caller(), active()
-    if dtype is not None:
-        wanted = located_dtype(dtype, loc)
+    wanted = located_dtype(dtype, loc) if dtype is not None else None
+    if wanted is not None:
         low, high, step = (x if (literal(x) or 0) < 0 else tracer.convert(x, wanted, loc) for x in (low, high, step))
-    return _for_range(Range(low, high, step), init, tracer, loc)
+    return _for_range(Range(low, high, step), init, wanted, tracer, loc)
 
 
 @contextmanager
-def _for_range(bounds: Range, init: Sequence[Any] | None, tracer: Tracer, loc: SourceLoc) -> Generator[Any]:
+def _for_range(
+    bounds: Range, init: Sequence[Any] | None, wanted: Numeric | None, tracer: Tracer, loc: SourceLoc
+) -> Generator[Any]:
     start, end, by, reverse = counted(tracer, bounds, loc)
     carry = Carry(tracer, init or (), loc)
     held = Held(tracer)
@@ -120,6 +123,8 @@ def _for_range(bounds: Range, init: Sequence[Any] | None, tracer: Tracer, loc: S
         carry.open(body)
         registers = held.enter(body)
         i = counter if reverse is None else reverse(counter)
+        if wanted is not None and wanted.width < counter.dtype.width:  # narrow bounds count as i32, as everywhere
+            i = tracer.convert(i, wanted, loc)
         yield i if init is None else (i, carry)
         body.yields = list(carry.current)
     node = For(start, end, by, [*carry.inits], body, [], loc)
@@ -142,6 +147,7 @@ class IfContext:
         self.split = False
         self.held = Held(self.tracer)
         self.ends = [self.held.before, self.held.before]
+        self.behind: int | None = None  # how long the block around is after the first of the two blocks
 
     def __enter__(self) -> IfContext:
         self.tracer.blocks.append(self.then)
@@ -149,11 +155,16 @@ class IfContext:
 
     def __iter__(self) -> Iterator[Any]:
         self.split = True
+        self.tracer.blocks.pop()  # what stands between the head and the two blocks is done before the branch
         yield self._branch(self.then, 0)
         yield self._branch(self.orelse, 1)
 
     @contextmanager
     def _branch(self, block: Block, number: int) -> Generator[None]:
+        if self.behind is None:
+            self.held.before = self.held.now()
+            self.ends = [self.held.before, self.held.before]
+        self._check_nothing_between()
         self.tracer.blocks.append(block)
         self.held.put(self.ends[number])
         try:
@@ -161,12 +172,26 @@ class IfContext:
         finally:
             self.ends[number] = self.held.now()
             self.tracer.blocks.pop()
+        self.behind = len(self.tracer.blocks[-1].nodes)
+
+    def _check_nothing_between(self) -> None:
+        nodes = self.tracer.blocks[-1].nodes
+        if self.behind is not None and len(nodes) > self.behind:
+            raise EnigmaError(
+                "this stands in `with if_(...) as (then, orelse):` behind one of its two blocks, and belongs to neither",
+                loc=nodes[self.behind].loc,
+                help="write it before the first block, in one of them, or after the branch",
+            )
 
     def __exit__(self, kind: Any, *_: Any) -> None:
-        self.tracer.blocks.pop()
+        if not self.split:
+            self.tracer.blocks.pop()
         if kind is None:
+            self._check_nothing_between()
             if not self.split:
                 self.ends[0] = self.held.now()
+            elif self.behind is None:
+                self.ends = [self.held.now(), self.held.now()]
             node = If(self.condition, self.then, self.orelse, [], self.loc)
             self.held.close_if(node, *self.ends)
             self.tracer.add(node)

@@ -9,7 +9,7 @@ import copy
 import sys
 from collections.abc import Sequence
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, cast
 
 from enigma.dtypes import Numeric, promote
@@ -36,13 +36,19 @@ def is_leaf(x: Any) -> bool:
 
 def is_container(x: Any) -> bool:
     """Return whether `x` is taken apart: a list, tuple, dict or named tuple, or an object of one of the program's classes."""
-    return type(x) in (list, tuple, dict) or _is_named_tuple(x) or isinstance(x, Registers) or is_record(x)
+    if type(x) is tuple or isinstance(x, list | dict | Registers):
+        return True
+    return _is_named_tuple(x) or is_record(x)
 
 
 def is_record(x: Any) -> bool:
     """Return whether `x` is an object whose attributes a kernel may change: of a class written in Python by the user."""
     cls = cast(type[Any], type(x))
-    if cls.__module__ in ("builtins", "enigma.trace.value", "enigma.trace.tensor") or not hasattr(x, "__dict__"):
+    if cls is SimpleNamespace:
+        return True
+    if cls.__module__ in ("builtins", "enigma.trace.value", "enigma.trace.tensor"):
+        return False
+    if not hasattr(x, "__dict__") and not slots(cls):
         return False
     return not isinstance(x, _OPAQUE) and cls.__module__.split(".")[0] not in _FOREIGN
 
@@ -57,14 +63,25 @@ class Attribute(str):
     __slots__ = ()
 
 
+def slots(cls: type[Any]) -> list[str]:
+    """Return the attributes that have a slot in the objects of a class."""
+    found: list[str] = []
+    for base in cls.__mro__:
+        names: Any = base.__dict__.get("__slots__", ())
+        found += [names] if isinstance(names, str) else list(names)
+    return [name for name in found if name not in ("__dict__", "__weakref__")]
+
+
 def _attributes(x: Any) -> dict[str, Any]:
-    return x.__dict__
+    """Return the attributes that an object holds by itself."""
+    in_slots = {name: getattr(x, name) for name in slots(cast(type[Any], type(x))) if hasattr(x, name)}
+    return {**in_slots, **getattr(x, "__dict__", {})}
 
 
 def items(x: Any) -> list[tuple[Any, Any]]:
     """Return the parts of a container, each with its key, index or attribute."""
     if isinstance(x, Registers):
-        return list(enumerate(x.values))
+        return list(zip(x.keys(), x.values, strict=True))
     if isinstance(x, dict):
         return list(cast(dict[Any, Any], x).items())
     if isinstance(x, list | tuple):
@@ -105,10 +122,15 @@ def _fill(target: Any, parts: Sequence[tuple[Any, Any]]) -> None:
         target.values[:] = [part for _, part in parts]
     elif isinstance(target, list):
         cast(list[Any], target)[:] = [part for _, part in parts]
-    else:
-        held: dict[Any, Any] = cast(dict[Any, Any], target) if isinstance(target, dict) else _attributes(target)
+    elif isinstance(target, dict):
+        held = cast(dict[Any, Any], target)
         held.clear()
-        held.update((str(key) if isinstance(key, Attribute) else key, part) for key, part in parts)
+        held.update(parts)
+    else:
+        for name in set(_attributes(target)) - {str(key) for key, _ in parts}:
+            object.__delattr__(target, name)
+        for name, part in parts:  # as a frozen dataclass does it in its own __init__
+            object.__setattr__(target, str(name), part)
 
 
 class Snapshot:

@@ -6,10 +6,11 @@ import math
 from typing import Any, cast
 
 from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector
-from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
+from enigma.trace.calls import make_method, methods
 from enigma.trace.infer import describe, literal
 from enigma.trace.value import TracedValue, active
 
@@ -19,7 +20,8 @@ _INDEX = "write a whole number or a traced integer: A[i]"
 class Tensor(TracedValue):
     """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
 
-    `size` is the number of elements where it is known (not of a parameter), else None.
+    Every function whose first argument is a buffer is a method too, without that argument. `size` is the number of elements
+    where it is known (not of a parameter), else None.
 
         tile = enigma.threadgroup_alloc(enigma.f32, (8, 32))
         tile[row, lane] = A[i]
@@ -57,6 +59,12 @@ class Tensor(TracedValue):
     def memory(self) -> Tensor:
         """The memory whose elements these are: itself, or of a view what it is a part of."""
         return self
+
+    def __getattr__(self, name: str) -> Any:
+        raise EnigmaAttributeError(
+            f"{self.name or 'a buffer'} is a buffer, which has no {name}", loc=caller(),
+            help=f"it has {', '.join(sorted(methods()))}, and dtype, shape, size and address_space",
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"<{self.name or 'buffer'}: {self.type}>"
@@ -250,3 +258,7 @@ def shifted(start: Any, index: Any) -> Any:
     if literal(start) == 0:
         return index
     return start if literal(index) == 0 else start + index
+
+
+for _name, _row in methods().items():
+    setattr(Tensor, _name, make_method(_row))

@@ -15,7 +15,7 @@ from enigma.dtypes import BufferType, Numeric, Space, Vector, promote, widened
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.registry import by_algebra, by_operator
+from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
 from enigma.trace import access, swizzle
 from enigma.trace.infer import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, resolve
@@ -45,9 +45,12 @@ class Tracer:
         self.blocks: list[Block] = [Block()]
         self.threadgroup_bytes = 0
         self.thread_bytes = 0
+        self.buffers: dict[str, Tensor] = {}  # the parameters, by name
+        self.copies_to_device = False  # whether waiting for copies must order device memory too
         self.tables: dict[Any, Tensor] = {}  # constant memory by its dtype and numbers
         self.registers: list[weakref.ref[Any]] = []  # what holds values that loops must carry: see registers.py
         self.changes: dict[SourceLoc, set[tuple[str, tuple[Any, ...]]]] = {}  # what a loop was seen to change in place
+        self.reports = 0  # places that report something, those of discarded passes over a loop counted
         self.function_constants: dict[int, Any] = {}  # by index: what trace/constants.py knows of each
         self.depth: dict[CodeType, int] = {}  # how deep each Python function is in calls of itself
 
@@ -199,14 +202,34 @@ class Tracer:
     def apply(self, row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc | None = None) -> Any:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
         loc = loc or caller()
+        if len(arguments) < len(row.params):
+            arguments = {**row.defaults, **arguments}
         if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):
             arguments = _in_whole(row, arguments, loc)
         signature = resolve(row, arguments, loc)
-        operands = [
-            self._operand(arguments[name], dtype, loc)
-            for name, dtype in zip(row.operands, signature.operands, strict=True)
-        ]
+        given = [arguments[name] for name in row.operands if name != row.variadic]
+        if row.variadic is not None:
+            given += arguments[row.variadic]
+        operands = [self._operand(x, dtype, loc) for x, dtype in zip(given, signature.operands, strict=True)]
         return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
+
+    def call(self, row: Intrinsic, arguments: dict[str, Any]) -> Any:
+        """Record a user's call of a row's public function: the index may be a coordinate, the result more than a value."""
+        loc = caller()
+        if row.indexed is not None:
+            buffer, index = row.indexed
+            memory = arguments[buffer]
+            if isinstance(memory, Tensor):
+                arguments[buffer], arguments[index] = memory.memory, memory.offset(arguments[index], loc)
+        result = self.apply(row, arguments, loc)
+        if row.outcome is None:
+            return result
+        operands = dict(zip(row.operands, result.owner.operands, strict=True))
+
+        def call(name: str, **others: Any) -> Any:
+            return self.apply(rows()[name], others, loc)
+
+        return row.outcome(call, result, operands)
 
     def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
         if isinstance(dtype, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):

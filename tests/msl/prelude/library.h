@@ -58,7 +58,7 @@ typedef atomic<ulong> atomic_ulong;
 #define MSL_ATOMICS(space) \
   MSL_ATOMIC_BASE(int, space) MSL_ATOMIC_SUM(int, space) MSL_ATOMIC_BITS(int, space) MSL_ATOMIC_ORDER(int, space) \
   MSL_ATOMIC_BASE(uint, space) MSL_ATOMIC_SUM(uint, space) MSL_ATOMIC_BITS(uint, space) MSL_ATOMIC_ORDER(uint, space) \
-  MSL_ATOMIC_BASE(bool, space) MSL_ATOMIC_BITS(bool, space)
+  MSL_ATOMIC_BASE(bool, space)
 MSL_ATOMICS(device)
 MSL_ATOMIC_BASE(float, device) MSL_ATOMIC_SUM(float, device)
 void atomic_min_explicit(volatile device atomic<ulong> *object, ulong operand, memory_order order);
@@ -182,12 +182,33 @@ template <class T, int N> T determinant(matrix<T, N, N> a);
 
 template <class T> constexpr bool is_function_constant_defined(T) { return false; }
 
+// The format is a literal whose letters fit the values; a value is an int, uint, long, ulong or float, as printf takes them.
+#ifdef MSL_A
+#ifdef MSL_RUN
+extern "C" int printf(const char *format, ...);
+extern "C" int vprintf(const char *format, __builtin_va_list values);
+extern "C" int fflush(void *file);
+#define MSL_LOG(name) \
+  void name(const char *format, ...) const { \
+    __builtin_va_list values; \
+    __builtin_va_start(values, format); \
+    printf(#name ": "); \
+    vprintf(format, values); \
+    printf("\n"); \
+    fflush(nullptr); \
+    __builtin_va_end(values); \
+  }
+#else
+#define MSL_LOG(name) void name(const char *format, ...) const __attribute__((format(printf, 2, 3)));
+#endif
+#else
+#define MSL_LOG(name) \
+  template <class... A> void name(const constant char *format, A... values) const MSL_CONSTANT_METHOD { \
+    static_assert(((__is_same(A, int) || __is_same(A, uint) || __is_same(A, long) || __is_same(A, ulong) || __is_same(A, float)) && ...), "a logged value is an int, uint, long, ulong or float"); \
+  }
+#endif
 struct os_log {
-  template <class... A> void log(const constant char *format, A... values) const MSL_CONSTANT_METHOD;
-  template <class... A> void log_info(const constant char *format, A... values) const MSL_CONSTANT_METHOD;
-  template <class... A> void log_debug(const constant char *format, A... values) const MSL_CONSTANT_METHOD;
-  template <class... A> void log_error(const constant char *format, A... values) const MSL_CONSTANT_METHOD;
-  template <class... A> void log_fault(const constant char *format, A... values) const MSL_CONSTANT_METHOD;
+  MSL_LOG(log) MSL_LOG(log_info) MSL_LOG(log_debug) MSL_LOG(log_error) MSL_LOG(log_fault)
 };
 #ifdef MSL_A
 inline const os_log os_log_default{};

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from enigma.dtypes import BufferType, Numeric, Space, Type, b1, bf16, f16, f32, i32, u32
+from enigma.dtypes import DTYPES, BufferType, Numeric, Space, Type, b1, bf16, f16, f32, i32, u32
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
@@ -20,7 +20,9 @@ from enigma.spec.terms import (
     Numbers,
     Static,
     Term,
+    Text,
     Var,
+    Variadic,
     concrete,
 )
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
@@ -250,6 +252,9 @@ def row_sample(row: Intrinsic) -> Traced:
 
     operands: list[Value] = []
     for name, term in row.operands.items():
+        if isinstance(term, Variadic):
+            operands += [s.load(s.buffer(f"p_{dtype.name}", dtype), i, dtype.name) for dtype in term.dtypes]
+            continue
         wanted = resolve(term)
         if isinstance(wanted, BufferType):
             operands.append(s.buffer(f"p_{name}", wanted.element))
@@ -266,6 +271,8 @@ def row_sample(row: Intrinsic) -> Traced:
                 attrs[name] = numbers[name]
             case DTypeArg():
                 attrs[name] = bound[term.var]
+            case Text():
+                attrs[name] = "".join("{}" for _ in DTYPES) + ' "quoted" \\ 100 %\n\u00e9'
             case Numbers():
                 attrs[name] = (1, 0, 1)
     if row.name == "const":

@@ -74,7 +74,7 @@ def pack(
     for param, argument in zip(traced.params, arguments, strict=True):
         slots.append(bits_of(argument, param.dtype) if param.is_scalar else argument.ctypes.data)
     groups = tuple(-(-total // size) for total, size in zip(grid, threads, strict=True))
-    slots += [*grid, *groups, *piece.origin, *piece.extent, *piece.size, *threads, int(stream)]
+    slots += [*grid, *groups, *piece.origin, *piece.extent, *piece.size, *threads, int(stream), 0]
     assert len(slots) == layout.count
     return (ctypes.c_int64 * len(slots))(*slots)
 

@@ -10,8 +10,9 @@ import pytest
 from enigma.dtypes import b1, bf16, f16, f32, i8, i32, i64, u8, u32, u64
 from enigma.emit.expr import conversion, infix, literal, merged, name, prefix, ternary
 from enigma.emit.literal import typed, untyped
-from enigma.emit.reserved import legal
+from enigma.emit.reserved import is_reserved, legal
 from enigma.spec.spelling import Infix, Precedence
+from tests.msl import words
 
 ADD, MUL = Infix("+", Precedence.ADDITIVE), Infix("*", Precedence.MULTIPLICATIVE)
 SUB, SHL = Infix("-", Precedence.ADDITIVE), Infix("<<", Precedence.SHIFT)
@@ -136,3 +137,7 @@ def test_names_become_legal(wish: str, got: str) -> None:
 
 def test_library_functions_are_reserved_at_file_scope_only() -> None:
     assert (legal("exp"), legal("exp", file_scope=True)) == ("exp", "exp_")
+
+
+def test_nothing_at_file_scope_has_the_name_of_a_thing_of_metals_library() -> None:
+    assert [name for name in sorted(words.FILE_SCOPE) if not is_reserved(name, file_scope=True)] == []

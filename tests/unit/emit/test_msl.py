@@ -9,7 +9,6 @@ import pytest
 import enigma as en
 from enigma.dialect.build import build
 from enigma.emit.msl import MslText, emit_msl
-from enigma.errors import EnigmaError
 from enigma.passes.pipeline import run
 from tests.msl.check import assert_legal
 from tests.unit.emit import kernels_msl
@@ -177,26 +176,6 @@ def test_threads_state_the_largest_threadgroup() -> None:
 def test_version_follows_what_is_used() -> None:
     assert emit(kernels_msl.saxpy).msl_version == (2, 4)
     assert emit(kernels_msl.half_math).msl_version == (3, 1)
-
-
-def test_other_memory_orders_are_refused_at_the_line() -> None:
-    @en.kernel
-    def acquire(A: en.u32):
-        A[0] = en.atomic_load(A, 1, "acquire")
-
-    with pytest.raises(EnigmaError, match=r"test_msl\.py:\d+:\d+: error: atomic_load .* memory order acquire"):
-        emit(acquire)
-
-
-def test_float_atomics_in_threadgroup_memory_are_refused() -> None:
-    @en.kernel
-    def total(A: en.f32):
-        tile = en.threadgroup_alloc(en.f32, 4)
-        en.atomic_fetch_add(tile, 0, 1.0)
-        A[0] = tile[0]
-
-    with pytest.raises(EnigmaError, match="float atomics exist in device memory only"):
-        emit(total)
 
 
 def test_a_long_expression_is_broken_at_a_variable() -> None:

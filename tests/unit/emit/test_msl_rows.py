@@ -8,21 +8,34 @@ from dataclasses import replace
 import pytest
 
 from enigma.dialect.build import build
-from enigma.dtypes import DTYPES, BufferType, Numeric, b1, u8, u32, widened
+from enigma.dtypes import DTYPES, BufferType, Numeric, Space, b1, u8, u32, widened
 from enigma.emit.msl import emit_msl
 from enigma.errors import EnigmaError
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Var, concrete
+from enigma.spec.terms import (
+    MEMORY,
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Effect,
+    Numbers,
+    Static,
+    Text,
+    Var,
+    Variadic,
+    concrete,
+)
 from enigma.trace.node import Param, Traced
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
 from tests.msl.check import assert_legal
 
 LOC = SourceLoc("rows.py", 1, 1)
-MADE_BY_THE_LANGUAGE = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.ALLOC}
+MADE_BY_THE_LANGUAGE = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX, *MEMORY}
 
 
 class Kernel:
@@ -55,6 +68,10 @@ class Kernel:
                     arguments[key] = bound[var]
                 case Choice(enum=enum):
                     arguments[key] = next(iter(enum)) if term.default is None else term.default
+                case Text():
+                    arguments[key] = " ".join("{}" for _ in DTYPES)
+                case Variadic(dtypes=dtypes):
+                    arguments[key] = tuple(self.buffer("in", each)[k] for each in dtypes)
                 case Static(low=low):
                     arguments[key] = max(low, 1)
                 case Numbers():
@@ -93,7 +110,7 @@ def test_every_spelling_is_legal(table: str, lanes: int) -> None:
         if row.algebra in MADE_BY_THE_LANGUAGE or row.at_launch:
             continue
         for dtype in dtypes_of(row, lanes):
-            if not isinstance(row.spelling("msl", dtype if row.variables else None), Unsupported):
+            if not isinstance(row.spelling("msl", dtype if row.variables else None, Space.DEVICE), Unsupported):
                 if len(kernels[-1].buffers) > 24:
                     kernels.append(Kernel(f"all_{table}{len(kernels)}"))
                 with kernels[-1].tracer.active():

@@ -63,6 +63,45 @@ def test_values_at_launch(device: str, n: int) -> None:
             np.testing.assert_array_equal(np.frombuffer(prepared.read_output(), np.float32), wanted)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_prepare_takes_scalars_constants_and_several_outputs_together_pitfall_80(device: str) -> None:
+    @en.kernel
+    def split(A: en.f32, k: en.Scalar[en.f32], Low: en.f32, High: en.f32):
+        i = en.thread_position_in_grid
+        limit = en.function_constant(en.f32, 0)
+        x = A[i] * k
+        Low[i] = en.fmin(x, limit)
+        High[i] = en.fmax(x, limit)
+
+    a = np.arange(33, dtype=np.float32)
+    with en.runtime(device).prepare(
+        en.compile(split), [a], output_sizes=[4 * 33, 4 * 33], scalars=[0.5], constants={"limit": 4.0}
+    ) as prepared:
+        for _ in range(2):
+            prepared.dispatch(33, 32)
+        low, high = prepared.outputs
+        np.testing.assert_array_equal(low, np.minimum(a / 2, 4))
+        np.testing.assert_array_equal(high, np.maximum(a / 2, 4))
+
+
+def test_a_specialised_kernel_is_cached_on_disk_for_its_values(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENIGMA_CACHE_DIR", str(tmp_path))
+
+    @en.kernel
+    def cached(A: en.f32):
+        A[en.thread_position_in_grid] = en.function_constant(en.f32, 0, name="level")
+
+    counts: list[int] = []
+    for value in (1.0, 2.0, 1.0):
+        a = np.zeros(4, np.float32)
+        # compiled anew, so that only the disk remembers
+        en.runtime("cpu").execute(en.compile(cached), [], grid=4, threads=4, output_sizes=[16], constants={0: value})
+        cached.launch(a, grid=4, threads=4, device="cpu", constants={"level": value})
+        assert a.tolist() == [value] * 4
+        counts.append(len(list(tmp_path.glob("*.entry"))))
+    assert counts == [1, 2, 2]
+
+
 def test_the_subscript_takes_them_too() -> None:
     a, out = np.arange(4, dtype=np.float32), np.zeros(4, np.float32)
     scaled[4, 4](a, out, constants={0: 1})

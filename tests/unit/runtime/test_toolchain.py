@@ -34,11 +34,34 @@ def test_the_two_command_lines_are_exact(xcrun: XcrunStandIn, tmp_path: Path) ->
     library = toolchain.build("k", SOURCE, folder, keep_source=False)
     metal, air, metallib = (str(folder / f"k.{suffix}") for suffix in ("metal", "air", "metallib"))
     assert xcrun.calls == [
-        ["-sdk", "macosx", "metal", "-c", metal, "-o", air],
+        ["-sdk", "macosx", "metal", "-fno-fast-math", "-c", metal, "-o", air],
         ["-sdk", "macosx", "metallib", air, "-o", metallib],
     ]
     assert str(library.path) == metallib
     assert library.content == b"MTLBAIR:" + SOURCE.encode() == Path(metallib).read_bytes()
+
+
+def test_source_that_writes_to_the_log_is_built_with_logging(xcrun: XcrunStandIn, tmp_path: Path) -> None:
+    toolchain.build("k", SOURCE, tmp_path, keep_source=False, logs=True)
+    flags = ["-fno-fast-math", "-std=metal3.2", "-fmetal-enable-logging"]
+    assert xcrun.calls[0][:7] == ["-sdk", "macosx", "metal", *flags, "-c"]
+
+    @enigma.kernel
+    def speaks(A: enigma.f32):  # type: ignore[valid-type]
+        enigma.print(A[0])
+
+    enigma.compile(speaks, emit_only=False, work_dir=tmp_path)
+    assert xcrun.calls[2][3:6] == flags
+
+
+@pytest.mark.parametrize(
+    ("math", "flag"), [(None, "-fno-fast-math"), ("precise", "-fno-fast-math"), ("fast", "-ffast-math")]
+)
+def test_fast_math_is_off_unless_asked_for_pitfall_90(
+    math: str | None, flag: str, xcrun: XcrunStandIn, tmp_path: Path
+) -> None:
+    enigma.compile(add, emit_only=False, work_dir=tmp_path, math=math)
+    assert xcrun.calls[0][2:5] == ["metal", flag, "-c"]
 
 
 def test_only_the_library_stays(xcrun: XcrunStandIn, tmp_path: Path) -> None:
@@ -104,7 +127,7 @@ FAILURES = {
 def test_a_missing_part_has_its_own_advice(mode: str, xcrun: XcrunStandIn, tmp_path: Path) -> None:
     xcrun.behave(mode)
     code, said, advice = FAILURES[mode]
-    command = f"xcrun -sdk macosx metal -c {tmp_path}/w/k.metal -o {tmp_path}/w/k.air"
+    command = f"xcrun -sdk macosx metal -fno-fast-math -c {tmp_path}/w/k.metal -o {tmp_path}/w/k.air"
     assert str(failure(tmp_path / "w")) == f"{command}\nfailed with exit code {code}:\n{said}\n  help: {advice}"
     assert len(xcrun.calls) == 1
     assert list((tmp_path / "w").iterdir()) == []
@@ -114,7 +137,8 @@ def test_a_tool_that_says_nothing_is_quoted_with_its_exit_code(xcrun: XcrunStand
     xcrun.behave("crash")
     error = failure(tmp_path / "w")
     assert str(error) == (
-        f"xcrun -sdk macosx metal -c {tmp_path}/w/k.metal -o {tmp_path}/w/k.air\nfailed with exit code 254, and said nothing"
+        f"xcrun -sdk macosx metal -fno-fast-math -c {tmp_path}/w/k.metal -o {tmp_path}/w/k.air\n"
+        "failed with exit code 254, and said nothing"
     )
 
 

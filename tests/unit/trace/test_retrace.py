@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +21,16 @@ class Settings:
     scale = 1
 
 
+@dataclass(slots=True)
+class Slotted:
+    offset: int
+
+
+SLOTTED = Slotted(1)
+
+
 def through_a_helper(x: Any) -> Any:
-    return x * FACTOR + NESTED[1]["k"] + ARRAY[0] + CONFIG.size + Settings.scale
+    return x * FACTOR + NESTED[1]["k"] + ARRAY[0] + CONFIG.size + Settings.scale + SLOTTED.offset
 
 
 @en.kernel
@@ -47,6 +56,8 @@ def test_each_kind_of_changed_value_is_seen(monkeypatch: Any) -> None:
     ARRAY[0] += 1
     assert is_new()
     monkeypatch.setattr(CONFIG, "size", 8)
+    assert is_new()
+    monkeypatch.setattr(SLOTTED, "offset", 5)
     assert is_new()
     monkeypatch.setattr(Settings, "scale", 2)
     assert is_new()

@@ -29,6 +29,7 @@ class Sync(Enum):
     SIMD_BARRIER = "waits for the simdgroup"
     ACROSS = "exchanges values between lanes"
     ATOMIC = "changes memory in one step"
+    FENCE = "orders memory"
 
 
 class _Probe:
@@ -39,6 +40,9 @@ class _Probe:
 
     def simdgroup_barrier(self) -> Sync:
         return Sync.SIMD_BARRIER
+
+    def fence(self, *_: Any) -> Sync:
+        return Sync.FENCE
 
 
 class _PlaceProbe:
@@ -167,8 +171,8 @@ def _measure(found: Analysis, op: Operation) -> Facts:
         kind = sync_kind(op.ROW)
         facts.barrier = kind is Sync.BARRIER
         facts.across = kind in (Sync.ACROSS, Sync.SIMD_BARRIER)
-        facts.writes = op.ROW.effect is Effect.WRITE or kind in (Sync.ATOMIC, Sync.BARRIER)
-        facts.reads = op.ROW.effect is Effect.READ or kind is Sync.ATOMIC
+        facts.writes = op.ROW.effect is Effect.WRITE or kind in (Sync.ATOMIC, Sync.BARRIER, Sync.FENCE)
+        facts.reads = op.ROW.effect is Effect.READ or kind in (Sync.ATOMIC, Sync.FENCE)
     facts.loops = isinstance(op, scf.ForOp | scf.WhileOp)
     for region in op.regions:
         for block in region.blocks:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from enigma.dtypes import Numeric, b1
+from enigma.dtypes import Numeric, b1, f32, u32
 from enigma.emit.simt.crosslane import CrossLane
 from enigma.emit.simt.lanes import Chunk, Lanes, Memory, Pattern, Scalar, Vector, constant, flat, lanes
 from enigma.emit.simt.masks import FALSE
 from enigma.emit.simt.writer import element
+from enigma.spec.terms import FenceOrder, MemoryOrder, ThreadScope
 
-ORDER = "monotonic"
+ORDERS = {order: order.value for order in (*MemoryOrder, *FenceOrder)} | {MemoryOrder.RELAXED: "monotonic"}
 REDUCIBLE = frozenset({"add", "min", "max", "and", "or", "xor"})
 
 Turn = Callable[[Sequence[Scalar]], "Scalar | None"]
@@ -27,6 +28,13 @@ class Column:
     type: str
 
 
+def _rmw(kind: str, dtype: Numeric) -> str:
+    """Return LLVM's name of an operation that reads and writes."""
+    if dtype.is_float and kind != "xchg":
+        return f"f{kind}"
+    return f"u{kind}" if kind in ("min", "max") and not dtype.is_signed else kind
+
+
 class Atomics(CrossLane):
     """Writes atomic operations."""
 
@@ -34,88 +42,117 @@ class Atomics(CrossLane):
         """Return whether anyone needs the result of the operation that is being lowered."""
         return True
 
-    def atomic(self, kind: str, buffer: Memory, index: Lanes, value: Lanes | None = None) -> Lanes | None:
+    def atomic(
+        self, kind: str, buffer: Memory, index: Lanes, value: Lanes | None = None, *, order: MemoryOrder
+    ) -> Lanes | None:
         """Do `kind` (load, store, xchg, add, ...) to element `index`; returns what was there before, or None for a store."""
         if kind == "load" and index.uniform is not None:
             pointer = self.pointer(buffer, index.uniform)
             if self.context.mask is not None:
                 pointer = self.safe_if(pointer, self.some(self.context.mask))
-            return flat(self._one(kind, buffer, pointer, None) or constant(buffer.dtype, 0))
+            return flat(self._one(kind, buffer, pointer, None, order) or constant(buffer.dtype, 0))
         uniform = index.uniform
-        if kind in REDUCIBLE and value is not None and uniform is not None and not self.result_is_used():
-            self._combined(kind, buffer, uniform, value)
+        reducible = kind in REDUCIBLE and (
+            kind == "add" or not buffer.dtype.is_float
+        )  # no number changes nothing to NaN
+        if reducible and value is not None and uniform is not None and not self.result_is_used():
+            self._combined(kind, buffer, uniform, value, order)
             return self.constant(0, buffer.dtype)
         operands = [index] if value is None else [index, value]
 
         def turn(parts: Sequence[Scalar]) -> Scalar | None:
             pointer = self.turn_pointer(buffer, parts[0])
-            return self._one(kind, buffer, pointer, parts[1] if len(parts) > 1 else None)
+            return self._one(kind, buffer, pointer, parts[1] if len(parts) > 1 else None, order)
 
         return self.in_turn(None if kind == "store" else buffer.dtype, turn, *operands)
 
-    def compare_exchange(self, buffer: Memory, index: Lanes, expected: Lanes, desired: Lanes) -> Lanes:
-        """Set element `index` to `desired` if it is `expected`; returns whether it was."""
+    def compare_exchange(
+        self, buffer: Memory, index: Lanes, expected: Lanes, desired: Lanes, success: MemoryOrder, failure: MemoryOrder
+    ) -> Lanes:
+        """Set element `index` to `desired` if it has the bits of `expected`; returns what each lane found."""
+        dtype, align = buffer.dtype, buffer.dtype.size
+        type = f"i{8 * dtype.size}"
 
         def turn(parts: Sequence[Scalar]) -> Scalar:
-            pointer, type = self.turn_pointer(buffer, parts[0]), element(buffer.dtype)
-            old, new = self.text(parts[1]), self.text(parts[2])
+            pointer = self.turn_pointer(buffer, parts[0])
+            old, new = (self._word(dtype, self.text(part)) for part in parts[1:])
             if buffer.is_shared:
-                pair = self.w.emit(
-                    f"cmpxchg ptr {pointer}, {type} {old}, {type} {new} {ORDER} {ORDER}, align {buffer.dtype.size}"
-                )
-                return self.fresh(b1, self.w.emit(f"extractvalue {{ {type}, i1 }} {pair}, 1"))
-            found = self.w.emit(f"load {type}, ptr {pointer}, align {buffer.dtype.size}")
+                orders = f"{ORDERS[success]} {ORDERS[failure]}"
+                pair = self.w.emit(f"cmpxchg ptr {pointer}, {type} {old}, {type} {new} {orders}, align {align}")
+                return self._from_word(dtype, self.w.emit(f"extractvalue {{ {type}, i1 }} {pair}, 0"))
+            found = self.w.emit(f"load {type}, ptr {pointer}, align {align}")
             same = self.w.emit(f"icmp eq {type} {found}, {old}")
             kept = self.w.emit(f"select i1 {same}, {type} {new}, {type} {found}")
-            self.w.do(f"store {type} {kept}, ptr {pointer}, align {buffer.dtype.size}")
-            return self.fresh(b1, same)
+            self.w.do(f"store {type} {kept}, ptr {pointer}, align {align}")
+            return self._from_word(dtype, found)
 
-        return self.in_turn(b1, turn, index, expected, desired) or self.constant(0, b1)
+        return self.in_turn(dtype, turn, index, expected, desired) or self.constant(0, dtype)
+
+    def same_bits(self, x: Lanes, y: Lanes) -> Lanes:
+        """Return whether two values have the same bits: NaN is NaN, and -0 is not 0."""
+        if x.dtype is f32:
+            x, y = self.bitcast(x, u32), self.bitcast(y, u32)
+        return self.cmp("eq", x, y)
+
+    def fence(self, order: FenceOrder, scope: ThreadScope) -> None:
+        """Order the accesses before and after; the threads of one threadgroup run on one of the machine's threads."""
+        single = "" if scope is ThreadScope.DEVICE else 'syncscope("singlethread") '
+        self.w.do(f"fence {single}{ORDERS[order]}")
+
+    def _word(self, dtype: Numeric, text: str) -> str:
+        """Return a scalar as the integer that memory holds: a float's bits, a bool's byte."""
+        if dtype is b1:
+            return {"true": "1", "false": "0"}.get(text) or self.w.emit(f"zext i1 {text} to i8")
+        return self.w.emit(f"bitcast {element(dtype)} {text} to i{dtype.width}") if dtype.is_float else text
+
+    def _from_word(self, dtype: Numeric, text: str) -> Scalar:
+        if dtype is b1:
+            return self.fresh(dtype, self.w.emit(f"icmp ne i8 {text}, 0"))
+        if dtype.is_float:
+            text = self.w.emit(f"bitcast i{dtype.width} {text} to {element(dtype)}")
+        return self.fresh(dtype, text)
 
     def turn_pointer(self, buffer: Memory, index: Scalar) -> str:
         """Return the address of one lane's element."""
         return self.pointer(buffer, index)
 
-    def _one(self, kind: str, buffer: Memory, pointer: str, value: Scalar | None) -> Scalar | None:
+    def _one(self, kind: str, buffer: Memory, pointer: str, value: Scalar | None, order: MemoryOrder) -> Scalar | None:
         """Write the operation for one element."""
-        dtype, type, align = buffer.dtype, element(buffer.dtype), buffer.dtype.size
+        dtype, type, align, shared = buffer.dtype, self.stored(buffer.dtype), buffer.dtype.size, buffer.is_shared
         text = "" if value is None else self.text(value)
-        shared = buffer.is_shared
+        text = self._word(b1, text) if dtype is b1 and text else text
+        how, end = ("atomic ", f" {ORDERS[order]}, align {align}") if shared else ("", f", align {align}")
         if kind == "store":
-            how, order = ("atomic ", f" {ORDER}") if shared else ("", "")
-            self.w.do(f"store {how}{type} {text}, ptr {pointer}{order}, align {align}")
+            self.w.do(f"store {how}{type} {text}, ptr {pointer}{end}")
             return None
-        if kind == "load":
-            how, order = ("atomic ", f" {ORDER}") if shared else ("", "")
-            return self.fresh(dtype, self.w.emit(f"load {how}{type}, ptr {pointer}{order}, align {align}"))
-        if shared:
-            name = ("f" if dtype.is_float and kind != "xchg" else "") + kind
-            name = "u" + kind if kind in ("min", "max") and not dtype.is_signed else name
-            return self.fresh(
-                dtype, self.w.emit(f"atomicrmw {name} ptr {pointer}, {type} {text} {ORDER}, align {align}")
-            )
-        old = self.fresh(dtype, self.w.emit(f"load {type}, ptr {pointer}, align {align}"))
-        new = text if value is None or kind == "xchg" else self._plain(kind, old, value)
-        self.w.do(f"store {type} {new}, ptr {pointer}, align {align}")
+        if kind == "load" or not shared:
+            found = self.w.emit(f"load {how}{type}, ptr {pointer}{end}")
+        else:
+            found = self.w.emit(f"atomicrmw {_rmw(kind, dtype)} ptr {pointer}, {type} {text}{end}")
+        old = self._from_word(dtype, found) if dtype is b1 else self.fresh(dtype, found)
+        if kind != "load" and not shared:
+            new = text if value is None or kind == "xchg" else self._plain(kind, old, value)
+            self.w.do(f"store {type} {new}, ptr {pointer}{end}")
         return old
 
     def _plain(self, kind: str, old: Scalar, value: Scalar) -> str:
         x, y = flat(old), flat(value)
         simple = {
             "add": self.add, "sub": self.sub, "and": self.and_, "or": self.or_, "xor": self.xor,
-            "min": self.least, "max": self.greatest,
+            "min": self.fmin if old.dtype.is_float else self.least,
+            "max": self.fmax if old.dtype.is_float else self.greatest,
         }  # fmt: skip
         made = simple[kind](x, y).uniform
         return self.text(made if made is not None else old)
 
-    def _combined(self, kind: str, buffer: Memory, index: Scalar, value: Lanes) -> None:
+    def _combined(self, kind: str, buffer: Memory, index: Scalar, value: Lanes, order: MemoryOrder) -> None:
         """Combine the lanes that run, and do one operation for them all: nobody asks for what each found."""
         parts = [self.vector(buffer.dtype, chunk) for chunk in self.chunks(self.held(kind, value))]
         total = self.reduced(kind, buffer.dtype, parts)
         pointer = self.pointer(buffer, index)
         if self.context.mask is not None and not self.context.some:
             pointer = self.safe_if(pointer, self.some(self.context.mask))
-        self._one(kind, buffer, pointer, total)
+        self._one(kind, buffer, pointer, total, order)
 
     # ---- one lane after another
 

@@ -17,7 +17,6 @@ from enigma.emit.simt.analysis import Analysis, Sync, sync_kind
 from enigma.emit.simt.lanes import Chunk, Context, Flat, Gate, Lanes, Memory, Pattern, Scalar, lanes
 from enigma.emit.simt.masks import FALSE
 from enigma.emit.simt.merge import Demoted, Exit, Merging
-from enigma.emit.simt.place import Place
 from enigma.emit.simt.scalarize import PartsOp
 from enigma.emit.simt.writer import Writer
 from enigma.errors import EnigmaError, InternalError
@@ -43,7 +42,6 @@ class Control(Merging):
         self.analysis = analysis
         self.values: dict[SSAValue, Lanes | Memory] = {}
         self.vmath_used = set()
-        self.place: Place | None = None
         self.current: Operation | None = None
         self.assumed: set[Operation] = set()
         self.demoted: set[tuple[Operation, int, str]] = set()

@@ -68,7 +68,8 @@ class ArgumentLayout:
 
     `grid` is in threads and `groups` in threadgroups; `origin` is the position of the box's first threadgroup and `extent`
     how many threadgroups it has; `size` is the size of the box's threadgroups, `full` that of a full one. `stream` is 1 where
-    stores should bypass the caches.
+    stores should bypass the caches. `reports` is the address of the log that the launcher reads (`reports.py`), for a kernel that
+    reports.
     """
 
     params: int
@@ -109,9 +110,14 @@ class ArgumentLayout:
         return self.params + 18
 
     @property
+    def reports(self) -> int:
+        """Slot of the log's address."""
+        return self.params + 19
+
+    @property
     def count(self) -> int:
         """Slots in all."""
-        return self.params + 19
+        return self.params + 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,8 @@ class _Kernel:
             self.b.values[param] = self._parameter(slot, param)
         self.b.settle(plan)
         self._allocate()
+        if any(isinstance(op, IntrinsicOp) and op.ROW.reports is not None for op in self.kernel.walk()):
+            self.b.log = self._load(self.layout.reports, "ptr")
         self._groups(plan)
         symbol = "kernel_" + "".join(c if c.isascii() and c.isalnum() else "_" for c in self.kernel.sym_name.data)
         gathers = {(loc if isinstance(loc, SourceLoc) else None, str(text)): None for loc, text in self._notes()}

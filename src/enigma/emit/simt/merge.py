@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from enigma.dtypes import Numeric
-from enigma.emit.simt.atomics import Atomics
 from enigma.emit.simt.lanes import Chunk, Flat, Lanes, Ramp, Root, Scalar, Vector, lanes
+from enigma.emit.simt.reports import Reports
 from enigma.emit.simt.writer import Place, element
 
 
@@ -45,7 +45,7 @@ class Exit:
     values: list[Lanes] = field(default_factory=list[Lanes])
 
 
-class Merging(Atomics):
+class Merging(Reports):
     """Writes phis."""
 
     def form(self, chunk: Chunk, *, keep: bool) -> tuple[int, ...] | None:

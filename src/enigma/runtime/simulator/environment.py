@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from enigma.dtypes import Numeric, Space
 from enigma.errors import EnigmaError, InternalError
+from enigma.runtime.reports import Log, Said
 from enigma.runtime.simulator.atomics import take_turns
 from enigma.runtime.simulator.grid import LANES, Batch
 from enigma.runtime.simulator.memory import Access, Kind, Memory, locate, thread_array, threadgroup_array
 from enigma.runtime.simulator.observer import Observer
-from enigma.spec.terms import Effect
+from enigma.spec.terms import Effect, Report
 from enigma.trace.node import Op
 
 Array = NDArray[Any]
@@ -25,8 +26,8 @@ class Environment:
 
     lanes: Array = np.arange(LANES)[None, :]
 
-    def __init__(self, kernel: str, batch: Batch, observer: Observer) -> None:
-        self.kernel, self.batch, self.observer = kernel, batch, observer
+    def __init__(self, kernel: str, batch: Batch, observer: Observer, log: Log) -> None:
+        self.kernel, self.batch, self.observer, self.log = kernel, batch, observer, log
         self.active: Array = batch.live
         self._node: Op | None = None
         self._allocated: dict[int, Memory] = {}
@@ -85,19 +86,19 @@ class Environment:
             known = self._allocated[id(self.node)] = make(name)
         return known
 
-    def atomic(self, memory: Memory, index: Array, value: Array, combine: Callable[[Any, Any], Any]) -> Array:
-        """Set the elements to `combine(old, value)`, one lane after another; returns what each lane found."""
-        return self._in_turn(memory, index, (value,), combine)
+    def atomic(self, memory: Memory, index: Array, value: Array, combine: Callable[..., Any], *more: Array) -> Array:
+        """Set the elements to `combine(old, value, *more)`, one lane after another; returns what each lane found."""
+        return self._in_turn(memory, index, (value, *more), combine)
 
-    def compare_exchange(self, memory: Memory, index: Array, expected: Array, desired: Array) -> Array:
-        """Set the elements that are `expected` to `desired`, one lane after another; returns which lanes did."""
-
-        def swap(old: Array, wanted: Array, new: Array) -> Array:
-            return np.where(np.equal(old, wanted), new, old)
-
-        before = self._in_turn(memory, index, (expected, desired), swap)
-        found: Array = np.equal(before, expected)
-        return found
+    def report(self, kind: Report, site: int, values: Sequence[Array]) -> None:
+        """Note what each active lane says, as long as there is room."""
+        rows, lanes = np.nonzero(self.active)
+        columns = [self._taken(value) for value in values]
+        said = (
+            Said(site, self.batch.thread(int(row), int(lane)), tuple(column[n] for column in columns))
+            for n, (row, lane) in enumerate(zip(rows, lanes, strict=True))
+        )
+        self.log.note(kind, len(rows), said)
 
     def threadgroup_barrier(self) -> None:
         """Check that all threads of a threadgroup are here, if any is: in lock step there is nothing to wait for."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from enigma.dtypes import BufferType, Numeric
 from enigma.errors import EnigmaError, EnigmaValueError, InternalError
+from enigma.runtime.reports import Log, sites
 from enigma.runtime.simulator.environment import Environment
 from enigma.runtime.simulator.grid import Batch, Size, batches
 from enigma.runtime.simulator.loops import stop_flag, trip_counts
@@ -40,17 +41,24 @@ def simulate(
     round more than `max_rounds` times is taken for endless.
 
     Raises `OutOfBoundsError` at the line that leaves a buffer, and `EnigmaError` for a barrier that only some threads reach,
-    or an endless loop.
+    or an endless loop. What the kernel prints is printed at the end, and an assertion that failed raises
+    `KernelAssertionError`.
     """
     watcher = observer if observer is not None else Observer()
     held = [_argument(param, given) for param, given in zip(traced.params, arguments, strict=True)]
-    with np.errstate(all="ignore"):
-        for batch in batches(grid, threads, chunk_threadgroups):
-            watcher.batch(batch)
-            machine = Machine(traced.name, batch, watcher, max_rounds)
-            machine.bind([param.value for param in traced.params], held)
-            machine.block(traced.body, batch.live)
-    watcher.finish()
+    log = Log(traced.name, sites(traced), threads)
+    try:
+        with np.errstate(all="ignore"):
+            for batch in batches(grid, threads, chunk_threadgroups):
+                watcher.batch(batch)
+                machine = Machine(traced.name, batch, watcher, log, max_rounds)
+                machine.bind([param.value for param in traced.params], held)
+                machine.block(traced.body, batch.live)
+        watcher.finish()
+    except EnigmaError as error:
+        log.deliver(error)  # what was said before often tells why
+        raise
+    log.deliver()
 
 
 def _argument(param: Param, given: Any) -> Held:
@@ -69,9 +77,9 @@ def _argument(param: Param, given: Any) -> Held:
 class Machine:
     """Runs blocks for one batch. Lanes are active where a mask of shape (simdgroups, 32) is true; at least one always is."""
 
-    def __init__(self, kernel: str, batch: Batch, observer: Observer, max_rounds: int = MAX_ROUNDS) -> None:
+    def __init__(self, kernel: str, batch: Batch, observer: Observer, log: Log, max_rounds: int = MAX_ROUNDS) -> None:
         self.kernel, self.batch, self.max_rounds = kernel, batch, max_rounds
-        self.env = Environment(kernel, batch, observer)
+        self.env = Environment(kernel, batch, observer, log)
         # by identity: a traced value's own == records an operation
         self._values: dict[int, Held] = {}
 

@@ -16,6 +16,7 @@ from enigma.spec.tables import (
     memory,
     quadgroup,
     random,
+    report,
     simdgroup,
     structure,
     sync,
@@ -38,5 +39,6 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "quadgroup": quadgroup.ROWS,
     "atomics": atomics.ROWS,
     "random": random.ROWS,
+    "report": report.ROWS,
     "structure": structure.ROWS,
 }

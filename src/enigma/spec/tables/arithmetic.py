@@ -7,7 +7,7 @@ from typing import Any
 
 from enigma.dtypes import FLOATS, INTEGERS, SIGNED, UNSIGNED, bf16, f16, f32
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.kit import EXACT, LATER, float_call, is_float, math, quiet, ulps
+from enigma.spec.kit import EXACT, LATER, float_call, is_float, math, precisions, quiet, ulps
 from enigma.spec.spelling import Call, Infix, Precedence, Prefix, Spellings, Template
 from enigma.spec.terms import ANY_LANES, Algebra, Effect, F, Var
 
@@ -162,10 +162,10 @@ ROWS: tuple[Intrinsic, ...] = (
         name="neg", params={"x": COMPUTED}, result=COMPUTED, effect=Effect.PURE, operator="u-", public="",
         algebra=Algebra.NEG, doc="Negation; of an unsigned integer modulo two to its width.",
         msl=Prefix("-"), cuda=LATER, llvm=lambda b, x: b.neg(x), ref=quiet(lambda np, x: -x), ulp=EXACT),
-    Intrinsic(
+    precisions(Intrinsic(
         name="pow", params={"x": F, "y": F}, result=F, effect=Effect.PURE, operator="**",
         doc="x to the power y; NaN for a negative x unless y is a whole number.",
         msl=float_call("pow", 2), cuda=LATER, llvm=math("pow"), domain={"x": (0.01, 8.0), "y": (-4.0, 4.0)}, ulp=ulps(4),
         ref=quiet(lambda np, x, y: np.power(x.astype(np.float64), y.astype(np.float64)).astype(x.dtype)),
-        example="pow(x, 0.5)"),
+        example="pow(x, 0.5)")),
 )  # fmt: skip

@@ -1,0 +1,164 @@
+"""Copies of many elements: by each thread for itself, or shared out among the threads of a threadgroup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.source import SourceLoc, caller
+from enigma.trace.convert import RUNTIME_OBJECT
+from enigma.trace.infer import describe, literal
+from enigma.trace.public import public
+from enigma.trace.registers import RegisterTensor
+from enigma.trace.scoped import for_range, if_
+from enigma.trace.tensor import Tensor, shifted
+from enigma.trace.threads import thread_count, thread_index
+from enigma.trace.tracer import Tracer
+from enigma.trace.value import TracedValue, active
+
+WIDTHS = (1, 2, 4)
+"""Elements that a thread copies at a time."""
+
+Cells = Tensor | RegisterTensor
+"""What elements are copied from and to."""
+
+
+@public
+def copy(
+    src: Any, dst: Any, count: Any, src_offset: Any = 0, dst_offset: Any = 0, mask_fn: Callable[[Any], Any] | None = None,
+    coalesced_width: int = 1, *, cooperative: bool = False,
+) -> None:  # fmt: skip
+    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`.
+
+    Every thread copies all of them. With `cooperative=True` the threads of the threadgroup share them out instead, neighbours
+    side by side; all threads must get here, and a `barrier()` of yours is needed before another thread's elements are read.
+    `mask_fn(i)` says which are copied: others are neither read nor written. With `coalesced_width` 2 or 4 a thread copies as
+    many at a time. A register tensor may stand on either side if `count` and its offset are Python ints.
+
+        enigma.copy(A, tile, 256, src_offset=group * 256, cooperative=True)
+        enigma.barrier()
+
+    Raises located errors for other widths, what is no buffer, and elements that are known to be outside.
+    """
+    loc, tracer = caller(), active()
+    source, target = _cells(src, "src", loc), _cells(dst, "dst", loc)
+    width = literal(coalesced_width)
+    if width not in WIDTHS or isinstance(width, bool):
+        raise EnigmaValueError(
+            f"copy: coalesced_width is {describe(coalesced_width)}, but a thread copies 1, 2 or 4 elements at a time", loc=loc,
+            help="write coalesced_width=1, 2 or 4",
+        )  # fmt: skip
+    for name, x in (("count", count), ("src_offset", src_offset), ("dst_offset", dst_offset)):
+        check_whole(x, f"copy: {name}", loc)
+    check_inside(source, "src", src_offset, count, "copy", loc)
+    check_inside(target, "dst", dst_offset, count, "copy", loc)
+    step = Step(source, target, src_offset, dst_offset, mask_fn)
+    if isinstance(source, RegisterTensor) or isinstance(target, RegisterTensor):
+        _unrolled(step, count, cooperative=cooperative, loc=loc)
+    else:
+        spread(tracer, step, count, int(width), cooperative=cooperative, loc=loc)
+
+
+class Step:
+    """The copy of one element, or of several one after another, loaded before the first is stored."""
+
+    def __init__(
+        self, source: Cells, target: Cells, src_offset: Any, dst_offset: Any, mask_fn: Callable[[Any], Any] | None
+    ) -> None:
+        self.source, self.target = source, target
+        self.src_offset, self.dst_offset = src_offset, dst_offset
+        self.mask_fn = None if mask_fn is None else RUNTIME_OBJECT.call(mask_fn)
+
+    def __call__(self, first: Any, count: int = 1) -> None:
+        """Copy elements `first` to `first + count - 1`."""
+        if self.mask_fn is not None:
+            for k in range(count):
+                self._masked(shifted(k, first), self.mask_fn)
+            return
+        places = [shifted(k, first) for k in range(count)]
+        values = [self.source[shifted(self.src_offset, place)] for place in places]
+        for place, value in zip(places, values, strict=True):
+            self.target[shifted(self.dst_offset, place)] = value
+
+    def _masked(self, place: Any, mask_fn: Callable[[Any], Any]) -> None:
+        wanted = mask_fn(place)
+        if isinstance(wanted, TracedValue):
+            with if_(wanted):
+                self.target[shifted(self.dst_offset, place)] = self.source[shifted(self.src_offset, place)]
+        elif wanted:
+            self.target[shifted(self.dst_offset, place)] = self.source[shifted(self.src_offset, place)]
+
+
+def spread(tracer: Tracer, step: Step, count: Any, width: int, *, cooperative: bool, loc: SourceLoc) -> None:
+    """Do a step for every number below `count`, `width` at a time, by each thread or by all of a threadgroup together."""
+    number = literal(count)
+    groups, done = (count // width, count // width * width) if width > 1 else (count, count)
+    first, by = (thread_index(tracer, loc), thread_count(tracer, loc)) if cooperative else (0, 1)
+    if literal(groups) != 0:
+        with for_range(first, groups, by) as i:
+            step(i * width if width > 1 else i, width)
+    if number is not None:
+        rest = int(number) % width
+        if rest and not cooperative:
+            step(done, rest)
+        elif rest:
+            with for_range(first, rest, by) as i:
+                step(shifted(done, i))
+    elif width > 1:
+        with for_range(shifted(done, first), count, by) as i:
+            step(i)
+
+
+def _unrolled(step: Step, count: Any, *, cooperative: bool, loc: SourceLoc) -> None:
+    if cooperative:
+        raise EnigmaTypeError(
+            "copy: registers are each thread's own, so no threads can share them out",
+            loc=loc,
+            help="leave out cooperative=True",
+        )
+    number = literal(count)
+    if not isinstance(number, int):
+        raise EnigmaTypeError(
+            f"copy: count of a register tensor must be a Python int, but it is {describe(count)}", loc=loc,
+            help="registers have no addresses: copy a fixed number, or use enigma.thread_alloc(dtype, size)",
+        )  # fmt: skip
+    for k in range(number):
+        step(k)
+
+
+def _cells(x: Any, name: str, loc: SourceLoc) -> Cells:
+    if not isinstance(x, Tensor | RegisterTensor):
+        raise EnigmaTypeError(
+            f"copy: {name} must be a buffer or a register tensor, but it is {describe(x)}", loc=loc,
+            help="pass the buffer itself and where to begin: copy(A, B, n, src_offset=i)",
+        )  # fmt: skip
+    return x
+
+
+def check_whole(x: Any, what: str, loc: SourceLoc) -> None:
+    """Refuse what is no integer of Python's or of the kernel, or is known to be negative."""
+    number = literal(x)
+    traced = isinstance(x, TracedValue) and not isinstance(x, Tensor) and x.dtype.is_integer
+    if not traced and (not isinstance(number, int) or isinstance(number, bool)):
+        raise EnigmaTypeError(
+            f"{what} must be an integer, but it is {describe(x)}",
+            loc=loc,
+            help="write a whole number or a traced integer",
+        )
+    if number is not None and number < 0:
+        raise EnigmaValueError(f"{what} is {number}, but it cannot be negative", loc=loc, help="count from 0")
+
+
+def check_inside(
+    cells: Cells, name: str, offset: Any, count: Any, function: str, loc: SourceLoc,
+    help: str = "copy fewer elements, or begin earlier",
+) -> None:  # fmt: skip
+    """Refuse a copy of which it is known that it leaves a memory of known size."""
+    start, number, size = literal(offset), literal(count), cells.size
+    if start is not None and number is not None and size is not None and start + number > size:
+        raise EnigmaIndexError(
+            f"{function}: {name} has {size} elements, but elements {start} to {start + number - 1} are wanted",
+            loc=loc,
+            help=help,
+        )

@@ -1,0 +1,175 @@
+"""Matrix products of tiles: `C += A @ B`.
+
+A call is described once (`Product`) and done one of several ways: through registers, which takes any tile, or by whatever
+else is told of in `_matrices`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from enigma.dtypes import Numeric
+from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.source import SourceLoc, caller
+from enigma.trace.copying import Cells, check_inside
+from enigma.trace.infer import describe, literal, located_dtype
+from enigma.trace.public import public
+from enigma.trace.registers import RegisterTensor
+from enigma.trace.scoped import for_range
+from enigma.trace.tensor import Tensor
+from enigma.trace.threads import thread_count, thread_index
+from enigma.trace.tracer import Tracer
+from enigma.trace.value import TracedValue, active
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One call: the tiles, their sizes, which of them are transposed, and the dtype in which products are added up."""
+
+    a: Cells
+    b: Cells
+    c: Cells
+    m: int
+    n: int
+    k: int
+    transpose_a: bool
+    transpose_b: bool
+    accum: Numeric
+    loc: SourceLoc
+
+    def left(self, m: Any, k: Any) -> TracedValue:
+        """Return an element of A in the dtype of the sum."""
+        return self._element(self.a, k * self.m + m if self.transpose_a else m * self.k + k)
+
+    def right(self, k: Any, n: Any) -> TracedValue:
+        """Return an element of B in the dtype of the sum."""
+        return self._element(self.b, n * self.k + k if self.transpose_b else k * self.n + n)
+
+    def _element(self, cells: Cells, index: Any) -> TracedValue:
+        return active().convert(cells[index], self.accum, self.loc)
+
+
+@public
+def gemm(
+    A: Any, B: Any, C: Any, *, M: int, N: int, K: int, transpose_A: bool = False, transpose_B: bool = False,
+    accum_dtype: Any = "float", use_simdgroup: bool | None = None,
+) -> None:  # fmt: skip
+    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major.
+
+    A transposed tile is stored as K x M, or N x K. Products are added up in `accum_dtype` and converted to C's dtype at the end.
+
+    - C a register tensor of shape (M, N): every thread computes all of it, from the A and B that it passes.
+    - C a buffer: the threads of the threadgroup share its elements out, neighbours side by side; all threads must get here.
+      Barriers are yours: one before, if other threads wrote A, B or C, and one after, before C is read or A and B written.
+
+    `use_simdgroup` asks for simdgroup matrices (True), for registers (False), or leaves the choice (None).
+
+        acc = enigma.register_tensor((4, 4))
+        enigma.gemm(tile_a, tile_b, acc, M=4, N=4, K=16)
+
+    Raises located errors for sizes that are not positive, tiles that are too small and dtypes that would lose fractions.
+    """
+    loc, tracer = caller(), active()
+    for name, size in (("M", M), ("N", N), ("K", K)):
+        number = literal(size)
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise EnigmaTypeError(
+                f"gemm: {name} must be a Python int, but it is {describe(size)}", loc=loc,
+                help="it is fixed when the kernel is compiled: use a number or an enigma.constexpr parameter",
+            )  # fmt: skip
+        if number < 1:
+            raise EnigmaValueError(
+                f"gemm: {name} is {number}, but it must be at least 1", loc=loc, help=f"write {name}=8"
+            )
+    product = Product(A, B, C, M, N, K, bool(transpose_A), bool(transpose_B), located_dtype(accum_dtype, loc), loc)
+    _check(product)
+    reason = _matrices(product)
+    if use_simdgroup and reason is not None:
+        raise EnigmaValueError(
+            f"gemm: use_simdgroup=True, but {reason}",
+            loc=loc,
+            help="leave use_simdgroup out: any tile goes through registers",
+        )
+    if isinstance(C, RegisterTensor):
+        _in_registers(tracer, product, C)
+    else:
+        _shared_out(tracer, product)
+
+
+def _matrices(_: Product) -> str | None:
+    """Return why a product cannot be done by simdgroup matrices; None where it can."""
+    return "simdgroup matrices are not there yet"
+
+
+def _loses(name: str, dtype: Numeric, accum: Numeric) -> bool:
+    """Return whether a tile's elements and the sums do not go together: bools, and fractions that would be dropped."""
+    if accum.kind == "b" or dtype.kind == "b":
+        return True
+    return dtype.is_float != accum.is_float and (name == "C" or accum.is_integer)
+
+
+def _check(product: Product) -> None:
+    loc, accum = product.loc, product.accum
+    sizes = (product.m * product.k, product.k * product.n, product.m * product.n)
+    for name, cells, size in zip("ABC", cast(tuple[Any, ...], (product.a, product.b, product.c)), sizes, strict=True):
+        if not isinstance(cells, Tensor | RegisterTensor):
+            raise EnigmaTypeError(
+                f"gemm: {name} must be a buffer or a register tensor, but it is {describe(cells)}", loc=loc,
+                help="pass the tile itself",
+            )  # fmt: skip
+        check_inside(cells, name, 0, size, "gemm", loc, "make the tile larger, or M, N or K smaller")
+        if _loses(name, cells.dtype, accum):
+            raise EnigmaTypeError(
+                f"gemm: {name} holds {cells.dtype.name}, and sums of {accum.name} do not go with it", loc=loc,
+                help="for integers write accum_dtype=enigma.i32; convert other tiles first",
+            )  # fmt: skip
+    wanted = (product.m, product.n)
+    if isinstance(product.c, RegisterTensor) and product.c.shape != wanted:
+        raise EnigmaValueError(
+            f"gemm: C has shape {product.c.shape}, but the product has {wanted}", loc=loc,
+            help=f"write enigma.register_tensor({wanted})",
+        )  # fmt: skip
+    if isinstance(product.c, Tensor) and (
+        isinstance(product.a, RegisterTensor) or isinstance(product.b, RegisterTensor)
+    ):
+        raise EnigmaTypeError(
+            "gemm: the threads share out a C in memory, but A or B is in each thread's own registers", loc=loc,
+            help="let C be a register tensor too, or store A and B in threadgroup memory first",
+        )  # fmt: skip
+
+
+def _in_registers(tracer: Tracer, product: Product, c: RegisterTensor) -> None:
+    """Let the thread compute all of C: for each k a column of A times a row of B."""
+    same = c.dtype is product.accum
+    sums = c if same else RegisterTensor(tracer, c.shape, product.accum, tracer.constant(0, product.accum, product.loc))
+    if not same:
+        sums.values[:] = [tracer.convert(value, product.accum, product.loc) for value in c.values]
+
+    def add(k: Any) -> None:
+        column = [product.left(m, k) for m in range(product.m)]
+        row = [product.right(k, n) for n in range(product.n)]
+        for m, left in enumerate(column):
+            for n, right in enumerate(row):
+                sums[m, n] = sums[m, n] + left * right
+
+    if isinstance(product.a, RegisterTensor) or isinstance(product.b, RegisterTensor):
+        for k in range(product.k):
+            add(k)
+    else:
+        with for_range(0, product.k, dtype="uint") as k:
+            add(k)
+    if not same:
+        c.values[:] = [tracer.convert(value, c.dtype, product.loc) for value in sums.values]
+
+
+def _shared_out(tracer: Tracer, product: Product) -> None:
+    """Let the threads of the threadgroup compute C element by element, neighbours side by side."""
+    c, loc = product.c, product.loc
+    first, by = thread_index(tracer, loc), thread_count(tracer, loc)
+    with for_range(first, product.m * product.n, by) as element:
+        m, n = element // product.n, element % product.n
+        total = RegisterTensor(tracer, (1,), product.accum, tracer.convert(c[element], product.accum, loc))
+        with for_range(0, product.k, dtype="uint") as k:
+            total[0] = total[0] + product.left(m, k) * product.right(k, n)
+        c[element] = tracer.convert(total[0], c.dtype, loc)

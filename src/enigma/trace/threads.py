@@ -1,0 +1,30 @@
+"""The threads of a threadgroup as functions of the language use them: a thread's number, how many there are, and waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from enigma.source import SourceLoc
+from enigma.spec.registry import by_role
+from enigma.spec.terms import Axis, MemFlags, Role
+from enigma.trace.tracer import Tracer
+
+
+def thread_index(tracer: Tracer, loc: SourceLoc) -> Any:
+    """Return the thread's number in its threadgroup."""
+    return tracer.apply(by_role()[Role.THREAD_INDEX], {}, loc)
+
+
+def thread_count(tracer: Tracer, loc: SourceLoc) -> Any:
+    """Return how many threads this threadgroup has."""
+    row = by_role()[Role.THREADGROUP_SIZE]
+    (name,) = row.attributes
+    x, y, z = (tracer.apply(row, {name: axis}, loc) for axis in Axis)
+    return tracer.operator("*", (tracer.operator("*", (x, y), loc), z), loc)
+
+
+def barrier(tracer: Tracer, loc: SourceLoc, flags: MemFlags) -> None:
+    """Wait until every thread of the threadgroup is here and sees the memory that the flags name."""
+    row = by_role()[Role.BARRIER]
+    (name,) = row.attributes
+    tracer.apply(row, {name: flags}, loc)

@@ -1,0 +1,8 @@
+// expect: illegal (A) only device memory is coherent
+// msl: 3.2
+#include <metal_stdlib>
+using namespace metal;
+
+kernel void work(device float* a [[buffer(0)]], coherent(device) constant float* out [[buffer(1)]], uint gid [[thread_position_in_grid]]) {
+    a[gid] = out[gid];
+}

@@ -1,0 +1,10 @@
+// expect: illegal (A) a field has no value
+// msl: 3.2
+#include <metal_stdlib>
+#include <metal_logging>
+using namespace metal;
+
+kernel void work(device float* out [[buffer(0)]], uint gid [[thread_position_in_grid]]) {
+    os_log_default.log("values %f %f", out[gid]);
+    out[gid] = 1.0f;
+}

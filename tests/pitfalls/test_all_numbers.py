@@ -1,0 +1,42 @@
+"""Each numbered pitfall of the language, 1 to 68, has a test that names it, or a reason why it has none here."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from tests.arch.tree import ROOT
+
+LAST = 68
+
+OTHER_ISSUES = {
+    50: "several launches in a host function: it comes with tensors and layouts",
+    51: "slots of tensors: with tensors and layouts",
+    52: "views of tensors: with tensors and layouts",
+    54: "address spaces of composed tensors: with tensors and layouts",
+}
+"""Pitfalls of parts that are not there yet, and which part."""
+
+WAITING = frozenset({18, 26, 28, 29, 30, 31, 32, 33, 34, 35, 36, 60, 61, 65})
+"""Pitfalls of parts of the language that are being written."""
+
+
+@cache
+def named() -> dict[int, list[str]]:
+    """Return the tests that name each number, in any folder: `test_pitfall_07_...`, `test_..._pitfall_85`."""
+    found: dict[int, list[str]] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for name in re.findall(r"^def (test_\w*pitfalls?_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+            numbers = re.search(r"pitfalls?((?:_\d+)+)", name)
+            for number in re.findall(r"\d+", numbers[1]) if numbers else ():
+                found.setdefault(int(number), []).append(f"{path.relative_to(ROOT)}::{name}")
+    return found
+
+
+def test_every_number_has_a_test_or_a_reason() -> None:
+    missing = [k for k in range(1, LAST + 1) if k not in named() and k not in OTHER_ISSUES and k not in WAITING]
+    assert not missing
+
+
+def test_no_reason_is_kept_for_a_number_that_has_a_test() -> None:
+    assert not [k for k in OTHER_ISSUES if k in named()]
