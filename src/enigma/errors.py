@@ -75,10 +75,6 @@ class EnigmaSyntaxError(EnigmaError, SyntaxError):
         return self.render()
 
 
-class EnigmaAttributeError(EnigmaError, AttributeError):
-    """An attribute that a value of a kernel does not have."""
-
-
 class EnigmaIndexError(EnigmaError, IndexError):
     """A static index outside of what it indexes."""
 
@@ -88,7 +84,7 @@ class EnigmaNameError(EnigmaError, NameError):
 
 
 class EnigmaAttributeError(EnigmaError, AttributeError):
-    """Something that a buffer does not have."""
+    """Something that a buffer or a value of a kernel does not have."""
 
 
 class LaunchError(EnigmaError, ValueError, TypeError, RuntimeError):

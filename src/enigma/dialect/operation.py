@@ -220,7 +220,8 @@ class IntrinsicOp(IRDLOperation):
             types[i] = parser.parse_type()
         bound = {v: _bound_by(terms[i], t) for i, t in types.items() if (v := variable(terms[i])) is not None}
         lanes = max((dtype_of(attr).lanes for attr in types.values()), default=1) if cls.ROW.lifts else 1
-        attrs = {key: decode(cls.ROW.params[key], attr) for key, attr in attributes.items() if key in cls.ROW.params}
+        numbers = [key for key, term in cls.ROW.attributes.items() if isinstance(term, Static)]
+        attrs = {key: decode(None, attributes[key]) for key in numbers if key in attributes}
         values: list[SSAValue] = []
         for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
             values.append(
