@@ -14,6 +14,9 @@ DTYPES = (*WIDE, *NARROW, *FLOATS, "b1")
 INPUT = 64
 """Elements of each input buffer."""
 
+OWN = 4
+"""Elements of each array of a thread's own, and of each table."""
+
 _INTEGERS = ("0", "1", "2", "3", "7", "31", "32", "100")
 _ENDS = {"i32": ("-1", "-7", "2147483647", "-2147483648"), "u32": ("4294967295", "2147483648"), "i8": ("-1", "127", "-128"),
          "i64": ("-1", "-100", str(2**63 - 1), str(-(2**63)), str(2**40)), "u64": (str(2**64 - 1), str(2**33)),
@@ -42,6 +45,7 @@ class Expressions:
         self.draw, self.dtypes = draw, tuple(dtypes)
         self.names: dict[str, list[str]] = {dtype: [] for dtype in DTYPES}
         self.lists: dict[str, list[str]] = {dtype: [] for dtype in DTYPES}
+        self.arrays: dict[str, list[str]] = {dtype: [] for dtype in DTYPES}
         self.helpers: list[tuple[str, str]] = []
         self.memory = True
         self.plain = plain
@@ -82,6 +86,7 @@ class Expressions:
             self._convert,
             self._mixed,
             self._guarded,
+            self._own,
         ]
         return self.choose(forms)(dtype, depth - 1)
 
@@ -167,6 +172,18 @@ class Expressions:
         if self.choose((True, True, False)):
             return f"A_{dtype}[{self.index(depth)}]"
         return f"Out_{dtype}[gid * 4 + {self.choose('0123')}]"
+
+    def _own(self, dtype: str, depth: int) -> str:
+        """Return an element of an array of the thread's own, if there is one, or of a table."""
+        if self.arrays[dtype] and self.choose((True, True, False)):
+            return f"{self.choose(self.arrays[dtype])}[{self.place(depth)}]"
+        whole = [n for n in _INTEGERS if n != "100"] + [n for n in _ENDS.get(dtype, ()) if abs(int(n)) < 2**31]
+        numbers = ", ".join(self.choose(_REALS if dtype in FLOATS else whole) for _ in range(OWN))
+        return f"en.{dtype}(({numbers})[{self.place(depth)}])"
+
+    def place(self, depth: int) -> str:
+        """Return an index into an array of the thread's own."""
+        return f"{self.value(self.choose(('u32', 'i32')), depth)} & {OWN - 1}"
 
     def _guarded(self, dtype: str, depth: int) -> str:
         if dtype not in self.dtypes or not self.memory:

@@ -18,9 +18,14 @@ TINIEST = {"f32": 2.0**-126, "f16": 2.0**-14, "bf16": 2.0**-126}
 
 
 class Doubt:
-    """Whether a decision (a branch, a conversion to an integer) hung on a float's rounding since it was last cleared."""
+    """What hung on a float's rounding since it was last cleared.
+
+    `seen` says whether a decision did (a branch, a conversion to an integer), `order` whether a sum of lanes depends on the
+    order of its additions, which no target promises.
+    """
 
     seen = False
+    order = False
 
 
 def wrap(value: int, dtype: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from tests.laws.expressions import DTYPES, Draw, Expressions
+from tests.laws.expressions import DTYPES, OWN, Draw, Expressions
 
 INDENT = "    "
 
@@ -45,12 +45,13 @@ class Author:
         """Write an indented block; what it defines ends with it."""
         self.line(head)
         kept = [
-            {d: list(names) for d, names in table.items()} for table in (self.variables, self.ex.names, self.ex.lists)
+            {d: list(names) for d, names in table.items()}
+            for table in (self.variables, self.ex.names, self.ex.lists, self.ex.arrays)
         ]
         self.level += 1
         yield
         self.level -= 1
-        self.variables, self.ex.names, self.ex.lists = kept
+        self.variables, self.ex.names, self.ex.lists, self.ex.arrays = kept
 
     def body(self, head: str, *, loop: bool, leave: bool, depth: int) -> None:
         """Write a block of one to three statements."""
@@ -61,7 +62,15 @@ class Author:
     def statement(self, depth: int, *, loop: bool = False, leave: bool = False) -> None:
         """Write one statement; `loop` allows break and continue, `leave` an early return."""
         self.budget -= 1
-        plain: list[Callable[[], None]] = [self.assign, self.assign, self.declare, self.store, self.swap, self.element]
+        plain: list[Callable[[], None]] = [
+            self.assign,
+            self.assign,
+            self.declare,
+            self.store,
+            self.swap,
+            self.element,
+            self.own,
+        ]
         if self.ex.memory and not self.ex.plain:
             plain.append(self.tally)
         nested: list[Callable[[], None]] = [
@@ -95,8 +104,28 @@ class Author:
             self.define(dtype, self.ex.value(dtype, 2))
             return
         name = self.new("l")
-        self.line(f"{name} = [{self.ex.value(dtype, 1)}, {self.ex.value(dtype, 1)}]")
+        if self.choose((True, False)):
+            self.line(f"{name} = [{self.ex.value(dtype, 1)}, {self.ex.value(dtype, 1)}]")
+        else:
+            fill = self.ex.literal(dtype)
+            self.line(
+                f"{name} = en.register_tensor(2, en.{dtype}, {fill})", f'{name} = Buffer("{dtype}", [{fill}] * 2)'
+            )
         self.ex.lists[dtype].append(name)
+
+    def own(self) -> None:
+        """Write an array of the thread's own, or a store to one at a place that the thread computes."""
+        dtypes = [dtype for dtype, names in self.ex.arrays.items() if names]
+        if dtypes and self.choose((True, True, False)):
+            dtype = self.choose(dtypes)
+            self.line(f"{self.choose(self.ex.arrays[dtype])}[{self.ex.place(1)}] = {self.ex.value(dtype, 2)}")
+            return
+        dtype, name = self.choose((*self.ex.dtypes, "b1")), self.new("m")
+        fill = self.choose(("False", "True") if dtype == "b1" else ("0", "1", "7"))
+        self.line(
+            f"{name} = en.thread_alloc(en.{dtype}, {OWN}, fill={fill})", f'{name} = Buffer("{dtype}", [{fill}] * {OWN})'
+        )
+        self.ex.arrays[dtype].append(name)
 
     def element(self) -> None:
         """Write an assignment to a list's element, if there is a list."""

@@ -23,7 +23,7 @@ from tests.laws import oracle
 from tests.laws.expressions import FLOATS, INPUT
 from tests.laws.numbers import Doubt, Num
 from tests.laws.programs import Program, programs
-from tests.msl.check import assert_legal, clang_available
+from tests.msl.check import check_msl, clang_available
 from tests.msl.run import run_kernel
 from tests.spec.forms import load
 
@@ -64,7 +64,7 @@ def expected(program: Program) -> dict[str, list[Num]]:
             given[name] = oracle.Buffer(name.partition("_")[2] or "i32", plain(value))
         else:
             given[name] = Num(value, program.scalars[name][0])
-    Doubt.seen = False
+    Doubt.seen = Doubt.order = False
     oracle.run(program.oracle, given, program.tiles, program.grid, program.threads)
     return {name: buffer.values for name, buffer in given.items() if name.startswith(("Out_", "Count"))}
 
@@ -79,6 +79,10 @@ def outputs(runtime: Any, compiled: Compiled, program: Program) -> dict[str, Any
 def differences(found: dict[str, Any], wanted: dict[str, list[Num]], *, exact: bool) -> list[str]:
     """Return a line for each element that is not what was expected."""
     lines: list[str] = []
+    if exact and Doubt.order:
+        if Doubt.seen:
+            return lines
+        exact = False
     for name, values in wanted.items():
         for place, (got, want) in enumerate(zip(plain(found[name]), values, strict=True)):
             same = got == want.value or (got != got and want.value != want.value)
@@ -157,8 +161,14 @@ def scalar(program: Program, name: str) -> Any:
     return np.array([value], as_dtype(dtype).numpy)
 
 
+WARNED_OF = ("division by zero", "shift count")
+"""What clang says of a random divisor that is known to be zero, and of an amount that C, but not Metal, leaves undefined."""
+
+
 @settings(max_examples=settings.default.max_examples // 3)
 @given(programs())
 def test_the_metal_of_a_program_is_legal(program: Program) -> None:
     note(repr(program))
-    assert_legal(compile_kernel(traced(program), emit_only=True).metal_source)
+    text = compile_kernel(traced(program), emit_only=True).metal_source
+    found = [each for each in check_msl(text, msl_version=(3, 1)) if not each.message.startswith(WARNED_OF)]
+    assert not found, f"{found}\n{text}"

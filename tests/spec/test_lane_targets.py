@@ -127,12 +127,17 @@ def compiled() -> Mapping[str, Any]:
     return {case.name: getattr(module, case.name) for case in cases()}
 
 
+@cache
+def program(case: Case) -> Any:
+    """Return a case's kernel compiled."""
+    return compile_kernel(compiled()[case.name], emit_only=True).program
+
+
 def launch(runtime: Any, case: Case, arrays: list[Array], total: int) -> dict[Numeric, Array]:
     """Run a kernel; return the output of each dtype, one row a call."""
     count = len(calls(case.row))
     outputs = {dtype: np.zeros((count, total), case.out(dtype).numpy) for dtype in case.dtypes}
-    program = compile_kernel(compiled()[case.name], emit_only=True).program
-    runtime.run(program, [*arrays, *outputs.values()], (total, 1, 1), (THREADS, 1, 1))
+    runtime.run(program(case), [*arrays, *outputs.values()], (total, 1, 1), (THREADS, 1, 1))
     return outputs
 
 
@@ -196,11 +201,12 @@ def of_call(row: Intrinsic, call: Call, dtype: Numeric, flags: list[int], column
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_lanes_that_are_there_and_active_take_part(case: Case, target: str) -> None:
     wrong: list[str] = []
+    runtime = TARGETS[target]()
     for total in TOTALS:
         flags, by, inputs = given(case, total)
         arrays = [np.array(flags, np.uint32), np.array(by, np.uint32)]
         arrays += [np.array(inputs[name], dtype.numpy) for name, dtype in case.inputs().items()]
-        outputs = launch(TARGETS[target](), case, arrays, total)
+        outputs = launch(runtime, case, arrays, total)
         for (dtype, number), expected in wanted(case, total).items():
             got = exact.values(outputs[dtype][number], case.out(dtype))
             for i, want in expected.items():

@@ -159,6 +159,26 @@ def test_who_sees_the_flag_sees_the_message(launch: Any, kernel: Any, n: int) ->
 
 
 @en.kernel
+def copied(A: en.f32, Out: en.f32, Count: en.u32):
+    i = en.thread_position_in_grid
+    Out[i] = A[i]
+    Count.atomic_fetch_add(0, 1)
+
+
+@en.kernel
+def copied_in_order(A: en.f32, Out: en.f32, Count: en.u32):
+    i = en.thread_position_in_grid
+    Out[i] = A[i]
+    Count.atomic_fetch_add(0, 1, order="release")
+
+
+def test_no_store_bypasses_the_caches_where_others_rely_on_its_order() -> None:
+    assert "!nontemporal" in compile_kernel(copied, emit_only=True).asm["llvm"]
+    assert "!nontemporal" not in compile_kernel(copied_in_order, emit_only=True).asm["llvm"]
+    assert " release, align 4" in compile_kernel(copied_in_order, emit_only=True).asm["llvm"]
+
+
+@en.kernel
 def last_one_adds(A: en.f32, Parts: en.f32, Count: en.u32, Out: en.f32, groups: en.Scalar(en.u32)):  # type: ignore[valid-type]
     lid, group = en.thread_index_in_threadgroup(), en.threadgroup_position_in_grid()
     part = en.threadgroup_alloc(en.f32, 1)

@@ -201,3 +201,9 @@ def test_a_row_without_a_lowering_cannot_have_precisions() -> None:
 
     with pytest.raises(InternalError, match="without a lowering"):
         precisions(replace(ROWS[0], llvm=Unsupported("no")))
+
+
+def test_the_decorator_takes_a_function_or_its_options() -> None:
+    assert isinstance(en.kernel()(lambda A: None), en.KernelDef)
+    with pytest.raises(en.EnigmaTypeError, match="@enigma.kernel takes a function, but it got None"):
+        en.kernel(None)  # type: ignore[call-overload]

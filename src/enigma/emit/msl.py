@@ -152,7 +152,9 @@ class _MslKernel(KernelWriter):
         self.function = function
         self.entry = legal(function.sym_name.data, file_scope=True)
         self.ops = [op for op in function.walk() if isinstance(op, IntrinsicOp)]
-        self.atomic = set(_atomic_buffers(self.ops))
+        atomic = set(_atomic_buffers(self.ops))
+        self.cast = atomic & set(_plain_buffers(self.ops))
+        self.atomic = atomic - self.cast
         self.written = set(_written_buffers(self.ops))
         names = Names({self.entry, *_functions(self.ops)})
         speller = MslSpeller(math_of(function))
@@ -212,6 +214,12 @@ class _MslKernel(KernelWriter):
             return unpacked(super().operation(op, operands), self.speller)
         if (constant := self.constants.expression(op)) is not None:
             return constant
+        if self.cast.intersection(op.operands) and isinstance(spelling := op.spelling(TARGET), Template):
+            pairs = zip(operands.items(), op.operands, strict=True)
+            operands = {
+                key: self._as_atomic(value, expr) if key in spelling.atomic and value in self.cast else expr
+                for (key, expr), value in pairs
+            }
         if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE) or op.operands[0] not in self.atomic:
             return super().operation(op, operands)
         buf, index, *value = operands.values()
@@ -241,6 +249,11 @@ class _MslKernel(KernelWriter):
         level = Precedence.POSTFIX if whole is not None else Precedence.UNARY
         made = replace(merged(place, dtype, level, (buf, index)), reads=True)
         return made if whole is not None else unpacked(made, self.speller)
+
+    def _as_atomic(self, value: SSAValue, expr: Expr) -> Expr:
+        """Return a buffer that is declared plainly as one of atomic elements."""
+        kind = f"atomic_{self.speller.type_name(dtype_of(value.type))}"
+        return replace(expr, text=f"(({space_of(value.type).value} {kind}*){expr.text})")
 
     # ---- memory order
 
@@ -421,6 +434,17 @@ def _quotient(index: Expr, lanes: int) -> str | None:
     if update is None or update.symbol != "*" or subscript(update.right).text != str(lanes):
         return "0" if shown.text == "0" else None
     return update.left
+
+
+def _plain_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
+    """Yield the buffers that some operation needs to be plain: one that is more than a read or write of an element."""
+    for op in ops:
+        if op.ROW.algebra not in (Algebra.LOAD, Algebra.STORE):
+            spelling = op.spelling(TARGET)
+            atomic = spelling.atomic if isinstance(spelling, Template) else ()
+            for key, operand in zip(op.ROW.operands, op.operands, strict=False):
+                if is_memory(operand.type) and key not in atomic:
+                    yield operand
 
 
 _WORD = re.compile(r"\b[A-Za-z_]\w*\b(?=\()")

@@ -8,6 +8,8 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+from enigma.errors import EnigmaTypeError
+from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
 from enigma.spec.terms import Axis
@@ -25,8 +27,26 @@ def signature(row: Intrinsic) -> inspect.Signature:
 def make_function(row: Intrinsic) -> Callable[..., Any]:
     """Return the function `enigma.<name>` of a row."""
     if row.reports is not None:
-        return calls.named(row, make_report(row, row.reports))
+        return _reporting(row, make_report(row, row.reports))
     return calls.make_function(row)
+
+
+def _reporting(row: Intrinsic, report: Callable[..., None]) -> Callable[..., Any]:
+    """Return the function of a row that reports; its mistakes are told at the user's line."""
+    parameters = inspect.signature(report)
+
+    def call(*args: Any, **kwargs: Any) -> None:
+        try:
+            bound = parameters.bind(*args, **kwargs)
+        except TypeError as error:
+            raise EnigmaTypeError(
+                f"{row.public_name}: {error}", loc=caller(), help=f"for example: enigma.{row.example}"
+            ) from None
+        report(*bound.args)
+
+    call.__doc__ = report.__doc__
+    call.__signature__ = parameters  # type: ignore[attr-defined]
+    return calls.named(row, call)
 
 
 @cache

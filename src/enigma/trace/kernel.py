@@ -28,7 +28,15 @@ from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
-MISSING: Any = object()
+
+class _Missing:
+    """An argument that was not given; None may be a wrong one."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+MISSING: Any = _Missing()
 
 
 class KernelDef:
@@ -249,7 +257,7 @@ def math_named(math: Any) -> Precision:
 def kernel(fn: types.FunctionType, /) -> KernelDef: ...
 @overload
 def kernel(*, math: str = "default") -> Callable[[types.FunctionType], KernelDef]: ...
-def kernel(fn: Any = None, /, *, math: str = "default") -> Any:
+def kernel(fn: Any = MISSING, /, *, math: str = "default") -> Any:
     """Make a kernel of a function: each parameter annotated with a dtype (a buffer), `Scalar[dtype]`, a dataclass of such
     numbers, or `constexpr`.
 
@@ -264,7 +272,7 @@ def kernel(fn: Any = None, /, *, math: str = "default") -> Any:
     >>> double
     <enigma.kernel double>
     """
-    if fn is None:
+    if fn is MISSING:
         chosen = math_named(math)
 
         def decorate(fn: types.FunctionType) -> KernelDef:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import enigma as en
+from enigma.context import current
 from enigma.dialect.build import build
 from enigma.emit.msl import MslText, emit_msl
 from enigma.passes.pipeline import run
+from enigma.spec.registry import rows
+from enigma.spec.spelling import Precedence, Template
 from tests.msl.check import assert_legal
 from tests.unit.emit import kernels_msl
 from tests.unit.emit.kernels_msl import KERNELS
@@ -142,6 +146,27 @@ def test_a_buffer_used_atomically_is_atomic_everywhere() -> None:
     assert "threadgroup atomic_uint local[256];" in text
     assert "atomic_store_explicit(&local[lid], 0u, memory_order_relaxed);" in text
     assert "device atomic_uint* Bins [[buffer(1)]]" in text
+
+
+def test_a_buffer_that_another_operation_needs_plain_is_cast_where_it_is_atomic() -> None:
+    whole = replace(
+        rows()["load"], name="first_element", algebra=None, msl=Template("*({buf} + {i})", Precedence.UNARY, ("buf",))
+    )
+
+    @en.kernel
+    def both(A: en.u32, F: en.f32, Out: en.u32):
+        i = en.thread_position_in_grid
+        A.atomic_fetch_add(i, 1)
+        F.atomic_compare_exchange_weak(i, 0.0, 1.0)
+        Out[i] = current.get().apply(whole, {"buf": A, "i": i}) + A[i]
+        Out[i] += current.get().apply(whole, {"buf": F, "i": i}).to(en.u32)
+
+    text = emit(both).text
+    assert "device uint* A" in text
+    assert "atomic_fetch_add_explicit(&((device atomic_uint*)A)[i], 1u, memory_order_relaxed);" in text
+    assert "Out[i] = *(A + i) + A[i];" in text
+    assert "compare_exchange_weak(&((device atomic_float*)F)[i], 0.0f, 1.0f)" in text
+    assert_legal(text)
 
 
 def test_line_comments_name_the_python_line() -> None:

@@ -13,7 +13,8 @@ import enigma as en
 from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1
 from enigma.runtime import constants
 from enigma.runtime.constants import packed, specialised
-from tests.msl.check import assert_legal
+from tests.msl.check import assert_legal, clang_available
+from tests.msl.run import run_kernel
 
 DEVICES = ("cpu", "sim")
 SHARED = en.function_constant(en.f32, 3, default=2.5, name="scale")
@@ -297,3 +298,22 @@ def test_every_complaint_of_a_launch_is_reported_together() -> None:
     assert "Out" in text
     assert "count" in text
     assert "no function constant 9" in text
+
+
+@pytest.mark.skipif(not clang_available(), reason="clang is not installed")
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
+def test_extreme_defaults_are_exact_in_metals_text(dtype: Numeric) -> None:
+    values = extremes(dtype)
+
+    def defaults(Out):  # type: ignore[no-untyped-def]
+        for k, value in enumerate(values):
+            Out[k] = en.function_constant(dtype, k, default=value)
+
+    defaults.__annotations__["Out"] = dtype
+    text = en.compile(en.kernel(defaults)).metal_source
+    assert_legal(text)
+    out = np.zeros(len(values), dtype.numpy)
+    run_kernel(text, {0: out}, grid=(1, 1, 1))
+    wanted = np.array(values, dtype.numpy)
+    for got, want in zip(out, wanted, strict=True):
+        assert got.tobytes() == want.tobytes() or (got != got and want != want)

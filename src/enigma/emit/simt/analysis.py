@@ -19,7 +19,7 @@ from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import is_memory, space_of
 from enigma.dtypes import Space
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Buffer, Effect, Level
+from enigma.spec.terms import Buffer, Choice, Effect, FenceOrder, Level, MemoryOrder
 
 
 class Sync(Enum):
@@ -81,6 +81,16 @@ def asks_for_simdgroups(kernel: func.FuncOp) -> bool:
             probe = _PlaceProbe()
             op.ROW.llvm(probe, **op.attrs())
             if probe.asks:
+                return True
+    return False
+
+
+def orders_memory(kernel: func.FuncOp) -> bool:
+    """Return whether a kernel relies on the order in which other threadgroups see its stores."""
+    for op in kernel.walk():
+        if isinstance(op, IntrinsicOp):
+            chosen = {op.attr(key) for key, term in op.ROW.attributes.items() if isinstance(term, Choice)}
+            if any(isinstance(one, FenceOrder | MemoryOrder) and one is not MemoryOrder.RELAXED for one in chosen):
                 return True
     return False
 

@@ -16,7 +16,7 @@ from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of
 from enigma.dtypes import Space, b1, u32
 from enigma.emit.simt import vmath
-from enigma.emit.simt.analysis import analyse, asks_for_simdgroups
+from enigma.emit.simt.analysis import analyse, asks_for_simdgroups, orders_memory
 from enigma.emit.simt.lanes import Context, Lanes, Memory, Root, Scalar, constant, flat
 from enigma.emit.simt.place import Place
 from enigma.emit.simt.plan import Plan, Planner
@@ -241,7 +241,8 @@ class _Kernel:
         extent = [self._load(layout.extent + axis, "i64") for axis in range(3)]
         flag = self._load(layout.stream, "i64")
         w.start("first")
-        self.b.stream = w.emit(f"icmp ne i64 {flag}, 0")
+        if not orders_memory(self.kernel):  # stores past the caches are not part of any order but the kernel's end
+            self.b.stream = w.emit(f"icmp ne i64 {flag}, 0")
         row = w.emit(f"udiv i64 %low, {extent[0]}")
         starts = [w.emit(f"urem i64 %low, {extent[0]}")]
         starts += [w.emit(f"{name} i64 {row}, {extent[1]}") for name in ("urem", "udiv")]
