@@ -19,7 +19,7 @@ from enigma.dtypes import DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, Numeric  #
 from enigma.spec.intrinsic import Intrinsic  # noqa: E402
 from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Printf, Spelling, Structural, Template, Unsupported  # noqa: E402
 from enigma.spec.tables import TABLES  # noqa: E402
-from enigma.spec.terms import Algebra, Buffer, DTypeArg, Term, Var, Variadic  # noqa: E402
+from enigma.spec.terms import Algebra, Buffer, DTypeArg, Role, Term, Var, Variadic  # noqa: E402
 from enigma.trace.functions import signature  # noqa: E402
 
 _GROUPS: dict[frozenset[Numeric], str] = {
@@ -30,8 +30,10 @@ _GROUPS: dict[frozenset[Numeric], str] = {
     frozenset(SIGNED): "signed integers",
     frozenset(UNSIGNED): "unsigned integers",
 }
+_RAW = (Role.RAW_COPY_1D_D2T, Role.RAW_COPY_1D_T2D, Role.RAW_COPY_2D_D2T, Role.RAW_COPY_2D_T2D, Role.RAW_WAIT)
 _SYNTAX = {
     Algebra.LOAD: "A[i]", Algebra.STORE: "A[i] = x", Algebra.ALLOC: "threadgroup_alloc(dtype, size)",
+    Algebra.LOCAL: "thread_alloc(dtype, size)", Algebra.TABLE: "constant(values, dtype)",
     Algebra.SELECT: "where(c, x, y)", Algebra.CONST: "f32(2)", Algebra.REM: "", Algebra.TO_INDEX: "for", Algebra.FROM_INDEX: "for",
 }  # fmt: skip
 _HEAD = "| write | meaning | dtypes | Metal | CPU | CUDA | tolerance |\n|---|---|---|---|---|---|---|"
@@ -72,6 +74,8 @@ def written(row: Intrinsic) -> str:
         given = (p for name, p in signature(row).parameters.items() if name != row.precision)
         call = f"{row.public_name}({', '.join(str(p).partition(':')[0].partition('=')[0] for p in given)})"
         return f"{call}, {row.operator}" if row.operator else call
+    if row.role in _RAW:
+        return 'compile(kernel, async_copy="raw")'
     symbol = row.operator or ""
     return f"{symbol.removeprefix('u')}x" if len(row.operands) == 1 else f"x {symbol} y"
 

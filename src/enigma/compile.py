@@ -145,7 +145,7 @@ class Stages(Mapping[str, str]):
 def compile(
     fn: Any, *args: Any, keep_metal_source: bool = False, dump_ir: bool = False, dump_mlir: bool = False,
     work_dir: str | Path | None = None, vec_width: int = 0, emit_only: bool | None = None, line_comments: bool = False,
-    source_map: bool = False, math: str | None = None, **constexprs: Any,
+    source_map: bool = False, math: str | None = None, async_copy: str = "shared", **constexprs: Any,
 ) -> CompiledKernel:  # fmt: skip
     """Compile a kernel and return every stage of it.
 
@@ -154,6 +154,8 @@ def compile(
     - `emit_only` stops at Metal source; None means everywhere but on macOS, or where ENIGMA_EMIT_ONLY is set. With False and
       without Apple's tools it raises `ToolchainError`, a `RuntimeError`.
     - `line_comments` adds the Python line to every line of Metal, `source_map` adds `#line`.
+    - `async_copy` is "shared", or "raw" for Apple's undocumented instructions in the Metal text, which compilers from Xcode 26.2
+      and macOS 26 on refuse. The other runtimes share copies out all the same.
     - `math` is "default" (safe: NaN and infinity mean what IEEE says), "precise" (as default, and Metal's precise functions are
       named in the text) or "fast" (Metal's fast math); None takes the kernel's own, `@enigma.kernel(math=...)`.
     - other keywords are the values of `constexpr` parameters.
@@ -178,7 +180,7 @@ def compile(
     _write_dump(program, "ir", dump(program.traced))
     if dump_ir:
         print(dump(program.traced), end="")
-    module = _module(program)
+    module = _module(_for_metal(kernel, constexprs, program, async_copy))
     mlir = _print_module(module)
     if dump_mlir:
         print(f"=== MLIR (enigma dialect): {program.name} ===\n{mlir}", end="" if mlir.endswith("\n") else "\n")
@@ -190,14 +192,9 @@ def compile(
     stop = config.emit_only() if emit_only is None else emit_only
     if not stop:
         library = toolchain.build(
-            program.name,
-            metal.text,
-            work_dir,
-            keep_source=keep_metal_source,
-            places=metal.lines,
-            logs=bool(program.sites),
+            program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines, logs=bool(program.sites),
             math=program.traced.math,
-        )
+        )  # fmt: skip
         compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
@@ -215,6 +212,17 @@ def _kernel(fn: Any, args: tuple[Any, ...]) -> KernelDef:
             help="pass constexpr values by name: N=16",
         )
     return fn
+
+
+def _for_metal(kernel: KernelDef, constexprs: Mapping[str, Any], program: Program, async_copy: str) -> Program:
+    """Return the program that Metal's text is made from."""
+    if async_copy not in ("shared", "raw"):
+        raise EnigmaValueError(
+            f"async_copy is {async_copy!r}, but it is either 'shared' or 'raw'", help="leave it at 'shared'"
+        )
+    if async_copy == "shared":
+        return program
+    return Program(replace(kernel.trace(constexprs, raw_copies=True), math=program.traced.math))
 
 
 def _check_vec_width(vec_width: int) -> None:

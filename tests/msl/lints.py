@@ -224,6 +224,9 @@ def _declared_names(unit: Unit) -> Found:
     for i, token in enumerate(tokens):
         if token.kind != "name":
             continue
+        label = [after.text for after in tokens[i + 1 : i + 3]]
+        if token.text == "__asm" and label[:1] == ["("] and label[-1].startswith('"air.'):
+            continue  # the name of a function in the compiler's intermediate code
         if re.match(r"__|_[A-Z]", token.text) and token.text not in {"__METAL_VERSION__", "_Pragma"}:
             yield token, f"'{token.text}' is reserved: it begins with an underscore"
         if 0 < i < len(tokens) - 1 and token.text in words.RESERVED and _is_declared(tokens, i, types):

@@ -297,18 +297,19 @@ def test_tiles_at_the_edge_are_exactly_what_is_given(launch: Any, width: int, he
     np.testing.assert_array_equal(out[-9:], 99)
 
 
-def test_copies_of_one_axis_both_ways(launch: Any) -> None:
-    @en.kernel
-    def there_and_back(A: en.i16, Out: en.i16):
-        group = en.threadgroup_position_in_grid()
-        tile, other = en.threadgroup_alloc(en.i16, 50), en.threadgroup_alloc(en.i16, 50)
-        first = en.async_copy_1d_d2t(tile, 3, A, group * 40, 40)
-        second = en.async_copy_to_threadgroup(A, other, 10, src_offset=group * 40)
-        en.async_copy_wait(first, second)
-        en.async_copy_wait(
-            en.async_copy_1d_t2d(Out, group * 50, tile, 3, 40), en.async_copy_1d_t2d(Out, group * 50 + 40, other, 0, 10)
-        )
+@en.kernel
+def there_and_back(A: en.i16, Out: en.i16):
+    group = en.threadgroup_position_in_grid()
+    tile, other = en.threadgroup_alloc(en.i16, 50), en.threadgroup_alloc(en.i16, 50)
+    first = en.async_copy_1d_d2t(tile, 3, A, group * 40, 40)
+    second = en.async_copy_to_threadgroup(A, other, 10, src_offset=group * 40)
+    en.async_copy_wait(first, second)
+    en.async_copy_wait(
+        en.async_copy_1d_t2d(Out, group * 50, tile, 3, 40), en.async_copy_1d_t2d(Out, group * 50 + 40, other, 0, 10)
+    )
 
+
+def test_copies_of_one_axis_both_ways(launch: Any) -> None:
     a, out = numbers(120, np.int16), np.zeros(150, np.int16)
     launch(there_and_back, a, out, grid=80, threads=32)  # the last threadgroup has 16 threads
     np.testing.assert_array_equal(out.reshape(3, 50), [[*row, *row[:10]] for row in a.reshape(3, 40)])
@@ -316,3 +317,23 @@ def test_copies_of_one_axis_both_ways(launch: Any) -> None:
     assert "__asm" not in text
     assert text.count("threadgroup_barrier") == 2
     assert "threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup)" in text
+
+
+def test_work_that_only_some_threads_come_to_share_is_found() -> None:
+    @en.kernel
+    def some(A: en.f32, Out: en.f32, n: en.Scalar(en.u32)):
+        tid = en.thread_index_in_threadgroup()
+        tile = en.threadgroup_alloc(en.f32, 32)
+        if tid < n:
+            en.copy(A, tile, 32, cooperative=True)
+        en.barrier()
+        Out[tid] = tile[tid]
+
+    a, out = numbers(32), np.zeros(32, np.float32)
+    with pytest.warns(en.EnigmaWarning, match="copy may be reached by only some threads of the threadgroup"):
+        some.launch(a, out, 32, grid=32, threads=32, device="sim")  # all of them, this time
+    np.testing.assert_array_equal(out, a)
+    with pytest.raises(
+        en.EnigmaError, match=r"copy not reached by every thread of the threadgroup(?s:.)*thread \(7, 0, 0\)"
+    ):
+        some.launch(a, out, 7, grid=32, threads=32, device="sim")

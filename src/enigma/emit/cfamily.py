@@ -130,7 +130,7 @@ class KernelWriter:
             self._effect(op, expr)
         elif self.assigner.assign_computed(result, expr, op):
             pass
-        elif row.effect is Effect.SYNC and touches_memory:
+        elif row.effect in (Effect.SYNC, Effect.WRITE) and touches_memory:
             self.values.before_effect()
             self.values.hold_and_write(result, expr)
         else:

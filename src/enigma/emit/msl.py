@@ -355,18 +355,19 @@ class _MslKernel(KernelWriter):
         """Return the helper functions that the body calls, in the order of their first use."""
         found: dict[str, None] = {}
         for op in self.ops:
-            if not op.ROW.prelude or op.dtype is None:
+            if not op.ROW.prelude:
                 continue
             spaces = [space_of(operand.type).value for operand in op.operands if is_memory(operand.type)]
-            key = ":".join([TARGET, *spaces, op.dtype.element.name])
-            wide = f"{TARGET}:{f32.name}" if op.dtype.element is bf16 else key
-            text = op.ROW.prelude.get(key) or op.ROW.prelude.get(wide)
+            element = None if op.dtype is None else op.dtype.element
+            key = ":".join([TARGET, *spaces, *([] if element is None else [element.name])])
+            wide = f"{TARGET}:{f32.name}" if element is bf16 else key
+            text = op.ROW.prelude.get(key) or op.ROW.prelude.get(wide) or op.ROW.prelude.get(TARGET)
             if text is not None:
-                dtype = op.dtype.element if key in op.ROW.prelude else f32
-                helper = text.format(T=self.speller.type_name(dtype))
-                found[helper] = None
-                if op.dtype.lanes > 1:
-                    found[_overload(helper, self.speller.type_name(dtype), op.dtype.lanes)] = None
+                kind = self.speller.type_name(element if element is not None and key in op.ROW.prelude else f32)
+                for part in text.format(T=kind).split("\n\n"):  # some share a declaration
+                    found[part] = None
+                    if op.dtype is not None and op.dtype.lanes > 1:
+                        found[_overload(part, kind, op.dtype.lanes)] = None
         return list(found)
 
     def version(self) -> tuple[int, int]:

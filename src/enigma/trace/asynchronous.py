@@ -1,24 +1,28 @@
 """Copies between device and threadgroup memory that are begun in one place and waited for in another.
 
 Apple's own instructions for them are undocumented, and current compilers refuse them. So a copy is one that all threads of the
-threadgroup share out, and waiting is a barrier: the same result, on every target.
+threadgroup share out, and waiting is a barrier: the same result, on every target. `enigma.compile(kernel, async_copy="raw")`
+writes Apple's instructions into the Metal text instead, issued by the first simdgroup of each threadgroup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from enigma.dtypes import Space, i64
 from enigma.errors import EnigmaTypeError
 from enigma.source import SourceLoc, caller
-from enigma.spec.terms import MemFlags
-from enigma.trace.copying import Step, check_inside, check_whole, spread
+from enigma.spec.registry import by_role
+from enigma.spec.terms import Buffer, MemFlags, Role
+from enigma.trace.control import captured, either
+from enigma.trace.copying import Step, check_inside, check_whole, share
 from enigma.trace.infer import describe, literal
+from enigma.trace.node import Block
 from enigma.trace.public import public
-from enigma.trace.scoped import for_range
-from enigma.trace.tensor import Tensor, shifted
-from enigma.trace.threads import barrier, thread_count, thread_index
+from enigma.trace.scoped import if_
+from enigma.trace.tensor import Tensor, View, shifted
+from enigma.trace.threads import barrier, is_first_simdgroup, shared_out
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -117,6 +121,10 @@ def async_copy_wait(*events: Any) -> None:
                 help="pass what enigma.async_copy_1d_d2t and the like return",
             )  # fmt: skip
         tracer.check_scope(event, loc)
+    if found and tracer.raw_copies:
+        with if_(is_first_simdgroup(tracer, loc)):
+            for event in found:
+                tracer.apply(by_role()[Role.RAW_WAIT], {"event": event}, loc)
     if found:
         barrier(tracer, loc, MemFlags.DEVICE_AND_THREADGROUP if tracer.copies_to_device else MemFlags.THREADGROUP)
 
@@ -186,8 +194,24 @@ def _one(
         check_whole(x, f"{function}: {name}", loc)
     check_inside(target, "dst", dst_off, count, function, loc)
     check_inside(source, "src", src_off, count, function, loc)
-    spread(tracer, Step(source, target, src_off, dst_off, None), count, 1, cooperative=True, loc=loc)
+    if tracer.raw_copies:
+        role = Role.RAW_COPY_1D_T2D if to_device else Role.RAW_COPY_1D_D2T
+        return _raw(tracer, role, (target, dst_off, source, src_off, count), loc)
+    share(tracer, Step(source, target, src_off, dst_off, None), count, 1, function, loc)
     return tracer.constant(0, i64, loc)
+
+
+def _raw(tracer: Tracer, role: Role, arguments: Sequence[Any], loc: SourceLoc) -> TracedValue:
+    """Let the first simdgroup begin a copy by Apple's own instruction; returns the event, 0 in other simdgroups."""
+    row = by_role()[role]
+    given = dict(zip(row.operands, arguments, strict=True))
+    for name, term in row.operands.items():
+        if isinstance(term, Buffer) and isinstance(given[name], View):
+            following = list(row.operands)[list(row.operands).index(name) + 1]
+            given[name], given[following] = given[name].memory, given[name].offset(given[following], loc)
+    first = is_first_simdgroup(tracer, loc)
+    begun = captured(tracer, lambda: tracer.apply(row, given, loc))
+    return either(tracer, first, begun, (Block(), 0), loc)
 
 
 def _tile(
@@ -208,10 +232,12 @@ def _tile(
     for cells, name, offset, pitch in ((target, "dst", dst_off, dst_epr), (source, "src", src_off, src_epr)):
         if all(literal(x) is not None for x in (offset, pitch, columns, rows)) and rows and columns:
             check_inside(cells, name, offset, (rows - 1) * pitch + columns, function, loc)
+    if tracer.raw_copies:
+        given = (target, dst_off, dst_epr, source, src_off, src_epr, columns, rows)
+        return _raw(tracer, Role.RAW_COPY_2D_T2D if to_device else Role.RAW_COPY_2D_D2T, given, loc)
     if literal(columns) == 0 or literal(rows) == 0:
         return tracer.constant(0, i64, loc)
-    first, by = thread_index(tracer, loc), thread_count(tracer, loc)
-    with for_range(first, columns * rows, by) as element:
+    with shared_out(tracer, columns * rows, function, loc) as element:
         row, column = element // columns, element % columns
         target[shifted(dst_off, row * dst_epr + column)] = source[shifted(src_off, row * src_epr + column)]
     return tracer.constant(0, i64, loc)

@@ -13,7 +13,7 @@ from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
 from enigma.trace.scoped import for_range, if_
 from enigma.trace.tensor import Tensor, shifted
-from enigma.trace.threads import thread_count, thread_index
+from enigma.trace.threads import shared_out
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -56,8 +56,10 @@ def copy(
     step = Step(source, target, src_offset, dst_offset, mask_fn)
     if isinstance(source, RegisterTensor) or isinstance(target, RegisterTensor):
         _unrolled(step, count, cooperative=cooperative, loc=loc)
+    elif cooperative:
+        share(tracer, step, count, int(width), "copy", loc)
     else:
-        spread(tracer, step, count, int(width), cooperative=cooperative, loc=loc)
+        repeat(step, count, int(width))
 
 
 class Step:
@@ -90,24 +92,30 @@ class Step:
             self.target[shifted(self.dst_offset, place)] = self.source[shifted(self.src_offset, place)]
 
 
-def spread(tracer: Tracer, step: Step, count: Any, width: int, *, cooperative: bool, loc: SourceLoc) -> None:
-    """Do a step for every number below `count`, `width` at a time, by each thread or by all of a threadgroup together."""
+def repeat(step: Step, count: Any, width: int) -> None:
+    """Let the thread do a step for every number below `count`, `width` at a time."""
     number = literal(count)
-    groups, done = (count // width, count // width * width) if width > 1 else (count, count)
-    first, by = (thread_index(tracer, loc), thread_count(tracer, loc)) if cooperative else (0, 1)
+    groups = count // width if width > 1 else count
     if literal(groups) != 0:
-        with for_range(first, groups, by) as i:
+        with for_range(0, groups) as i:
             step(i * width if width > 1 else i, width)
-    if number is not None:
-        rest = int(number) % width
-        if rest and not cooperative:
-            step(done, rest)
-        elif rest:
-            with for_range(first, rest, by) as i:
-                step(shifted(done, i))
-    elif width > 1:
-        with for_range(shifted(done, first), count, by) as i:
+    if number is None and width > 1:
+        with for_range(groups * width, count) as i:
             step(i)
+    elif number is not None and number % width:
+        step(number // width * width, int(number) % width)
+
+
+def share(tracer: Tracer, step: Step, count: Any, width: int, function: str, loc: SourceLoc) -> None:
+    """Let the threads of the threadgroup share out a step for every number below `count`, `width` at a time."""
+    groups = count // width if width > 1 else count
+    if literal(groups) != 0:
+        with shared_out(tracer, groups, function, loc) as i:
+            step(i * width if width > 1 else i, width)
+    done = groups * width if width > 1 else count
+    if width > 1 and literal(count - done) != 0:
+        with shared_out(tracer, count - done, function, loc) as i:
+            step(shifted(done, i))
 
 
 def _unrolled(step: Step, count: Any, *, cooperative: bool, loc: SourceLoc) -> None:

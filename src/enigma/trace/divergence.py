@@ -85,6 +85,8 @@ class _Walk:
                 case If():
                     self._if(node, around)
                 case For():
+                    if node.shared is not None:
+                        self._check(node, node.shared, Level.THREADGROUP, around)
                     self._for(node, around)
                 case While():
                     self.block(node.test, around)
@@ -127,12 +129,13 @@ class _Walk:
             spread = self._spread(node)
             if spread is not None:
                 self.know([node.result], spread)
-        together = node.row.together
-        if together is None or around is None or FINER[around.spread.level] <= FINER[together]:
-            return
-        if node.loc not in self._warned:
+        if node.row.together is not None:
+            self._check(node, node.row.public_name, node.row.together, around)
+
+    def _check(self, node: Op | For, function: str, together: Level, around: _Around | None) -> None:
+        if around is not None and FINER[around.spread.level] > FINER[together] and node.loc not in self._warned:
             self._warned.add(node.loc)
-            _warn(node, together, around)
+            _warn(node, function, together, around)
 
     def _spread(self, node: Op) -> _Spread | None:
         row = node.row
@@ -169,12 +172,12 @@ def _constant(value: Value) -> bool | int | float | None:
     return owner.attrs["value"] if isinstance(owner, Op) and owner.row.algebra is Algebra.CONST else None
 
 
-def _warn(node: Op, together: Level, around: _Around) -> None:
+def _warn(node: Op | For, function: str, together: Level, around: _Around) -> None:
     query, place = around.spread.query, around.node.loc
     keyword = "if" if isinstance(around.node, If) else "for" if isinstance(around.node, For) else "while"
     cause = f"depends on {query.row.name if query is not None else 'the thread'}"
     warn(
-        f"{node.row.public_name} may be reached by only some threads of the {together.value}: the `{keyword}` at "
+        f"{function} may be reached by only some threads of the {together.value}: the `{keyword}` at "
         f"{place.short_file}:{place.line} {cause}",
         node.loc,
         f"move it out of the `{keyword}`, so that all threads of the {together.value} come to it, and guard only the accesses",

@@ -18,7 +18,7 @@ from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
 from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor
-from enigma.trace.threads import thread_count, thread_index
+from enigma.trace.threads import shared_out
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -166,8 +166,7 @@ def _in_registers(tracer: Tracer, product: Product, c: RegisterTensor) -> None:
 def _shared_out(tracer: Tracer, product: Product) -> None:
     """Let the threads of the threadgroup compute C element by element, neighbours side by side."""
     c, loc = product.c, product.loc
-    first, by = thread_index(tracer, loc), thread_count(tracer, loc)
-    with for_range(first, product.m * product.n, by) as element:
+    with shared_out(tracer, product.m * product.n, "gemm", loc) as element:
         m, n = element // product.n, element % product.n
         total = RegisterTensor(tracer, (1,), product.accum, tracer.convert(c[element], product.accum, loc))
         with for_range(0, product.k, dtype="uint") as k:

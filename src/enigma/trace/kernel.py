@@ -121,15 +121,19 @@ class KernelDef:
             values[name] = value
         return values
 
-    def trace(self, given: Mapping[str, Any] | None = None) -> Traced:
-        """Return the traced IR for these constexpr values; kept until a Python value the kernel reads changes."""
+    def trace(self, given: Mapping[str, Any] | None = None, *, raw_copies: bool = False) -> Traced:
+        """Return the traced IR for these constexpr values; kept until a Python value the kernel reads changes.
+
+        With `raw_copies` asynchronous copies are Apple's own instructions, which only Metal has.
+        """
         constants = self.constants(given or {})
         key = tuple(sorted((name, type(value).__name__, _hashable(value)) for name, value in constants.items()))
+        key = (*key, raw_copies)
         known = self._traced.get(key)
         if known is not None and known[0].is_current():
             return known[1]
         try:
-            traced = trace(self.fn, self.parameters, constants)
+            traced = trace(self.fn, self.parameters, constants, raw_copies=raw_copies)
         except EnigmaError as error:
             if error.loc is None or isinstance(error, InternalError):
                 raise
@@ -176,9 +180,12 @@ def _hashable(value: Any) -> Any:
     return value
 
 
-def trace(fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapping[str, Any]) -> Traced:
+def trace(
+    fn: types.FunctionType, params: tuple[Parameter, ...], constants: Mapping[str, Any], *, raw_copies: bool = False
+) -> Traced:
     """Run a kernel's function once and return what it recorded."""
     tracer = Tracer(fn.__name__)
+    tracer.raw_copies = raw_copies
     arguments: dict[str, Any] = dict(constants)
     slots: list[Param] = []
     for slot, parameter in enumerate(p for p in params if p.kind is not Kind.CONSTEXPR):

@@ -79,7 +79,7 @@ class For:
     """A counted loop `for i in range(low, high, step)` with `step > 0`; all three have the dtype of `i`.
 
     `body.args[0]` is `i`, the others are the carried values, which start as `inits`, are yielded by the body and end as
-    `results`.
+    `results`. `shared` names the function whose work a threadgroup's threads share out by this loop: all must get to it.
     """
 
     low: Value
@@ -89,6 +89,7 @@ class For:
     body: Block
     results: list[Value]
     loc: SourceLoc
+    shared: str | None = None
 
     @property
     def blocks(self) -> tuple[Block, ...]:

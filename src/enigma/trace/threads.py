@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from enigma.source import SourceLoc
 from enigma.spec.registry import by_role
 from enigma.spec.terms import Axis, MemFlags, Role
+from enigma.trace.node import For
+from enigma.trace.scoped import for_range
 from enigma.trace.tracer import Tracer
 
 
@@ -21,6 +25,21 @@ def thread_count(tracer: Tracer, loc: SourceLoc) -> Any:
     (name,) = row.attributes
     x, y, z = (tracer.apply(row, {name: axis}, loc) for axis in Axis)
     return tracer.operator("*", (tracer.operator("*", (x, y), loc), z), loc)
+
+
+@contextmanager
+def shared_out(tracer: Tracer, count: Any, function: str, loc: SourceLoc) -> Generator[Any]:
+    """A loop over the numbers below `count` that the threads of the threadgroup share out, neighbours side by side."""
+    with for_range(thread_index(tracer, loc), count, thread_count(tracer, loc)) as number:
+        yield number
+    node = tracer.blocks[-1].nodes[-1]
+    if isinstance(node, For):
+        node.shared = function
+
+
+def is_first_simdgroup(tracer: Tracer, loc: SourceLoc) -> Any:
+    """Return whether the thread is one of the first 32 of its threadgroup."""
+    return tracer.operator("==", (tracer.apply(by_role()[Role.SIMDGROUP_INDEX], {}, loc), 0), loc)
 
 
 def barrier(tracer: Tracer, loc: SourceLoc, flags: MemFlags) -> None:

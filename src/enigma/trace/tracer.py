@@ -46,6 +46,7 @@ class Tracer:
         self.threadgroup_bytes = 0
         self.thread_bytes = 0
         self.buffers: dict[str, Tensor] = {}  # the parameters, by name
+        self.raw_copies = False  # whether asynchronous copies are Apple's own instructions
         self.copies_to_device = False  # whether waiting for copies must order device memory too
         self.tables: dict[Any, Tensor] = {}  # constant memory by its dtype and numbers
         self.registers: list[weakref.ref[Any]] = []  # what holds values that loops must carry: see registers.py

@@ -256,7 +256,9 @@ def row_sample(row: Intrinsic) -> Traced:
             operands += [s.load(s.buffer(f"p_{dtype.name}", dtype), i, dtype.name) for dtype in term.dtypes]
             continue
         wanted = resolve(term)
-        if isinstance(wanted, BufferType):
+        if isinstance(wanted, BufferType) and term.spaces == (Space.THREADGROUP,):
+            operands.append(s.op("threadgroup_alloc", result=wanted, dtype=wanted.element, size=4))
+        elif isinstance(wanted, BufferType):
             operands.append(s.buffer(f"p_{name}", wanted.element))
         elif wanted.name == "index":
             operands.append(s.op("to_index", i, result=wanted))

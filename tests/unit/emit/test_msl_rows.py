@@ -44,10 +44,16 @@ class Kernel:
     def __init__(self, name: str) -> None:
         self.tracer = Tracer(name)
         self.buffers: dict[str, Tensor] = {}
+        self.tiles: dict[Numeric, Tensor] = {}
 
     def buffer(self, prefix: str, dtype: Numeric) -> Tensor:
         name = f"{prefix}_{dtype.name}"
         return self.buffers.setdefault(name, Tensor(BufferType(dtype), name))
+
+    def tile(self, dtype: Numeric) -> Tensor:
+        if dtype not in self.tiles:
+            self.tiles[dtype] = self.tracer.allocate(dtype, (4,), Space.THREADGROUP, LOC)
+        return self.tiles[dtype]
 
     def add(self, row: Intrinsic, dtype: Numeric) -> None:
         bound = {var: var.members()[0] for var in row.variables}
@@ -62,6 +68,8 @@ class Kernel:
         arguments: dict[str, object] = {}
         for k, (key, term) in enumerate(row.params.items()):
             match term:
+                case Buffer(element=Var() as var, spaces=(Space.THREADGROUP,)):
+                    arguments[key] = self.tile(bound[var])
                 case Buffer(element=Var() as var):
                     arguments[key] = self.buffer("shared" if row.effect is Effect.SYNC else "out", bound[var])
                 case DTypeArg(var=var):

@@ -15,6 +15,7 @@ from enigma.runtime.simulator.atomics import take_turns
 from enigma.runtime.simulator.grid import LANES, Batch
 from enigma.runtime.simulator.memory import Access, Kind, Memory, locate, thread_array, threadgroup_array
 from enigma.runtime.simulator.observer import Observer
+from enigma.source import SourceLoc
 from enigma.spec.terms import Effect, Report
 from enigma.trace.node import Op
 
@@ -102,14 +103,20 @@ class Environment:
 
     def threadgroup_barrier(self) -> None:
         """Check that all threads of a threadgroup are here, if any is: in lock step there is nothing to wait for."""
+        self.whole_threadgroup("barrier", self.node.loc, self.active)
+
+    def whole_threadgroup(self, what: str, loc: SourceLoc, active: Array) -> None:
+        """Check that all threads of a threadgroup are active, if any is."""
+        self.active = active
         here = np.add.reduceat(self.active.sum(axis=1), self.batch.starts)
         there = np.add.reduceat(self.batch.live.sum(axis=1), self.batch.starts)
-        self._all_or_none("threadgroup", here, there, self.batch.member)
+        self._all_or_none("threadgroup", here, there, self.batch.member, what, loc)
 
     def simdgroup_barrier(self) -> None:
         """Check that all threads of a simdgroup are here, if any is."""
         rows = np.arange(len(self.active))
-        self._all_or_none("simdgroup", self.active.sum(axis=1), self.batch.live.sum(axis=1), rows)
+        live = self.batch.live.sum(axis=1)
+        self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, "barrier", self.node.loc)
 
     def _access(self, kind: Kind, memory: Memory, index: Array) -> Access:
         kind = Kind.ATOMIC if self.node.row.effect is Effect.SYNC else kind
@@ -130,7 +137,9 @@ class Environment:
         self.observer.value(access, before)
         return before
 
-    def _all_or_none(self, unit: str, here: Array, there: Array, member: Array) -> None:
+    def _all_or_none(
+        self, unit: str, here: Array, there: Array, member: Array, what: str, loc: SourceLoc
+    ) -> None:  # fmt: skip
         """Raise `EnigmaError` if only some of a unit's threads are active. `member` is the unit that each row is part of."""
         partly = (here > 0) & (here < there)
         if not partly.any():
@@ -143,8 +152,8 @@ class Environment:
             f"{self.batch.threadgroup(int(rows[0]))} did not, in kernel {self.kernel}"
         )
         raise EnigmaError(
-            f"barrier not reached by every thread of the {unit}",
-            loc=self.node.loc,
+            f"{what} not reached by every thread of the {unit}",
+            loc=loc,
             notes=[(text, None)],
-            help="move the barrier out of the branch or loop that some threads leave, and guard only the accesses",
+            help=f"move the {what} out of the branch or loop that some threads leave, and guard only the accesses",
         )

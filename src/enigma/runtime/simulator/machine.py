@@ -131,6 +131,8 @@ class Machine:
         self.bind(node.results, merged)
 
     def _for(self, node: For, active: Array) -> None:
+        if node.shared is not None:
+            self.env.whole_threadgroup(node.shared, node.loc, active)
         bounds: list[Array] = self.get([node.low, node.high, node.step])
         low, high, step = (bound.astype(np.int64) for bound in bounds)
         self._check_step(node, active, step)

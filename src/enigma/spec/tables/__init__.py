@@ -16,6 +16,7 @@ from enigma.spec.tables import (
     memory,
     quadgroup,
     random,
+    raw_copy,
     report,
     simdgroup,
     structure,
@@ -39,6 +40,7 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "quadgroup": quadgroup.ROWS,
     "atomics": atomics.ROWS,
     "random": random.ROWS,
+    "raw_copy": raw_copy.ROWS,
     "report": report.ROWS,
     "structure": structure.ROWS,
 }
