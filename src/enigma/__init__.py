@@ -8,6 +8,7 @@ Importing it is cheap: every name is found when it is first used.
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -36,6 +37,8 @@ _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",
 )  # fmt: skip
+_VECTOR = re.compile(r"([fiu](8|16|32|64)|bf16|b1)x[234]|(float|half|bfloat|u?(char|short|int|long)|bool)[234]")
+"""The names of the vector dtypes, short and Metal's: `f32x4`, `float4`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -43,6 +46,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'enigma' has no attribute {name!r}")
     if name in _DTYPES:
         value = _member("dtypes", name)
+    elif _VECTOR.fullmatch(name):
+        value = _member("dtypes", "as_dtype")(name)
     elif name in _HOME:
         value = _member(_HOME[name], name)
     elif name == "range":

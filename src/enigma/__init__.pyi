@@ -437,6 +437,15 @@ def as_type(x: Value, dtype: type[_R]) -> _R:
 def as_type(x: Value, dtype: Any) -> Any:
     """The bits of x read as another dtype of the same size."""
 
+def all(v: b1) -> b1:
+    """Whether every component is true."""
+
+def any(v: b1) -> b1:
+    """Whether some component is true."""
+
+def vec_extract(v: Value, lane: int) -> None:
+    """The component of a vector with this number, counted from 0."""
+
 def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""
 

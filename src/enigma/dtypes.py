@@ -1,4 +1,4 @@
-"""Data types: twelve scalar dtypes, buffers of them, and how two of them combine.
+"""Data types: twelve scalar dtypes, what is composed of them, buffers, and how two of them combine.
 
 A dtype is an object, `enigma.f32`; wherever the API takes one it also accepts the class (`Float32`), Metal's name
 ("float"), the short name ("f32") and NumPy's dtypes. Source: Metal Shading Language specification, 2.1 and 2.21.
@@ -22,12 +22,12 @@ class Numeric:
     """
 
     __slots__ = ()
-    name: ClassVar[str]
-    metal_name: ClassVar[str]
-    mlir_name: ClassVar[str]
-    numpy_name: ClassVar[str]
-    kind: ClassVar[str]
-    width: ClassVar[int]
+    name: str
+    metal_name: str
+    mlir_name: str
+    numpy_name: str
+    kind: str
+    width: int
     aliases: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
@@ -48,6 +48,21 @@ class Numeric:
                 help="use a Python number or a NumPy scalar outside of kernels",
             )
         return tracer.convert(value, self)
+
+    @property
+    def element(self) -> Numeric:
+        """The dtype of one component: a scalar's own."""
+        return self
+
+    @property
+    def parts(self) -> int:
+        """How many numbers of `element` a value is made of: 1 for a scalar."""
+        return 1
+
+    @property
+    def lanes(self) -> int:
+        """The components of a vector; 1 for a scalar."""
+        return 1
 
     @property
     def is_float(self) -> bool:
@@ -190,6 +205,68 @@ class Bool(Numeric):
     aliases = ("i1",)
 
 
+class Composite(Numeric):
+    """A dtype made of several numbers of one scalar dtype, its `element`, whose kind and width it has."""
+
+    __slots__ = ("_element", "kind", "metal_name", "mlir_name", "name", "numpy_name", "width")
+
+    def __init__(self, element: Numeric, name: str, metal_name: str, mlir_name: str) -> None:
+        self._element = element
+        self.name, self.metal_name, self.mlir_name = name, metal_name, mlir_name
+        self.numpy_name, self.kind, self.width = element.numpy_name, element.kind, element.width
+
+    @property
+    def element(self) -> Numeric:
+        """The dtype of one component."""
+        return self._element
+
+    @property
+    def size(self) -> int:
+        """Bytes of one value in a buffer: its components, packed."""
+        return self._element.size * self.parts
+
+
+class Vector(Composite):
+    """Two to four numbers of one dtype: `enigma.f32x4`, Metal `float4`. Made once for each: compare with `is`.
+
+    In a buffer the components are packed, so that an array of shape (n, 3) is n vectors of three.
+    """
+
+    __slots__ = ("_lanes",)
+
+    def __init__(self, element: Numeric, lanes: int) -> None:
+        name, metal = f"{element.name}x{lanes}", f"{element.metal_name}{lanes}"
+        super().__init__(element, name, metal, f"vector<{lanes}x{element.mlir_name}>")
+        self._lanes = lanes
+
+    @property
+    def lanes(self) -> int:
+        """The number of components, 2 to 4."""
+        return self._lanes
+
+    @property
+    def parts(self) -> int:
+        """The number of components."""
+        return self._lanes
+
+    def __call__(self, *values: Any) -> Any:
+        """Return a vector of these numbers, in order; vectors among them count with all their components.
+
+        A single number is repeated, a single vector of this length is converted.
+
+            v = enigma.f32x4(xyz, 1.0)
+
+        Raises `EnigmaTypeError` for another number of components, and outside of a kernel.
+        """
+        tracer = current.get()
+        if tracer is None:
+            raise EnigmaTypeError(
+                f"{self.name}(...) makes a value of a kernel, and no kernel is being traced",
+                help="use a NumPy array outside of kernels",
+            )
+        return tracer.vector(self, values)
+
+
 class Index(Numeric):
     """MLIR's index, in which scf loops count. Not a dtype of the language: only the dialect uses it."""
 
@@ -209,9 +286,27 @@ UNSIGNED: tuple[Numeric, ...] = (u8, u16, u32, u64)
 INTEGERS: tuple[Numeric, ...] = SIGNED + UNSIGNED
 DTYPES: tuple[Numeric, ...] = (*FLOATS, *INTEGERS, b1)
 
-_BY_NAME: dict[str, Numeric] = {
-    spelling: dtype for dtype in DTYPES for spelling in (dtype.name, dtype.metal_name, *dtype.aliases)
+WIDTHS: tuple[int, ...] = (2, 3, 4)
+"""The lengths of a vector."""
+
+_VECTORS: dict[tuple[Numeric, int], Vector] = {
+    (dtype, lanes): Vector(dtype, lanes) for dtype in DTYPES for lanes in WIDTHS
 }
+VECTORS: tuple[Vector, ...] = tuple(_VECTORS.values())
+
+_BY_NAME: dict[str, Numeric] = {
+    spelling: dtype for dtype in (*DTYPES, *VECTORS) for spelling in (dtype.name, dtype.metal_name, *dtype.aliases)
+}
+_BY_NAME |= {f"vec<{v.lanes},{name}>": v for v in VECTORS for name in (v.element.name, v.element.metal_name)}
+
+
+def widened(element: Numeric, lanes: int) -> Numeric:
+    """Return `element` itself for one lane, else the vector of so many.
+
+    >>> widened(f32, 1), widened(f32, 4)
+    (float, float4)
+    """
+    return element if lanes == 1 else _VECTORS[element, lanes]
 
 
 class Space(Enum):
@@ -252,11 +347,11 @@ def as_dtype(spec: Any) -> Numeric:
     """
     if isinstance(spec, Numeric):
         return spec
-    if isinstance(spec, type) and issubclass(spec, Numeric) and spec is not Numeric:
+    if isinstance(spec, type) and issubclass(spec, Numeric) and not issubclass(spec, Composite) and spec is not Numeric:
         return _BY_NAME[spec.name]
     if isinstance(spec, str):
-        if spec in _BY_NAME:
-            return _BY_NAME[spec]
+        if (known := _BY_NAME.get(spec if spec in _BY_NAME else spec.replace(" ", ""))) is not None:
+            return known
         near = difflib.get_close_matches(spec, _BY_NAME, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise EnigmaTypeError(f"unknown dtype {spec!r}", help=f"{hint}dtypes are {names(DTYPES)}")

@@ -84,7 +84,7 @@ class EnigmaNameError(EnigmaError, NameError):
 
 
 class EnigmaAttributeError(EnigmaError, AttributeError):
-    """Something that a buffer does not have."""
+    """Something that a buffer or a value of a kernel does not have."""
 
 
 class LaunchError(EnigmaError, ValueError, TypeError, RuntimeError):

@@ -19,10 +19,11 @@ PARTS = ("trace", "spec", "dtypes.py", "random.py")
 UNREACHED: dict[str, str] = {
     "trace/hooks.py:launcher": "an internal error",
     "trace/hooks.py:launch": "an internal error",
-    "trace/infer.py:_result": "an internal error",
     "trace/tracer.py:operator": "an internal error",
     "trace/tracer.py:_in_whole": "every row that takes a buffer takes an index into it",
     "trace/tensor.py:buffer_type": "an internal error",
+    "trace/value.py:__getattr__": "names with an underscore are Python's own questions",
+    "spec/terms.py:concrete": "an internal error",
     "trace/value.py:dtype": "a buffer answers for itself",
     "trace/infer.py:_fixed": "conditions are made bools before they reach a row",
     "trace/kernel.py:_argument": "an internal error",

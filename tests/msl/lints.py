@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tests.msl import words
@@ -264,8 +265,11 @@ def _variable(declaration: tuple[Token, ...]) -> Token | None:
 
 
 def _recursion(unit: Unit) -> Found:
-    names = {f.name.text for f in unit.functions}
-    calls = {f.name.text: _called(f) & names for f in unit.functions}
+    count = Counter(f.name.text for f in unit.functions)
+    calls: dict[str, set[str]] = {name: set() for name in count}
+    for f in unit.functions:
+        # one overload may call another of its name
+        calls[f.name.text] |= {name for name in _called(f) & set(count) if name != f.name.text or count[name] == 1}
     for function in unit.functions:
         reached: set[str] = set()
         todo = set(calls[function.name.text])

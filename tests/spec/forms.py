@@ -22,7 +22,7 @@ from enigma.context import current
 from enigma.dtypes import Numeric, b1, i32, promote
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, MemoryOrder, Static, Term, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, MemoryOrder, Static, Term, Var, Vec
 
 FIELDS = ((0, 1), (4, 8), (0, 0), (3, 0), (5, 2), (0, None), (7, 1))
 """Offset and number of bits of the bit field rows; None means up to the width."""
@@ -129,12 +129,22 @@ def spell(value: Any) -> str:
     return repr(getattr(value, "value", value))
 
 
+def is_composite(row: Intrinsic) -> bool:
+    """Whether a row takes or gives vectors as such, rather than lifting an operation on numbers to them."""
+    terms = (*row.operands.values(), row.result)
+    return any(isinstance(t, Vec | Element) or (isinstance(t, Var) and 1 not in t.lanes) for t in terms)
+
+
 def pure_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from scalars alone: the operators and functions."""
     special = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX}
-    return tuple(
-        r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special and not r.at_launch
-    )
+    rows = (r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special)
+    return tuple(r for r in rows if not is_composite(r) and not r.at_launch)
+
+
+def composite_rows() -> tuple[Intrinsic, ...]:
+    """The rows that compute from or to vectors."""
+    return tuple(r for r in all_rows() if r.effect is Effect.PURE and r.operands and is_composite(r))
 
 
 def lane_rows() -> tuple[Intrinsic, ...]:

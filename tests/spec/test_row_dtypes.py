@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import enigma
-from enigma.dtypes import DTYPES, Numeric, b1, bf16, f16, f32, i32, names, u32
+from enigma.dtypes import DTYPES, Numeric, b1, bf16, f16, f32, i32, names, u32, widened
 from enigma.errors import EnigmaError, EnigmaTypeError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
@@ -174,6 +174,9 @@ def test_the_docstring_of_every_function_has_an_example_that_traces(name: str) -
         dtype = _example_dtype(term)
         if isinstance(term, Buffer):
             params.append(f"{parameter}: en.{dtype.name}")
+        elif dtype.parts > 1 and dtype.element is b1:  # no buffer holds such
+            params.append(f"{parameter}_in: en.u8x{dtype.lanes}")
+            lines.append(f"    {parameter} = {parameter}_in[0] != 0")
         else:
             params.append(f"{parameter}_in: en.{dtype.name}")
             lines.append(f"    {parameter} = {parameter}_in[0]")
@@ -187,7 +190,8 @@ def _example_dtype(term: Term) -> Numeric:
     if isinstance(term, Buffer):
         term = term.element
     if isinstance(term, Var):
-        return f32 if f32 in term.dtypes else i32 if i32 in term.dtypes else term.dtypes[0]
+        dtype = f32 if f32 in term.dtypes else i32 if i32 in term.dtypes else term.dtypes[0]
+        return dtype if 1 in term.lanes else widened(dtype, term.lanes[-1])
     return term if isinstance(term, Numeric) else u32
 
 

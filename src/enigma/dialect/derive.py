@@ -24,13 +24,27 @@ from xdsl.irdl import (
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, OpTrait, Pure
 
 from enigma.dialect.attributes import I64, VALUE, number
-from enigma.dialect.operation import IntrinsicOp, Shape, shape
+from enigma.dialect.operation import IntrinsicOp, Shape, members, shape
 from enigma.dialect.types import BY_SPACE, to_mlir
 from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_algebra
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Effect,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+)
 
 __all__ = ["IntrinsicOp", "all_classes", "constant", "op_class"]
 
@@ -73,7 +87,7 @@ def constant(value: Any, dtype: Numeric) -> IntrinsicOp:
 
 def _derive(row: Intrinsic) -> type[IntrinsicOp]:
     fields: dict[str, Any] = {
-        name: (var_operand_def if name == row.variadic else operand_def)(_constraint(term))
+        name: (var_operand_def if name == row.variadic else operand_def)(_constraint(term, lifts=row.lifts))
         for name, term in row.operands.items()
     }
     for name, term in row.attributes.items():
@@ -84,7 +98,7 @@ def _derive(row: Intrinsic) -> type[IntrinsicOp]:
     if clash := fields.keys() & (_TAKEN | {"result"}):
         raise InternalError(f"row {row.name}: a parameter cannot be called {', '.join(sorted(clash))}")
     if row.result is not None:
-        fields["result"] = result_def(_constraint(row.result))
+        fields["result"] = result_def(_constraint(row.result, lifts=row.lifts))
     members = {
         "name": f"enigma.{row.name}",
         "__doc__": row.doc,
@@ -98,17 +112,20 @@ def _derive(row: Intrinsic) -> type[IntrinsicOp]:
     return irdl_op_definition(type(f"{row.name.title().replace('_', '')}Op", (IntrinsicOp,), members))
 
 
-def _constraint(term: Term) -> AttrConstraint:
+def _constraint(term: Term, *, lifts: bool = False) -> AttrConstraint:
     match term:
         case Var():
             # AnyOf refuses several types of one class, such as ui32 and si32
-            return VarConstraint(term.name, AttrSetConstraint.get(*(to_mlir(dtype) for dtype in term.dtypes)))
+            return VarConstraint(term.name, AttrSetConstraint.get(*(to_mlir(dtype) for dtype in term.members())))
+        case Vec() | Element():
+            return AttrSetConstraint.get(*(to_mlir(dtype) for dtype in members(term)))
         case Buffer():
             element = _constraint(term.element)
             spaces: list[AttrConstraint] = [ParamAttrConstraint(BY_SPACE[space], (element,)) for space in term.spaces]
             return spaces[0] if len(spaces) == 1 else AnyOf(tuple(spaces))
         case Numeric():
-            return EqAttrConstraint(to_mlir(term))
+            every = members(term, lifts=lifts)
+            return AttrSetConstraint.get(*map(to_mlir, every)) if len(every) > 1 else EqAttrConstraint(to_mlir(term))
         case Choice():
             return AttrSetConstraint.get(*(StringAttr(member.value) for member in term.enum))
         case Static():

@@ -11,11 +11,25 @@ from collections.abc import Iterable
 from xdsl.dialects.builtin import StringAttr
 
 from enigma.dialect.attributes import VALUE
+from enigma.dialect.operation import members
 from enigma.dialect.types import BY_SPACE, to_mlir
 from enigma.dtypes import Numeric
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+)
 
 
 def irdl_text(rows: Iterable[Intrinsic] | None = None) -> str:
@@ -35,15 +49,17 @@ def _leaf(name: str) -> str:
 class _Writer:
     """Writes one operation; a constraint that was written is used again under its number."""
 
-    __slots__ = ("_known", "_lines")
+    __slots__ = ("_known", "_lifts", "_lines")
 
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._known: dict[str, str] = {}
+        self._lifts = False
 
     def operation(self, row: Intrinsic) -> list[str]:
         """Return the lines of a row's operation."""
         variables: dict[Var, str] = {}
+        self._lifts = row.lifts
         operands: list[str] = []
         for term in row.operands.values():
             if isinstance(term, Variadic):  # a variadic operand would be of one type
@@ -79,8 +95,10 @@ class _Writer:
         match term:
             case Var():
                 if term not in variables:
-                    variables[term] = self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in term.dtypes])
+                    variables[term] = self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in term.members()])
                 return variables[term]
+            case Vec() | Element():
+                return self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in members(term)])
             case Buffer():
                 element = self._term(term.element, variables)
                 classes = [BY_SPACE[space] for space in term.spaces]
@@ -100,4 +118,4 @@ class _Writer:
             case DTypeArg():
                 return self._term(term.var, variables)
             case Numeric():
-                return self._define(f"irdl.is {to_mlir(term)}")
+                return self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in members(term, lifts=self._lifts)])

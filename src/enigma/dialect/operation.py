@@ -22,11 +22,11 @@ from xdsl.utils.exceptions import VerifyException
 
 from enigma.dialect.attributes import SEGMENTS, VALUE, decode, segments
 from enigma.dialect.types import dtype_of, is_memory, space_of, to_mlir
-from enigma.dtypes import Numeric, Space
+from enigma.dtypes import WIDTHS, Numeric, Space, widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling
-from enigma.spec.terms import Algebra, Buffer, DTypeArg, Numbers, Static, Term, Var
+from enigma.spec.terms import ANY_LANES, Algebra, Buffer, DTypeArg, Element, Numbers, Static, Term, Var, Vec, concrete
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,30 @@ class Shape:
         return (*self.shown, *range(len(self.terms), count))
 
 
+def members(term: Term, *, lifts: bool = False) -> tuple[Numeric, ...]:
+    """Return every type of the language that a value of this term may have; a fixed dtype is widened where a row lifts."""
+    match term:
+        case Var():
+            return term.members()
+        case Element(of=of):
+            return of.dtypes
+        case Vec(element=element, lanes=lanes):
+            dtypes = element.dtypes if isinstance(element, Var) else (element,)
+            return tuple(
+                widened(dtype, n) for dtype in dtypes for n in (WIDTHS if isinstance(lanes, str) else (lanes,))
+            )
+        case Numeric():
+            return tuple(widened(term, n) for n in ANY_LANES) if lifts and term.parts == 1 else (term,)
+        case _:
+            raise InternalError(f"{term!r} is not the type of a value")
+
+
 def variable(term: Term | None) -> Var | None:
     """Return the type variable that a value of this term binds: its own or its elements'."""
     match term:
         case Var():
             return term
-        case Buffer(element=Var() as var):
+        case Buffer(element=Var() as var) | Vec(element=Var() as var):
             return var
         case _:
             return None
@@ -110,9 +128,9 @@ class IntrinsicOp(IRDLOperation):
         found: dict[Var, Numeric] = {}
         for term, value in zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many):
             if (var := variable(term)) is not None:
-                found.setdefault(var, dtype_of(value.type))
+                found.setdefault(var, _bound_by(term, value.type))
         if self.results and (var := variable(self.ROW.result)) is not None:
-            found.setdefault(var, dtype_of(self.results[0].type))
+            found.setdefault(var, _bound_by(self.ROW.result, self.results[0].type))
         return found
 
     @property
@@ -140,10 +158,20 @@ class IntrinsicOp(IRDLOperation):
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
             if isinstance(term, Numbers):
                 self._verify_numbers(key, to_mlir(self.bound()[term.var]))
+        self._check_types()
         if self.SHAPE.many and self.attributes.get(SEGMENTS) != segments(self.ROW, len(self.operands)):
             raise VerifyException(f"{SEGMENTS} does not fit {len(self.operands)} operands")
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
+
+    def _check_types(self) -> None:
+        """Check the relations between types that constraints do not state: components, and the width of what lifts."""
+        bound, lanes, attrs = self.bound(), lanes_of(self), self.attrs()
+        pairs = [*zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many)]
+        pairs += [(self.ROW.result, result) for result in self.results if self.ROW.result is not None]
+        for term, value in pairs:
+            if not isinstance(term, Buffer) and value.type != (right := to_mlir(concrete(term, bound, attrs, lanes))):
+                raise VerifyException(f"{value.type} where {right} is expected")
 
     def _verify_numbers(self, key: str, type: Attribute) -> None:
         held = self.attributes[key]
@@ -190,16 +218,23 @@ class IntrinsicOp(IRDLOperation):
         for n, i in enumerate(shown):
             parser.parse_punctuation("," if n else ":")
             types[i] = parser.parse_type()
-        bound = {v: to_mlir(dtype_of(attr)) for i, attr in types.items() if (v := variable(terms[i])) is not None}
+        bound = {v: _bound_by(terms[i], t) for i, t in types.items() if (v := variable(terms[i])) is not None}
+        lanes = max((dtype_of(attr).lanes for attr in types.values()), default=1) if cls.ROW.lifts else 1
+        numbers = [key for key, term in cls.ROW.attributes.items() if isinstance(term, Static)]
+        attrs = {key: decode(None, attributes[key]) for key in numbers if key in attributes}
         values: list[SSAValue] = []
         for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
-            values.append(parser.resolve_operand(operand, types[i] if i in types else _resolve(term, bound)))
+            values.append(
+                parser.resolve_operand(
+                    operand, types[i] if i in types else to_mlir(concrete(term, bound, attrs, lanes))
+                )
+            )
         results: list[Attribute] = []
         if cls.SHAPE.arrow:
             parser.parse_punctuation("->" if shown else ":")
             results = [parser.parse_type()]
         elif cls.ROW.result is not None:
-            results = [_resolve(cls.ROW.result, bound)]
+            results = [to_mlir(concrete(cls.ROW.result, bound, attrs, lanes))]
         return cls.create(operands=values, result_types=results, attributes=attributes)
 
     @classmethod
@@ -216,10 +251,12 @@ class IntrinsicOp(IRDLOperation):
         return operands
 
 
-def _resolve(term: Term, bound: dict[Var, Attribute]) -> Attribute:
-    """Return the type of a term whose variable is bound."""
-    if isinstance(term, Numeric):
-        return to_mlir(term)
-    if isinstance(term, Var):
-        return bound[term]
-    raise InternalError(f"the type of {term} is not decided by what the short form shows")
+def lanes_of(op: IntrinsicOp) -> int:
+    """Return the components of the vectors that an operation which lifts works on; 1 where it works on scalars."""
+    values = (*op.operands, *op.results) if op.ROW.lifts else ()
+    return max((dtype_of(value.type).lanes for value in values), default=1)
+
+
+def _bound_by(term: Term | None, attr: Attribute) -> Numeric:
+    """Return the dtype that a value of type `attr` binds the variable of its term to."""
+    return dtype_of(attr).element if isinstance(term, Vec) else dtype_of(attr)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, IndexType, IntegerType, Signedness
+from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, IndexType, IntegerType, Signedness, VectorType
 from xdsl.ir import Attribute, ParametrizedAttribute, TypeAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
 
-from enigma.dtypes import DTYPES, BufferType, Numeric, Space, Type, b1, bf16, f16, f32, index
+from enigma.dtypes import DTYPES, VECTORS, BufferType, Numeric, Space, Type, b1, bf16, f16, f32, index
 from enigma.errors import InternalError
 
 
@@ -59,6 +59,8 @@ _SPACES: dict[type[MemoryType], Space] = {cls: space for space, cls in BY_SPACE.
 def _scalar(dtype: Numeric) -> Attribute:
     if (builtin := _BUILTIN.get(dtype)) is not None:
         return builtin
+    if dtype.lanes > 1:
+        return VectorType(_scalar(dtype.element), [dtype.lanes])
     return IntegerType(dtype.width, Signedness.SIGNED if dtype.is_signed else Signedness.UNSIGNED)
 
 
@@ -70,8 +72,12 @@ _BUILTIN: dict[Numeric, Attribute] = {
     index: IndexType(),
 }
 _TO_MLIR: dict[Type, Attribute] = {
-    **{dtype: _scalar(dtype) for dtype in (*DTYPES, index)},
-    **{BufferType(dtype, space): cls(_scalar(dtype)) for dtype in DTYPES for space, cls in BY_SPACE.items()},
+    **{dtype: _scalar(dtype) for dtype in (*DTYPES, index, *VECTORS)},
+    **{
+        BufferType(dtype, space): cls(_scalar(dtype))
+        for dtype in (*DTYPES, *VECTORS)
+        for space, cls in BY_SPACE.items()
+    },
 }
 _FROM_MLIR: dict[Attribute, Type] = {attr: type for type, attr in _TO_MLIR.items()}
 

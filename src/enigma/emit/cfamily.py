@@ -16,7 +16,6 @@ from enigma.dialect.names import place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.structure import counters, effects
 from enigma.dialect.types import dtype_of
-from enigma.dtypes import i32
 from enigma.emit.assign import Assigner
 from enigma.emit.base import Line, Names, Sink
 from enigma.emit.choices import expressions
@@ -267,8 +266,8 @@ class KernelWriter:
     def _for(self, op: scf.ForOp) -> None:
         body = op.body.block
         counter = next(counters(op), None)
-        dtype = dtype_of(counter.type) if counter is not None else i32
         low, high, step = (self.values.take(bound) for bound in (op.lb, op.ub, op.step))
+        dtype = dtype_of(counter.type) if counter is not None else high.dtype
         written = self.assigner.names_written(op)
         changed = bool(effects(op) - {Effect.READ})
         self.values.before_statement(op, effects=changed, written=written, loop=True)

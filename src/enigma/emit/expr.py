@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -15,6 +15,8 @@ _COMPARISONS = (Precedence.EQUALITY, Precedence.RELATIONAL)
 _BITS = (Precedence.BIT_OR, Precedence.BIT_XOR, Precedence.BIT_AND)
 _ASSIGNABLE = frozenset(("+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"))
 _SIGN_BLIND = frozenset("+-*&|^")
+_REPEATS = frozenset(("+", "-", "*", "/", "%", "&", "|", "^", "<", ">", "<=", ">=", "==", "!="))
+"""Operators that take a number beside a vector."""
 
 
 class Loose(Enum):
@@ -24,6 +26,7 @@ class Loose(Enum):
     PROMOTION = "C's integer promotion of a narrow integer to int"
     WIDENING = "a conversion that loses nothing"
     SIGN = "a signed integer read as unsigned of the same width"
+    SPLAT = "a number beside a vector, which repeats it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Expr:
     """Text of dtype `dtype` and what moving it means: the locals it names, whether it reads memory or other lanes.
 
     `loose` is the same value written shorter, valid where `why` says; `opposite` the negated condition; `constant` its
-    truth value when it is decided.
+    truth value when it is decided; `component` the vector's text, the number of the component that it is, and of how many.
     """
 
     text: str
@@ -56,6 +59,7 @@ class Expr:
     opposite: Expr | None = None
     update: Update | None = None
     constant: bool | None = None
+    component: tuple[str, int, int] | None = None
 
     def inside(self, level: Precedence, *, right: bool = False, associative: bool = False) -> str:
         """Return the text as an operand of an operation of `level`, in parentheses where needed."""
@@ -112,6 +116,8 @@ def conversion(explicit: Expr, inner: Expr) -> Expr:
 
 
 def _implicit(source: Numeric, target: Numeric) -> Loose | None:
+    if target.parts > 1 or source.parts > 1:
+        return None
     if target is bf16 or source is b1 or target is b1:
         return None
     if source.is_integer and target.is_integer:
@@ -151,6 +157,8 @@ def infix(op: Infix, left: Expr, right: Expr, dtype: Numeric, *, commutes: bool 
             if one.constant is not None:
                 return one if one.constant is decides else other
     written = left, right
+    if op.level == Precedence.RELATIONAL and left.dtype.parts > 1 and left.dtype.element is b1:
+        left, right = _as_bytes(left), _as_bytes(right)  # Metal orders no bools in vectors
     left, right = _shift(left, right) if op.level == Precedence.SHIFT else _balance(op, left, right)
     symbol = op.symbol
     # unsigned sums wrap, so they may be regrouped, but only where all of it is of this one type in the text too
@@ -164,8 +172,17 @@ def infix(op: Infix, left: Expr, right: Expr, dtype: Numeric, *, commutes: bool 
     return replace(merged(text, dtype, op.level, (left, right)), update=update)
 
 
+def _as_bytes(expr: Expr) -> Expr:
+    return merged(f"uchar{expr.dtype.lanes}({expr.text})", expr.dtype, Precedence.POSTFIX, (expr,))
+
+
 def _shift(left: Expr, right: Expr) -> tuple[Expr, Expr]:
-    """Only the left operand decides the type of a shift."""
+    """Only the left operand decides the type of a shift; a vector is shifted by one of its own type, or by a number."""
+    if left.dtype.parts > 1:
+        if right.why is not Loose.SPLAT and right.dtype is not left.dtype:
+            text = f"{left.dtype.metal_name}({right.text})"
+            right = merged(text, left.dtype, Precedence.POSTFIX, (right,))
+        return left, right.loose if right.why is Loose.SPLAT and right.loose is not None else right
     if left.loose is not None and left.why is Loose.PROMOTION:
         left = left.loose
     return left, subscript(right)
@@ -180,6 +197,8 @@ def _balance(op: Infix, left: Expr, right: Expr) -> tuple[Expr, Expr]:
     def shorter(expr: Expr, other: Expr) -> Expr | None:
         if expr.loose is None or _mixes_badly(expr, op):
             return None
+        if expr.why is Loose.SPLAT:
+            return None if other.why is Loose.SPLAT or op.symbol not in _REPEATS else assigned(expr.loose)
         if expr.why is Loose.PROMOTION:
             return expr.loose
         if not strong(other) or (expr.why is not Loose.LITERAL and other.loose is not None):
@@ -227,3 +246,54 @@ def ternary(condition: Expr, if_true: Expr, if_false: Expr, dtype: Numeric) -> E
     first = if_true.inside(Precedence.TERNARY, right=True)
     text = f"{condition.inside(Precedence.LOGICAL_OR)} ? {first} : {if_false.text}"
     return merged(text, dtype, Precedence.TERNARY, (condition, if_true, if_false))
+
+
+def splat(text: str, inner: Expr, dtype: Numeric) -> Expr:
+    """Return a number as a vector of equal components; beside another vector it may stay the number it is."""
+    made = merged(text, dtype, Precedence.POSTFIX, (inner,))
+    return replace(made, loose=inner, why=Loose.SPLAT, trivial=inner.trivial and not inner.names)
+
+
+def component(vector: Expr, lane: int, dtype: Numeric) -> Expr:
+    """Return one component of a vector."""
+    base = vector.inside(Precedence.POSTFIX)
+    made = merged(f"{base}.{'xyzw'[lane]}", dtype, Precedence.POSTFIX, (vector,))
+    return replace(made, component=(base, lane, vector.dtype.lanes), trivial=vector.trivial)
+
+
+def assembled(kind: str, parts: Sequence[Expr], dtype: Numeric) -> Expr:
+    """Return a vector put together: `float4(x, v.yzw)`; components of one vector alone are `v.zyx`."""
+    texts: list[str] = []
+    runs: list[list[Expr]] = []
+    for part in parts:
+        last = runs[-1][-1] if runs else None
+        if last is not None and last.component and part.component and last.component[0] == part.component[0]:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    for run in runs:
+        if run[0].component is None:
+            texts.append(assigned(run[0]).text)
+        else:
+            base, _, count = run[0].component
+            order = [part.component[1] for part in run if part.component]
+            texts.append(base if order == list(range(count)) else f"{base}.{''.join('xyzw'[lane] for lane in order)}")
+    whole = len(runs) == 1 and runs[0][0].component is not None
+    return merged(texts[0] if whole else f"{kind}({', '.join(texts)})", dtype, Precedence.POSTFIX, parts)
+
+
+def chosen(condition: Expr, if_true: Expr, if_false: Expr, dtype: Numeric) -> Expr:
+    """Return a choice component by component; one number decides for all of a vector with `?`."""
+    if condition.why is Loose.SPLAT and condition.loose is not None:
+        return ternary(condition.loose, if_true, if_false, dtype)
+    parts = (condition, if_true, if_false)
+    c, x, y = (part.text for part in parts)
+    if dtype.element is b1:
+        a, b, d = (part.inside(Precedence.LOGICAL_AND) for part in (condition, if_true, if_false))
+        return merged(
+            f"({a} && {b}) || (!{condition.inside(Precedence.UNARY)} && {d})", dtype, Precedence.LOGICAL_OR, parts
+        )
+    if dtype.element is bf16:  # Metal has no select of bfloat: the bits are chosen
+        x, y = f"as_type<ushort{dtype.lanes}>({x})", f"as_type<ushort{dtype.lanes}>({y})"
+        return merged(f"as_type<{dtype.metal_name}>(select({y}, {x}, {c}))", dtype, Precedence.POSTFIX, parts)
+    return merged(f"select({y}, {x}, {c})", dtype, Precedence.POSTFIX, parts)

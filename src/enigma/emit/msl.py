@@ -16,10 +16,10 @@ from enigma.dialect.build import kernel_of, math_of
 from enigma.dialect.names import place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of
-from enigma.dtypes import Numeric, Space, bf16, f32, u32
+from enigma.dtypes import Numeric, Space, b1, bf16, f32, u32
 from enigma.emit.base import Line, Names
 from enigma.emit.cfamily import LONG, KernelWriter
-from enigma.emit.expr import Expr, subscript
+from enigma.emit.expr import Expr, Loose, merged, subscript
 from enigma.emit.fences import Fences
 from enigma.emit.file_scope import FileConstants, Structs
 from enigma.emit.literal import untyped
@@ -155,6 +155,7 @@ class _MslKernel(KernelWriter):
         atomic = set(_atomic_buffers(self.ops))
         self.cast = atomic & set(_plain_buffers(self.ops))
         self.atomic = atomic - self.cast
+        self.written = set(_written_buffers(self.ops))
         names = Names({self.entry, *_functions(self.ops)})
         speller = MslSpeller(math_of(function))
         self.fences = Fences(self.ops, speller)
@@ -207,6 +208,10 @@ class _MslKernel(KernelWriter):
 
     def operation(self, op: IntrinsicOp, operands: dict[str, Expr]) -> Expr:
         """Return one operation; an element of an atomic buffer is read and written by an atomic access."""
+        if op.ROW.algebra in (Algebra.LOAD_VECTOR, Algebra.STORE_VECTOR):
+            return self._packed(op, *operands.values())
+        if op.ROW.algebra is Algebra.LOAD and dtype_of(op.results[0].type).lanes == 3:
+            return unpacked(super().operation(op, operands), self.speller)
         if (constant := self.constants.expression(op)) is not None:
             return constant
         if self.cast.intersection(op.operands) and isinstance(spelling := op.spelling(TARGET), Template):
@@ -226,6 +231,24 @@ class _MslKernel(KernelWriter):
             return Expr(text, dtype_of(op.results[0].type), names=names, reads=True)
         text = f"atomic_store_explicit({element}, {value[0].text}, {RELAXED})"
         return Expr(text, value[0].dtype, names=names)
+
+    def _packed(self, op: IntrinsicOp, buf: Expr, index: Expr, *value: Expr) -> Expr:
+        """Return an access of several elements in a row: of a vector where the place is aligned for one, else of a packed one."""
+        memory = op.operands[0]
+        dtype = dtype_of((op.operands[2] if value else op.results[0]).type)
+        space = space_of(memory.type)
+        const = "const " if space is Space.DEVICE and memory not in self.written else ""
+        kind = f"{space.value} {const}"
+        whole = _quotient(index, dtype.lanes) if space is Space.DEVICE and dtype.lanes != 3 else None
+        if whole is not None:
+            place = f"(({kind}{dtype.metal_name}*){buf.inside(Precedence.POSTFIX)})[{whole}]"
+        else:
+            place = f"*({kind}packed_{dtype.metal_name}*)({buf.text} + {subscript(index).inside(Precedence.ADDITIVE, right=True)})"
+        if value:
+            return merged(f"{place} = {value[0].text}", dtype, Precedence.ANY, (buf, index, *value))
+        level = Precedence.POSTFIX if whole is not None else Precedence.UNARY
+        made = replace(merged(place, dtype, level, (buf, index)), reads=True)
+        return made if whole is not None else unpacked(made, self.speller)
 
     def _as_atomic(self, value: SSAValue, expr: Expr) -> Expr:
         """Return a buffer that is declared plainly as one of atomic elements."""
@@ -277,12 +300,6 @@ class _MslKernel(KernelWriter):
         return [*lines, *body, Line("}")]
 
     def _signature(self) -> Iterator[str]:
-        written = {
-            operand
-            for op in self.ops
-            for term, operand in zip(op.ROW.terms(len(op.operands)).values(), op.operands, strict=True)
-            if isinstance(term, Buffer) and term.written
-        }
         slot, before = -1, None
         for arg, local in self.parameters.items():
             kind = self._element(arg)
@@ -298,16 +315,20 @@ class _MslKernel(KernelWriter):
             elif space_of(arg.type) is Space.CONSTANT:
                 yield f"constant {kind}* {local} [[buffer({slot})]]"
             else:
-                const = "" if arg in written else "const "
+                const = "" if arg in self.written else "const "
                 # a plain buffer that other threadgroups read after a fence must not stay in a core's own cache
-                shared = "coherent(device) " if self.fences.reach_device and arg in written - self.atomic else ""
+                shared = "coherent(device) " if self.fences.reach_device and arg in self.written - self.atomic else ""
                 yield f"{shared}device {const}{kind}* {local} [[buffer({slot})]]"
         for position in self.positions.values():
             kind = "uint" if position.axes == 1 else f"uint{position.axes}"
             yield f"{kind} {position.name} [[{position.attribute}]]"
 
     def _element(self, value: SSAValue) -> str:
-        kind = self.speller.type_name(dtype_of(value.type))
+        dtype = dtype_of(value.type)
+        kind = self.speller.type_name(dtype)
+        packs = dtype.lanes == 3 and dtype.element is not b1 and space_of(value.type) is not Space.THREAD
+        if packs:  # three components take the room of three, as in the array it comes from
+            return f"packed_{kind}"
         return f"atomic_{kind}" if value in self.atomic else kind
 
     def _allocation(self, op: IntrinsicOp, local: str) -> Line:
@@ -337,24 +358,40 @@ class _MslKernel(KernelWriter):
             if not op.ROW.prelude:
                 continue
             spaces = [space_of(operand.type).value for operand in op.operands if is_memory(operand.type)]
-            key = ":".join([TARGET, *spaces, *([] if op.dtype is None else [op.dtype.name])])
-            wide = f"{TARGET}:{f32.name}" if op.dtype is bf16 else key
+            element = None if op.dtype is None else op.dtype.element
+            key = ":".join([TARGET, *spaces, *([] if element is None else [element.name])])
+            wide = f"{TARGET}:{f32.name}" if element is bf16 else key
             text = op.ROW.prelude.get(key) or op.ROW.prelude.get(wide) or op.ROW.prelude.get(TARGET)
             if text is not None:
-                dtype = op.dtype if op.dtype is not None and key in op.ROW.prelude else f32
-                for part in text.format(T=self.speller.type_name(dtype)).split("\n\n"):  # some share a declaration
+                kind = self.speller.type_name(element if element is not None and key in op.ROW.prelude else f32)
+                for part in text.format(T=kind).split("\n\n"):  # some share a declaration
                     found[part] = None
+                    if op.dtype is not None and op.dtype.lanes > 1:
+                        found[_overload(part, kind, op.dtype.lanes)] = None
         return list(found)
 
     def version(self) -> tuple[int, int]:
         """Return the language version the source needs."""
         needed = [op.ROW.msl_version for op in self.ops] + self.fences.versions()
         values = [*self.parameters, *(result for op in self.ops for result in op.results)]
-        bfloat = [(3, 1)] if any(dtype_of(value.type) is bf16 for value in values) else []
+        bfloat = [(3, 1)] if any(dtype_of(value.type).element is bf16 for value in values) else []
         return max([OLDEST, *needed, *bfloat])
 
 
 _UNNAMED = ((Algebra.ALLOC, "shared"), (Algebra.LOCAL, "local"), (Algebra.TABLE, "table"))
+_HELPER = re.compile(r"inline (\w+) (\w+)\(([^)]*)\)")
+
+
+def _overload(helper: str, kind: str, lanes: int) -> str:
+    """Return the overload of a helper function of numbers for vectors of them: it calls the helper for each component."""
+    found = _HELPER.match(helper)
+    if found is None:
+        raise InternalError("a helper function of a row has no head of its own")
+    result, function, parameters = found.groups()
+    names = [parameter.split()[-1] for parameter in parameters.split(",")]
+    calls = [f"{function}({', '.join(f'{name}.{axis}' for name in names)})" for axis in "xyzw"[:lanes]]
+    head = f"inline {result}{lanes} {function}({', '.join(f'{kind}{lanes} {name}' for name in names)}) {{"
+    return f"{head}\n    return {result}{lanes}({', '.join(calls)});\n}}\n"
 
 
 def _outer(text: str, dtype: Numeric) -> Expr:
@@ -375,6 +412,29 @@ def _atomic_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
             for key, operand in zip(op.ROW.operands, op.operands, strict=True):
                 if key in spelling.atomic:
                     yield operand
+
+
+def _written_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
+    """Yield the buffers that some operation writes to."""
+    for op in ops:
+        for term, operand in zip(op.ROW.terms(len(op.operands)).values(), op.operands, strict=True):
+            if isinstance(term, Buffer) and term.written:
+                yield operand
+
+
+def unpacked(expr: Expr, speller: Speller) -> Expr:
+    """Return a packed vector read from memory as the plain one; where it is assigned, Metal converts by itself."""
+    kind = speller.type_name(expr.dtype)
+    return replace(expr, text=f"{kind}({expr.text})", level=Precedence.POSTFIX, loose=expr, why=Loose.WIDENING)
+
+
+def _quotient(index: Expr, lanes: int) -> str | None:
+    """Return the text of `index / lanes` where the index is written as a multiple of `lanes`, else None."""
+    shown = subscript(index)
+    update = shown.update
+    if update is None or update.symbol != "*" or subscript(update.right).text != str(lanes):
+        return "0" if shown.text == "0" else None
+    return update.left
 
 
 def _plain_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,19 +12,23 @@ from functools import cache
 
 from enigma.dialect.attributes import VALUE
 from enigma.dialect.names import place
-from enigma.dialect.operation import IntrinsicOp
+from enigma.dialect.operation import IntrinsicOp, lanes_of
 from enigma.dialect.structure import negation_of
 from enigma.dialect.types import dtype_of
 from enigma.dtypes import DTYPES, Numeric, b1
 from enigma.emit.expr import (
     Expr,
+    assembled,
     assigned,
     cast_argument,
+    chosen,
+    component,
     conversion,
     infix,
     literal,
     merged,
     prefix,
+    splat,
     subscript,
     ternary,
 )
@@ -64,13 +69,28 @@ class Speller(ABC):
         dtype = dtype_of(op.results[0].type) if op.results else b1
         if row.algebra is Algebra.CONST:
             return literal(op.attr(VALUE), dtype)
-        expr = self._spelled(op, operands, dtype)
+        expr = self._vector(op, operands, dtype) or self._spelled(op, operands, dtype)
         if row.algebra is Algebra.CONVERT:
             (inner,) = operands.values()
             expr = conversion(expr, inner) if inner.dtype is not dtype else inner
         if row.effect is Effect.READ:
             return replace(expr, reads=True)
         return replace(expr, sync=True) if row.effect is Effect.SYNC else expr
+
+    def _vector(self, op: IntrinsicOp, operands: Mapping[str, Expr], dtype: Numeric) -> Expr | None:
+        """Return an operation that is syntax of vectors; None for all others."""
+        values = tuple(operands.values())
+        match op.ROW.algebra:
+            case Algebra.MAKE_2 | Algebra.MAKE_3 | Algebra.MAKE_4:
+                return assembled(self.type_name(dtype), values, dtype)
+            case Algebra.EXTRACT:
+                return component(values[0], op.attr("lane"), dtype)
+            case Algebra.SPLAT:
+                return splat(f"{self.type_name(dtype)}({cast_argument(values[0]).text})", values[0], dtype)
+            case Algebra.SELECT if dtype.lanes > 1:
+                return chosen(values[0], values[1], values[2], dtype)
+            case _:
+                return None
 
     def _spelled(self, op: IntrinsicOp, operands: Mapping[str, Expr], dtype: Numeric) -> Expr:
         row, values = op.ROW, tuple(operands.values())
@@ -121,8 +141,9 @@ class Speller(ABC):
 
     def _template(self, op: IntrinsicOp, spelling: Template, operands: Mapping[str, Expr]) -> str:
         parts: list[str] = []
+        lanes = lanes_of(op)
         for before, key, role, optional in _fields(spelling):
-            parts.append(before)
+            parts.append(before if lanes == 1 else _TYPE.sub(rf"\g<0>{lanes}", before))
             if optional:
                 parts.append(self._unless_default(op, key, optional))
                 continue
@@ -160,6 +181,10 @@ def _updated(values: tuple[Expr, ...]) -> str | None:
     if update is None or update.left != element or value.dtype.width < 32 or index.sync:
         return None
     return f"{element} {update.symbol}= {update.right.text}"
+
+
+_TYPE = re.compile(r"\b(?:float|half|bfloat|bool|u?(?:char|short|int|long))(?=[(>])")
+"""A type in a template, which is written for numbers: at a width it is the vector of them."""
 
 
 class _Role(Enum):

@@ -118,6 +118,8 @@ def _agreeing(op: scf.IfOp) -> scf.IfOp:
 
 def _choose(op: scf.IfOp) -> bool:
     """Make a branch that computes nothing a selection; those that leave a loop stay branches."""
+    if any(dtype_of(result.type).parts > 1 for result in op.results):
+        return False  # a selection would ask for a vector of conditions
     if not 0 < len(op.results) <= MOST_CHOICES or _is_loop_guard(op.cond) or not all(map(_is_trivial, blocks(op))):
         return False
     arms = [tuple(terminator(block).operands) for block in blocks(op)]

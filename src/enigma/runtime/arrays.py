@@ -52,9 +52,12 @@ def _elements(raw: bytes | bytearray, name: str, dtype: Numeric) -> Array:
     return np.frombuffer(raw, np.uint8).view(dtype.numpy)
 
 
-def is_plain(x: Any, dtype: Any, *, written: bool) -> bool:
-    """Return whether `x` fits a parameter of this NumPy dtype at first sight, as nearly all arguments do."""
-    if type(x) is not np.ndarray or x.dtype != dtype or not x.size:
+def is_plain(x: Any, dtype: Any, *, written: bool, parts: int = 1) -> bool:
+    """Return whether `x` fits a parameter of this NumPy dtype at first sight, as nearly all arguments do.
+
+    `parts` numbers are one element of the parameter.
+    """
+    if type(x) is not np.ndarray or x.dtype != dtype or not x.size or x.size % parts:
         return False
     flags = x.flags
     return flags.c_contiguous and flags.aligned and (flags.writeable or not written)
@@ -70,6 +73,11 @@ def check_array(array: Array, dtype: Numeric, name: str, *, written: bool) -> La
     if array.size == 0:
         return LaunchError(
             f"{name} is empty, but a buffer needs at least one element", help="skip the launch for empty arrays"
+        )
+    if array.size % dtype.parts:
+        return LaunchError(
+            f"{name} has {array.size} numbers, but an element, {dtype.name}, is {dtype.parts} of them",
+            help="pass an array of whole vectors, for example of shape (n, " + f"{dtype.parts})",
         )
     if not array.flags.c_contiguous:
         help = (

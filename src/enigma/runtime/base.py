@@ -191,7 +191,7 @@ def _output_forms(
                 help="sizes count bytes: elements times the size of one",
             ))  # fmt: skip
         else:
-            forms.append(_Form(cast("int", size) // param.dtype.size, param.dtype.numpy))
+            forms.append(_Form(cast("int", size) // param.dtype.element.size, param.dtype.numpy))
     launch.raise_all(errors)
     return forms
 

@@ -203,7 +203,7 @@ def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
             if type(argument) is number and slot.low <= argument <= slot.high:
                 bound.append(argument)
                 continue
-        elif is_plain(argument, slot.dtype, written=slot.written):
+        elif is_plain(argument, slot.dtype, written=slot.written, parts=slot.parts):
             bound.append(argument)
             arrays.append((slot.param.name, argument, slot.written))
             continue

@@ -38,6 +38,11 @@ class Slot:
     low: float
     high: float
 
+    @property
+    def parts(self) -> int:
+        """How many numbers of the array are one element."""
+        return self.param.dtype.parts
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:

@@ -11,12 +11,14 @@ from enigma.dtypes import Numeric, Space
 from enigma.errors import InternalError
 from enigma.spec.spelling import Spelling, Spellings, Unsupported
 from enigma.spec.terms import (
+    ANY_LANES,
     INDEX,
     Algebra,
     Buffer,
     Choice,
     DTypeArg,
     Effect,
+    Element,
     Level,
     Numbers,
     Precision,
@@ -27,6 +29,7 @@ from enigma.spec.terms import (
     Text,
     Var,
     Variadic,
+    Vec,
 )
 
 Lowering = Callable[..., Any] | Unsupported
@@ -150,11 +153,21 @@ class Intrinsic:
         for term in (*self.params.values(), self.result):
             if isinstance(term, Var):
                 found[term] = None
-            elif isinstance(term, Buffer) and isinstance(term.element, Var):
+            elif isinstance(term, Buffer | Vec) and isinstance(term.element, Var):
                 found[term.element] = None
+            elif isinstance(term, Element):
+                found[term.of] = None
             elif isinstance(term, DTypeArg):
                 found[term.var] = None
         return tuple(found)
+
+    @cached_property
+    def lifts(self) -> bool:
+        """Whether the operation is done component by component: then every operand may be a vector, scalars are repeated."""
+        terms = (*self.operands.values(), self.result)
+        scalars = any(isinstance(term, Var) and term.lanes != ANY_LANES for term in terms)
+        plain = all(isinstance(term, Var | Numeric) for term in terms)
+        return self.effect is Effect.PURE and bool(self.operands) and plain and not scalars
 
     def spelling(self, target: str, dtype: Numeric | None, space: Space | None = None) -> Spelling:
         """Return how `target` ("msl" or "cuda") writes this operation on `dtype`, with its buffer in `space`."""
@@ -162,7 +175,8 @@ class Intrinsic:
         if not isinstance(spellings, Mapping):
             return spellings
         known = cast("Mapping[Any, Spelling]", spellings)
-        found = known.get(dtype) or known.get((dtype, space))
+        element = None if dtype is None else dtype.element
+        found = known.get(element) or known.get((element, space))
         if found is None:
             where = f" in {space.value} memory" if space is not None else ""
             raise InternalError(f"{self.name} has no {target} spelling for {dtype}{where}")

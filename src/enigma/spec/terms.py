@@ -5,11 +5,13 @@ A `Var` that stands twice in a signature binds to one dtype: that is the type ru
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, Space, b1, i32, i64, u32, u64
+from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, Space, b1, i32, i64, u32, u64, widened
+from enigma.errors import InternalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +19,22 @@ class Var:
     """A dtype variable: each use in a signature is the same dtype, one of `dtypes`.
 
     Operands of different dtypes are converted to their promoted dtype. A variable that `widens` computes as C does:
-    integers below 32 bits become int even when they agree.
+    integers below 32 bits become int even when they agree. It stands for vectors of its dtypes too, of so many components
+    as `lanes` says (1: a scalar).
     """
 
     name: str
     dtypes: tuple[Numeric, ...]
     widens: bool = False
+    lanes: tuple[int, ...] = (1,)
+
+    def allows(self, dtype: Numeric) -> bool:
+        """Return whether the variable may be bound to a dtype."""
+        return dtype.element in self.dtypes and dtype.parts == dtype.lanes and dtype.lanes in self.lanes
+
+    def members(self) -> tuple[Numeric, ...]:
+        """Return every dtype that the variable may be bound to."""
+        return tuple(widened(dtype, lanes) for lanes in self.lanes for dtype in self.dtypes)
 
     def __str__(self) -> str:
         return self.name
@@ -35,6 +47,21 @@ class Buffer:
     element: Var | Numeric
     spaces: tuple[Space, ...] = (Space.DEVICE, Space.CONSTANT, Space.THREADGROUP, Space.THREAD)
     written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vec:
+    """A vector of exactly `lanes` components, or of as many as the compile-time argument of that name says."""
+
+    element: Var | Numeric
+    lanes: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """The dtype of one component of what the variable `of` is bound to."""
+
+    of: Var
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +108,27 @@ class Numbers:
     var: Var
 
 
-Term = Var | Buffer | Variadic | Choice | Static | DTypeArg | Numbers | Text | Numeric
+Term = Var | Vec | Element | Buffer | Variadic | Choice | Static | DTypeArg | Numbers | Text | Numeric
 """What may stand in a row's signature; a bare dtype means exactly that dtype."""
+
+
+def concrete(term: Term, bound: Mapping[Var, Numeric], attrs: Mapping[str, Any], lanes: int = 1) -> Numeric:
+    """Return the dtype of a value of `term`, given what its variables are bound to and the compile-time arguments.
+
+    `lanes` is the width at which a row that lifts is applied: a dtype that the row fixes is the vector of so many there.
+    """
+    match term:
+        case Var():
+            return bound[term]
+        case Element(of=of):
+            return bound[of].element
+        case Vec(element=element, lanes=count):
+            inner = bound[element] if isinstance(element, Var) else element
+            return widened(inner.element, attrs[count] if isinstance(count, str) else count)
+        case Numeric():
+            return widened(term, lanes) if term.parts == 1 else term
+        case _:
+            raise InternalError(f"{term!r} is not the type of a value")
 
 
 class Axis(Enum):
@@ -191,10 +237,21 @@ class Algebra(Enum):
     TABLE = "table"
     TO_INDEX = "to_index"
     FROM_INDEX = "from_index"
+    SPLAT = "splat"
+    MAKE_2 = "make_2"
+    MAKE_3 = "make_3"
+    MAKE_4 = "make_4"
+    EXTRACT = "extract"
+    AT = "at"
+    LOAD_VECTOR = "load_vector"
+    STORE_VECTOR = "store_vector"
     FUNCTION_CONSTANT = "function_constant"
     FUNCTION_CONSTANT_OR = "function_constant_or"
     IS_GIVEN = "is_given"
 
+
+MAKES = {2: Algebra.MAKE_2, 3: Algebra.MAKE_3, 4: Algebra.MAKE_4}
+"""What makes a vector of so many components out of them."""
 
 MEMORY = (Algebra.ALLOC, Algebra.LOCAL, Algebra.TABLE)
 """What makes memory: shared by a threadgroup, a thread's own, and constant."""
@@ -226,9 +283,13 @@ class Level(Enum):
 NUMBERS: tuple[Numeric, ...] = FLOATS + INTEGERS
 WIDE: tuple[Numeric, ...] = (i32, u32, i64, u64)
 
-F = Var("F", FLOATS)
-I = Var("I", INTEGERS)  # noqa: E741 - the field's letter for an integer type variable
-N = Var("N", NUMBERS)
-T = Var("T", DTYPES)
+ANY_LANES = (1, 2, 3, 4)
+"""The lanes of a variable that stands for scalars and vectors alike."""
+
+F = Var("F", FLOATS, lanes=ANY_LANES)
+I = Var("I", INTEGERS, lanes=ANY_LANES)  # noqa: E741 - the field's letter for an integer type variable
+N = Var("N", NUMBERS, lanes=ANY_LANES)
+T = Var("T", DTYPES, lanes=ANY_LANES)
+S = Var("S", DTYPES)
 INDEX = Var("INDEX", WIDE, widens=True)
 BIT = b1

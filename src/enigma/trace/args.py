@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
 
-from enigma.dtypes import DTYPES, Numeric, Space, as_dtype, names
+from enigma.dtypes import DTYPES, Numeric, Space, as_dtype, b1, names
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
 from enigma.trace.node import Struct
@@ -68,8 +68,16 @@ class Scalar(_Annotation):
 
     `enigma.Scalar(enigma.u32)` is the same, but type checkers do not take a call for an annotation.
 
-    Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object.
+    Raises `EnigmaTypeError` (a `TypeError`) when `dtype` is no dtype object, and for a vector.
     """
+
+    def __init__(self, dtype: Numeric) -> None:
+        super().__init__(dtype)
+        if self.dtype.parts > 1:
+            raise EnigmaTypeError(
+                f"Scalar takes the dtype of a number, but it got {self.dtype.name}", loc=caller(),
+                help="pass its components as Scalars, or the vector in a buffer",
+            )  # fmt: skip
 
 
 class Constant(_Annotation):
@@ -205,6 +213,14 @@ def _dtype(annotation: Any) -> Numeric | None:
     return annotation if isinstance(annotation, Numeric) else None
 
 
+def _refuse_bools(dtype: Numeric, name: str, loc: SourceLoc) -> None:
+    if dtype.parts > 1 and dtype.element is b1:
+        raise EnigmaTypeError(
+            f"parameter {name} is a buffer of {dtype.name}, but a buffer holds no vectors of bools", loc=loc,
+            help=f"write {name}: enigma.u8x{dtype.lanes}, and compare: {name}[i] != 0",
+        )  # fmt: skip
+
+
 def _parameter(
     name: str, parameter: inspect.Parameter, annotation: Any, scope: Mapping[str, Any], loc: SourceLoc
 ) -> Parameter:  # fmt: skip
@@ -236,8 +252,10 @@ def _parameter(
     if isinstance(annotation, Scalar):
         return Parameter(name, Kind.SCALAR, annotation.dtype, None, loc)
     if isinstance(annotation, Constant):
+        _refuse_bools(annotation.dtype, name, loc)
         return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, Space.CONSTANT)
     if (dtype := _dtype(annotation)) is not None:
+        _refuse_bools(dtype, name, loc)
         return Parameter(name, Kind.BUFFER, dtype, None, loc)
     if is_struct(annotation):
         struct = struct_of(

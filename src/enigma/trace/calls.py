@@ -12,7 +12,7 @@ from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_public_name
-from enigma.spec.terms import Buffer, Choice, DTypeArg, Effect, Numbers, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import Buffer, Choice, DTypeArg, Effect, Element, Numbers, Static, Term, Text, Var, Variadic, Vec
 from enigma.trace.value import TracedValue, active
 
 _EMPTY = inspect.Parameter.empty
@@ -40,10 +40,22 @@ def signature(row: Intrinsic) -> inspect.Signature:
     )
 
 
+def _widths(lanes: tuple[int, ...]) -> str:
+    if lanes == (1,):
+        return ""
+    counts = " or ".join(str(count) for count in lanes if count > 1)
+    return ", or a vector of them" if 1 in lanes else f", a vector of {counts}"
+
+
 def _accepts(term: Term) -> str:
     match term:
-        case Var(dtypes=dtypes):
-            return names(dtypes)
+        case Var(dtypes=dtypes, lanes=lanes):
+            return names(dtypes) + _widths(lanes)
+        case Vec(element=element, lanes=lanes):
+            count = "`" + lanes + "`" if isinstance(lanes, str) else str(lanes)
+            return f"a vector of {count} of {_accepts(element)}"
+        case Element(of=of):
+            return f"{names(of.dtypes)}: a component's dtype"
         case Buffer(element=element, spaces=spaces):
             dtypes = element.dtypes if isinstance(element, Var) else (element,)
             return f"a buffer of {names(dtypes)} in {' or '.join(space.value for space in spaces)} memory"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from enigma.dtypes import Numeric, b1, literal_dtype, promote
+from enigma.dtypes import Numeric, Vector, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import SourceLoc, caller
 from enigma.spec.terms import Effect
@@ -46,6 +46,11 @@ def truth(x: Any, loc: SourceLoc | None = None) -> Any:
         raise EnigmaTypeError(f"the buffer {x.name} has no truth value", loc=loc, help="test an element: A[i] != 0")
     if not isinstance(x, TracedValue):
         return tracer.constant(bool(x), b1, loc)
+    if isinstance(x.type, Vector):
+        raise EnigmaTypeError(
+            f"{x.name or 'the condition'} is {x.type.name}, which has no single truth value", loc=loc,
+            help="write enigma.any(c) or enigma.all(c), or choose component by component: enigma.where(c, x, y)",
+        )  # fmt: skip
     return x if x.type is b1 else tracer.operator("!=", (x, 0), loc)
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from enigma.dtypes import Numeric, b1, f32, i32
 from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError
 from enigma.source import SourceLoc, caller, is_internal
-from enigma.trace import control
+from enigma.trace import components, control
 from enigma.trace.exits import RUNTIME
 from enigma.trace.infer import literal
 from enigma.trace.loops import ForLoop, WhileLoop
@@ -48,6 +48,8 @@ class Runtime:
     while_ = staticmethod(WhileLoop)
     for_ = staticmethod(ForLoop)
     undefined = staticmethod(Undefined)
+    assign_component = staticmethod(components.assign)
+    assign_component_in = staticmethod(components.assign_in)
 
     def __init__(self) -> None:
         # by identity: equal code in two files is still two places; holding the code keeps its id its own

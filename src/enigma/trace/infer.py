@@ -11,11 +11,37 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from enigma.dtypes import BufferType, Numeric, as_dtype, b1, bf16, f16, f32, i32, literal_dtype, names, promote
-from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
+from enigma.dtypes import (
+    BufferType,
+    Numeric,
+    Vector,
+    as_dtype,
+    b1,
+    bf16,
+    f16,
+    f32,
+    i32,
+    literal_dtype,
+    names,
+    promote,
+    widened,
+)
+from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Compiled, Intrinsic
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Numbers, Static, Term, Text, Var, Variadic
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Numbers,
+    Static,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+    concrete,
+)
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
 
@@ -137,9 +163,11 @@ def _kind(x: Any) -> Any:
 
 def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Signature:
     attrs = {name: _attribute(row, name, term, arguments[name], loc) for name, term in row.attributes.items()}
-    bound: dict[Var, Numeric] = {
-        term.var: attrs[name] for name, term in row.attributes.items() if isinstance(term, DTypeArg)
-    }
+    lanes = lanes_of(row, arguments, loc) if row.lifts else 1
+    bound: dict[Var, Numeric] = {}
+    for name, term in row.attributes.items():
+        if isinstance(term, DTypeArg):
+            attrs[name] = bound[term.var] = _dtype_at(row, attrs[name], lanes, loc) if row.lifts else attrs[name]
     fixed: set[Var] = set()
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
@@ -148,19 +176,15 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
                 bound[term.element] = element
                 fixed.add(term.element)
     for name, term in row.operands.items():
-        if isinstance(term, Var) and term not in bound:
-            bound[term] = _unify(row, term, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc)
-        elif isinstance(term, Var) and term in fixed:
-            check_assignable(arguments[name], bound[term], _element(row, name, arguments), loc)
+        var = term.element if isinstance(term, Vec) else term
+        if isinstance(var, Var) and var not in bound:
+            bound[var] = _unify(row, var, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc, lanes)
+        elif isinstance(var, Var) and var in fixed:
+            check_assignable(arguments[name], bound[var], _element(row, name, arguments), loc)
     operands: list[Numeric | BufferType] = []
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
             operands.append(arguments[name].type)
-        elif isinstance(term, Var):
-            operands.append(bound[term])
-        elif isinstance(term, Numeric):
-            _fixed(row, name, term, arguments[name], loc)
-            operands.append(term)
         elif isinstance(term, Variadic):
             if len(arguments[name]) > term.most:
                 raise EnigmaValueError(
@@ -168,9 +192,44 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
                     help="write two of them",
                 )  # fmt: skip
             operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
+        else:
+            wanted = concrete(term, bound, attrs, lanes if row.lifts else 1)
+            if not isinstance(term, Var):
+                _fixed(row, name, wanted, arguments[name], loc, exact=isinstance(term, Vec))
+            operands.append(wanted)
     if row.check is not None and (wrong := row.check(bound, attrs)) is not None:
         raise EnigmaTypeError(f"{_title(row)}: {wrong}", loc=loc, help=f"for example: enigma.{row.example}")
-    return Signature(tuple(operands), attrs, _result(row.result, bound))
+    result = row.result
+    if result is None or isinstance(result, Buffer):
+        return Signature(tuple(operands), attrs, _buffer_result(result, bound))
+    return Signature(tuple(operands), attrs, concrete(result, bound, attrs, lanes))
+
+
+def lanes_of(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> int:
+    """Return how many components the vectors among the operands have; 1 where there is none."""
+    found: dict[int, str] = {}
+    for name in row.operands:
+        value = arguments[name]
+        if isinstance(value, TracedValue) and isinstance(value.type, Vector):
+            found.setdefault(value.type.lanes, f"{_operand_name(row, name, value)} is {value.type.name}")
+    if len(found) > 1:
+        raise EnigmaTypeError(
+            f"{_title(row)}: {' and '.join(found.values())}, but the vectors of one operation have one length", loc=loc,
+            help="take the components that are meant, such as v.xyz, or make a longer vector: enigma.f32x4(v, 0.0)",
+        )  # fmt: skip
+    return next(iter(found), 1)
+
+
+def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Numeric:
+    """Return the dtype that an operation at a width is asked for: a scalar one is meant for each component."""
+    if dtype.parts == 1:
+        return widened(dtype, lanes)
+    if dtype.lanes != lanes:
+        what = f"a vector of {lanes}" if lanes > 1 else "a single number"
+        raise EnigmaTypeError(
+            f"{_title(row)}: {what} cannot become {dtype.name}", loc=loc, help="make a vector: enigma.f32x4(x, y, z, w)"
+        )
+    return dtype
 
 
 def _title(row: Intrinsic) -> str:
@@ -196,16 +255,10 @@ def _operand_name(row: Intrinsic, name: str, value: Any) -> str:
     return "the operand" if len(sides) == 1 else f"the {'left' if name == sides[0] else 'right'} side"
 
 
-def _result(term: Term | None, bound: Mapping[Var, Numeric]) -> Numeric | BufferType | None:
-    match term:
-        case Var():
-            return bound[term]
-        case Buffer(element=element, spaces=spaces):
-            return BufferType(bound[element] if isinstance(element, Var) else element, spaces[0])
-        case Numeric() | None:
-            return term
-        case _:
-            raise InternalError(f"{term!r} is no result")
+def _buffer_result(term: Buffer | None, bound: Mapping[Var, Numeric]) -> BufferType | None:
+    if term is None:
+        return None
+    return BufferType(bound[term.element] if isinstance(term.element, Var) else term.element, term.spaces[0])
 
 
 def _one_of_many(row: Intrinsic, term: Variadic, value: Any, loc: SourceLoc) -> Numeric:
@@ -224,7 +277,7 @@ def _attribute(row: Intrinsic, name: str, term: Compiled, value: Any, loc: Sourc
             return str(value)
         case DTypeArg(var=var):
             dtype = located_dtype(value, loc)
-            if dtype not in var.dtypes:
+            if not var.allows(dtype):
                 raise EnigmaTypeError(
                     f"{_title(row)} takes a dtype among {names(var.dtypes)}, but it got {dtype.name}", loc=loc,
                     help=f"for example: enigma.{row.example}",
@@ -274,7 +327,7 @@ def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc)
             f"{_title(row)} works on {legal} memory, but {value.name} is {kind.space.value} memory", loc=loc,
             help="copy it to memory of that kind first",
         )  # fmt: skip
-    if isinstance(term.element, Var) and kind.element not in term.element.dtypes:
+    if isinstance(term.element, Var) and not term.element.allows(kind.element):
         raise EnigmaTypeError(
             f"{_title(row)} works on buffers of {names(term.element.dtypes)}, but {value.name} holds {kind.element.name}", loc=loc,
             help=row.instead.get(kind.element) or f"declare {value.name} as one of them, or use another operation",
@@ -282,7 +335,44 @@ def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc)
     return kind.element
 
 
-def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLoc) -> Numeric:
+def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLoc, lanes: int) -> Numeric:
+    """Return the dtype of a variable: the common one of its arguments, at the operation's width or their own."""
+    if not row.lifts:
+        lanes = lanes_of(row, {n: arguments.get(n) for n in row.operands}, loc)
+    element = _unify_elements(row, var, arguments, loc)
+    dtype = widened(element, lanes) if lanes in var.lanes else widened(element, max(lanes, 1))
+    if element in var.dtypes and not var.allows(dtype):
+        raise _wrong_width(row, var, arguments, dtype, loc)
+    return dtype
+
+
+def _wrong_width(
+    row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Numeric, loc: SourceLoc
+) -> EnigmaTypeError:
+    name = next(
+        (n for n, v in arguments.items() if isinstance(v, TracedValue) and v.type is dtype), next(iter(arguments))
+    )
+    shown = _operand_name(row, name, arguments[name])
+    if dtype.lanes == 1:
+        legal = " or ".join(str(count) for count in var.lanes)
+        return EnigmaTypeError(
+            f"{_title(row)} takes a vector of {legal} components, but {shown} is {dtype.name}", loc=loc,
+            help="make one: enigma.f32x4(x, y, z, w)",
+        )  # fmt: skip
+    if 1 not in var.lanes:
+        legal = " or ".join(str(count) for count in var.lanes)
+        return EnigmaTypeError(
+            f"{_title(row)} takes a vector of {legal} components, but {shown} is {dtype.name}",
+            loc=loc,
+            help="take some: v.xyz",
+        )
+    return EnigmaTypeError(
+        f"{_title(row)} takes a single number, but {shown} is the vector {dtype.name}", loc=loc,
+        help=f"take a component: {shown if shown.isidentifier() else 'v'}.x",
+    )  # fmt: skip
+
+
+def _unify_elements(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLoc) -> Numeric:
     dtype: Numeric | None = None
     first = ""
     for name, value in arguments.items():
@@ -310,8 +400,8 @@ def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLo
 
 
 def _scalar_dtype(row: Intrinsic, name: str, value: Any, var: Var, loc: SourceLoc) -> Numeric:
-    if isinstance(value, TracedValue) and isinstance(value.type, Numeric):
-        return value.type
+    if isinstance(value, TracedValue) and isinstance(value.type, Numeric) and value.type.parts == value.type.lanes:
+        return value.type.element
     shown = _operand_name(row, name, value)
     help = (
         f"read an element: {shown}[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number"
@@ -347,16 +437,23 @@ def _outside(row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Nume
     return EnigmaTypeError(f"{_title(row)} takes {names(var.dtypes)}, but {what}", loc=loc, help=help)
 
 
-def _fixed(row: Intrinsic, name: str, dtype: Numeric, value: Any, loc: SourceLoc) -> None:
-    if (number := literal(value)) is not None:
+def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLoc, *, exact: bool) -> None:
+    dtype = wanted.element
+    if (number := literal(value)) is not None and not exact:
         check_literal(number, dtype, loc)
         return
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         raise EnigmaTypeError(
-            f"{_title(row)}: {name} must be {dtype.name}, but it is {describe(value)}", loc=loc,
+            f"{_title(row)}: {name} must be {wanted.name}, but it is {describe(value)}", loc=loc,
             help="read an element: A[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number",
         )  # fmt: skip
-    if dtype is b1 and value.type is not b1:
+    widths = (wanted.parts,) if exact else (1, wanted.parts)
+    if value.type.parts not in widths or value.type.parts != value.type.lanes:
+        hint = "make a vector: enigma.f32x4(x, y, z, w)" if wanted.parts > 1 else "take a component: v.x"
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be {wanted.name}, but {value.name or 'it'} is {value.type.name}", loc=loc, help=hint
+        )  # fmt: skip
+    if dtype is b1 and value.type.element is not b1:
         raise EnigmaTypeError(
             f"{_title(row)}: {name} must be a bool, but {value.name or 'it'} is {value.type.name}",
             loc=loc,
@@ -369,8 +466,9 @@ def _fixed(row: Intrinsic, name: str, dtype: Numeric, value: Any, loc: SourceLoc
         )  # fmt: skip
 
 
-def check_assignable(value: Any, dtype: Numeric, what: str, loc: SourceLoc) -> None:
+def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> None:
     """Refuse to store what would silently lose its kind: a float into integers, a number into bools, half into bfloat."""
+    dtype = wanted.element
     if (number := literal(value)) is not None:
         if dtype.is_integer and isinstance(number, float) and math.isfinite(number) and number.is_integer():
             number = int(number)
@@ -379,7 +477,12 @@ def check_assignable(value: Any, dtype: Numeric, what: str, loc: SourceLoc) -> N
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         help = "read an element: B[i]" if isinstance(value, TracedValue) else "store a traced value or a Python number"
         raise EnigmaTypeError(f"{what} must be {dtype.name}, but it is given {describe(value)}", loc=loc, help=help)
-    own, shown, it = value.type, value.name or "the value", value.name or "x"
+    if value.type.parts not in (1, wanted.parts) or value.type.parts != value.type.lanes:
+        hint = f"store a component: {value.name or 'v'}.x" if wanted.parts == 1 else "make a vector of that length"
+        raise EnigmaTypeError(
+            f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc, help=hint
+        )
+    own, shown, it = value.type.element, value.name or "the value", value.name or "x"
     if own.is_float and dtype.is_integer:
         raise EnigmaTypeError(
             f"{what} must be {dtype.name}, but {shown} is {own.name}: its fraction would be lost", loc=loc,

@@ -47,7 +47,7 @@ def where(condition: Any, if_true: Any, if_false: Any) -> Any:
 
 
 def _is_bool(x: Any) -> bool:
-    return isinstance(x, bool) or (isinstance(x, TracedValue) and x.type is b1)
+    return isinstance(x, bool) or (isinstance(x, TracedValue) and isinstance(x.type, Numeric) and x.type.element is b1)
 
 
 @public

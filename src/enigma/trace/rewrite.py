@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from enigma.errors import EnigmaError, EnigmaSyntaxError, raise_all
 from enigma.source import SourceLoc
+from enigma.trace.components import ComponentLowering
 from enigma.trace.exits import RUNTIME, ExitLowering, place
 from enigma.trace.scopes import assigned_names, inner_functions, mutated_names, own_statements
 from enigma.trace.sources import Source, as_function, bare, compiled
@@ -66,6 +67,7 @@ class Rewriter(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """A function: exits become flags, its statements are rewritten, its variables exist from the start."""
         outer = self.stops, self.inner_assigned, self.inner_mutated
+        node.body = ComponentLowering(node, self._fresh).statements(node.body)
         lowering = ExitLowering(self.fail)
         self.stops = lowering.stops
         node.body = lowering.function(node.name, node.body)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-from enigma.dtypes import BufferType, Numeric, Space
-from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError
+from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector
+from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
@@ -99,7 +99,7 @@ class Tensor(TracedValue):
             raise EnigmaTypeError(
                 f"a buffer index must be an integer, but it is {describe(index)}", loc=loc, help=_INDEX
             )
-        if not isinstance(index.type, Numeric) or not index.type.is_integer:
+        if not isinstance(index.type, Numeric) or not index.type.is_integer or index.type.parts > 1:
             raise EnigmaTypeError(
                 f"a buffer index must be an integer, but {index.name or 'it'} is {describe(index)}", loc=loc,
                 help=f"convert it: {index.name or 'i'}.to(enigma.i32)",
@@ -140,11 +140,61 @@ class Tensor(TracedValue):
                 f"an element of {self.name or 'the buffer'} must be {self.dtype.name}, but it is given {describe(value)}", loc=loc,
                 help="store a traced value or a Python number",
             )  # fmt: skip
+        self._refuse_constant(loc)
+        tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
+
+    def load(self, index: Any, lanes: int, *, limit: Any = None, default: Any = 0) -> TracedValue:
+        """Return the vector of the `lanes` (2 to 4) elements from `index` on.
+
+        With a `limit`, elements from that number on are not read: their components are `default`. `A.load(i * 4, 4)` is one
+        access of 16 bytes.
+
+            v = A.load(i * 4, 4, limit=n)
+
+        Raises `EnigmaTypeError` for a buffer of vectors, and for an index that is no integer.
+        """
+        loc, tracer = caller(), active()
+        count = self._lanes(lanes, loc)
+        start = self.offset(index, loc)
+        if limit is None:
+            return tracer.load_vector(self.memory, start, count, loc)
+        return tracer.load_limited(self.memory, start, count, limit, default, loc)
+
+    def store(self, index: Any, value: Any, *, limit: Any = None) -> None:
+        """Set the elements from `index` on to the components of a vector; with a `limit`, none from that number on.
+
+            Out.store(i * 4, v, limit=n)
+
+        Raises `EnigmaTypeError` for a value that is no vector, or does not fit the elements.
+        """
+        loc, tracer = caller(), active()
+        if not isinstance(value, TracedValue) or not isinstance(value.type, Vector):
+            raise EnigmaTypeError(
+                f"store of {describe(value)}: it sets several elements to the components of a vector", loc=loc,
+                help=f"for one element write {self.name or 'A'}[i] = x; make a vector with enigma.f32x4(x, y, z, w)",
+            )  # fmt: skip
+        self._refuse_constant(loc)
+        start = self.offset(index, loc)
+        self._lanes(value.type.lanes, loc)
+        tracer.store_vector(self.memory, start, value, limit, loc)
+
+    def _lanes(self, lanes: Any, loc: SourceLoc) -> int:
+        if self.dtype.parts > 1:
+            raise EnigmaTypeError(
+                f"{self.name or 'the buffer'} holds {self.dtype.name}: an element is a vector already", loc=loc,
+                help=f"read or write elements: {self.name or 'A'}[i]",
+            )  # fmt: skip
+        if literal(lanes) not in WIDTHS or isinstance(lanes, bool):
+            raise EnigmaValueError(
+                f"a vector has 2, 3 or 4 components, not {describe(lanes)}", loc=loc, help="write A.load(i, 4)"
+            )
+        return int(lanes)
+
+    def _refuse_constant(self, loc: SourceLoc) -> None:
         if self.buffer_type.space is Space.CONSTANT:
             raise EnigmaTypeError(
                 f"{self.name} is constant memory and cannot be written", loc=loc, help="write to a buffer parameter"
             )
-        tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
 
     def __iter__(self) -> Any:
         raise EnigmaTypeError(

@@ -11,13 +11,14 @@ from types import CodeType
 from typing import Any
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, Space, promote
+from enigma.dtypes import BufferType, Numeric, Space, Vector, promote, widened
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
-from enigma.spec.terms import INDEX, Algebra, Effect
-from enigma.trace.infer import check_literal, describe, literal, located_dtype, number_dtype, resolve
+from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
+from enigma.trace import access, swizzle
+from enigma.trace.infer import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, resolve
 from enigma.trace.node import Block, Node, Op, Value, walk
 from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
@@ -107,9 +108,14 @@ class Tracer:
         return self.constant(number, number_dtype(number, loc or caller()), loc)
 
     def convert(self, x: Any, dtype: Any, loc: SourceLoc | None = None) -> TracedValue:
-        """Return `x` converted to `dtype`; a value that has it already is returned as it is."""
+        """Return `x` converted to `dtype`; a value that has it already is returned as it is.
+
+        The components of a vector are converted to a scalar dtype, and a number becomes a vector of equal components.
+        """
         loc = loc or caller()
         target = located_dtype(dtype, loc)
+        if isinstance(target, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
+            return self.splat(self.convert(x, target.element, loc), target, loc)
         number = literal(x)
         if number is not None:
             if target.is_integer and isinstance(number, float):
@@ -133,9 +139,66 @@ class Tracer:
                 help="read an element: A[i]" if isinstance(x, TracedValue) else "pass a traced value or a Python number",
             )  # fmt: skip
         self.check_scope(x, loc)
+        if target.parts == 1 and x.type.lanes == x.type.parts:
+            target = widened(target, x.type.lanes)
         if x.type is target:
             return x
-        return self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": target}, target, loc)
+        return self.apply(by_algebra()[Algebra.CONVERT], {"x": x, "dtype": target}, loc)
+
+    def assigned(self, x: Any, dtype: Numeric, what: str, loc: SourceLoc) -> TracedValue:
+        """Return `x` as something of `dtype` is set to it; raises `EnigmaTypeError` where that would lose its kind."""
+        check_assignable(x, dtype, what, loc)
+        return self._operand(x, dtype, loc)
+
+    # ---- vectors
+
+    def splat(self, x: TracedValue, dtype: Vector, loc: SourceLoc) -> TracedValue:
+        """Return the vector whose components are all `x`, which has the dtype of a component."""
+        return self._emit(by_algebra()[Algebra.SPLAT], (x,), {"lanes": dtype.lanes}, dtype, loc)
+
+    def vector(self, dtype: Vector, values: Sequence[Any], loc: SourceLoc | None = None) -> TracedValue:
+        """Return a vector put together from numbers and the components of vectors, each converted to its element."""
+        loc = loc or caller()
+        if len(values) == 1:
+            only = values[0]
+            if not isinstance(only, TracedValue) or not isinstance(only.type, Vector) or only.type.lanes == dtype.lanes:
+                return self.convert(only, dtype, loc)
+        parts: list[Any] = []
+        for value in values:
+            is_vector = isinstance(value, TracedValue) and isinstance(value.type, Vector)
+            parts += self.components(value, loc) if is_vector else [value]
+        if len(parts) != dtype.lanes:
+            raise EnigmaTypeError(
+                f"{dtype.name} has {dtype.lanes} components, but it got {len(parts)}", loc=loc,
+                help=f"give {dtype.lanes} numbers, vectors with so many components in all, or one number for all of them",
+            )  # fmt: skip
+        return self.made([self.convert(part, dtype.element, loc) for part in parts], loc)
+
+    def made(self, components: Sequence[TracedValue], loc: SourceLoc) -> TracedValue:
+        """Return the vector of these components, which have one dtype; a single one is returned as it is."""
+        if len(components) == 1:
+            return components[0]
+        dtype = widened(components[0].dtype, len(components))
+        return self._emit(by_algebra()[MAKES[len(components)]], tuple(components), {}, dtype, loc)
+
+    def components(self, v: TracedValue, loc: SourceLoc) -> list[TracedValue]:
+        """Return the components of a vector."""
+        return [self.component(v, lane, loc) for lane in range(v.dtype.lanes)]
+
+    # several elements in a row
+    load_vector = access.load
+    load_limited = access.load_limited
+    store_vector = access.store
+
+    # what a value's own attributes and brackets mean; a value does not know these modules
+    named_components = staticmethod(swizzle.read)
+    numbered_component = staticmethod(swizzle.item)
+    replaced_components = staticmethod(swizzle.replaced)
+
+    def component(self, v: TracedValue, lane: int, loc: SourceLoc) -> TracedValue:
+        """Return the component of a vector with this number."""
+        self.check_scope(v, loc)
+        return self._emit(by_algebra()[Algebra.EXTRACT], (v,), {"lane": lane}, v.dtype.element, loc)
 
     def apply(self, row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc | None = None) -> Any:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
@@ -170,6 +233,8 @@ class Tracer:
         return row.outcome(call, result, operands)
 
     def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
+        if isinstance(dtype, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
+            return self.splat(self._operand(x, dtype.element, loc), dtype, loc)
         if not isinstance(x, TracedValue) and isinstance(dtype, Numeric):
             return self.constant(x if (number := literal(x)) is None else number, dtype, loc)
         self.check_scope(x, loc)

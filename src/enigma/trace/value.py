@@ -118,8 +118,27 @@ class TracedValue(Value):
             "source is in a file or notebook, elsewhere `with enigma.if_(c):` does",
         )
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return active().named_components(self, name)
+
+    def replace(self, **components: Any) -> TracedValue:
+        """Return this vector with some components replaced: `v.replace(x=1.0, zw=w)`. What `v.x = 1.0` does to `v`.
+
+        Raises `EnigmaTypeError` for components that the vector does not have, and values that do not fit.
+        """
+        made = self
+        for name, value in components.items():
+            made = active().replaced_components(made, name, value)
+        return made
+
     def __len__(self) -> int:
-        _refuse(f"len() of a single {self._kind()}", "only a list, a tuple or threadgroup memory has a length")
+        if isinstance(self.type, Numeric) and self.type.lanes > 1:
+            return self.type.lanes
+        _refuse(
+            f"len() of a single {self._kind()}", "only a list, a tuple, a vector or threadgroup memory has a length"
+        )
 
     def __int__(self) -> int:
         _refuse("int() of a traced value would need its number now", "convert in the kernel: x.to(enigma.i32)")
@@ -138,13 +157,20 @@ class TracedValue(Value):
         )
 
     def __iter__(self) -> Any:
+        if isinstance(self.type, Numeric) and self.type.lanes > 1:
+            return iter([self[lane] for lane in range(self.type.lanes)])
         _refuse(f"a traced {self._kind()} cannot be iterated over", "loop over indices: for i in range(n): A[i]")
 
     def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.type, Numeric) and self.type.lanes > 1:
+            return active().numbered_component(self, index)
         _refuse(f"{self.name or 'this value'} is a single {self._kind()}, not a buffer: it cannot be indexed",
                 "index a buffer parameter, annotated enigma.f32 and the like")  # fmt: skip
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(self.type, Numeric) and self.type.lanes > 1:
+            _refuse(f"{self.name or 'this vector'}[...] cannot be assigned",
+                    "write v.x = value, or v = v.replace(x=value)")  # fmt: skip
         _refuse(f"{self.name or 'this value'} is a single {self._kind()}, not a buffer: its elements cannot be set",
                 "a Scalar is read-only; write to a buffer parameter, annotated enigma.f32 and the like")  # fmt: skip
 

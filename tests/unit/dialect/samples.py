@@ -23,6 +23,7 @@ from enigma.spec.terms import (
     Text,
     Var,
     Variadic,
+    concrete,
 )
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
@@ -224,23 +225,30 @@ SAMPLES: dict[str, Callable[[], Traced]] = {
 }
 
 
+def _numbers(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, int]:
+    """Return compile-time numbers that the row's own check takes."""
+    for more in (2, 1, 0):
+        found = {name: each.low + more for name, each in row.attributes.items() if isinstance(each, Static)}
+        if not found or row.check is None or row.check(bound, found) is None:
+            return found
+    raise ValueError(row)
+
+
 def row_sample(row: Intrinsic) -> Traced:
     """A kernel that applies one row once, its operands being loaded elements or buffers of the first dtype allowed."""
     s = Sketch(f"uses_{row.name}")
     i = s.gid()
-    bound: dict[Var, Numeric] = {var: var.dtypes[0] for var in row.variables}
+    bound: dict[Var, Numeric] = {var: var.members()[0] for var in row.variables}
+
+    numbers = _numbers(row, bound)
 
     def resolve(term: Term) -> Type:
         match term:
-            case Var():
-                return bound[term]
             case Buffer():
                 element = term.element if isinstance(term.element, Numeric) else bound[term.element]
                 return BufferType(element, term.spaces[0])
-            case Numeric():
-                return term
             case _:
-                raise TypeError(term)
+                return concrete(term, bound, numbers)
 
     operands: list[Value] = []
     for name, term in row.operands.items():
@@ -262,7 +270,7 @@ def row_sample(row: Intrinsic) -> Traced:
             case Choice():
                 attrs[name] = next(iter(term.enum))
             case Static():
-                attrs[name] = term.low + 2
+                attrs[name] = numbers[name]
             case DTypeArg():
                 attrs[name] = bound[term.var]
             case Text():

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from enigma.dtypes import DTYPES, Numeric, b1, f32
+from enigma.dtypes import DTYPES, VECTORS, Numeric, b1, f32, widened
 from enigma.runtime.simulator.machine import simulate
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Var, concrete
 from enigma.trace.node import Traced
 from tests.unit.dialect.samples import Sketch
 from tests.unit.emit import simt_run
@@ -38,11 +38,24 @@ def bindings(row: Intrinsic) -> Iterator[dict[Var, Numeric]]:
         yield {}
         return
     first, *others = variables
-    for number, dtype in enumerate(first.dtypes):
+    for number, dtype in enumerate(_widths(row, first)):
         for other in range(max((len(var.dtypes) for var in others), default=1)):
-            bound = {first: dtype} | {var: var.dtypes[(number + other) % len(var.dtypes)] for var in others}
+            bound = {first: dtype} | {var: _other(row, var, number + other, dtype.lanes) for var in others}
             if row.check is None or row.check(bound, static_values(row, bound)) is None:
                 yield bound
+
+
+def _widths(row: Intrinsic, var: Var) -> list[Numeric]:
+    """Return all scalar dtypes of a variable, and each of them as a vector of one length; all vectors where it takes no others."""
+    if not row.lifts:
+        return list(var.members())
+    return [*var.dtypes, *(widened(dtype, 2 + number % 3) for number, dtype in enumerate(var.dtypes))]
+
+
+def _other(row: Intrinsic, var: Var, number: int, lanes: int) -> Numeric:
+    if row.lifts:
+        return widened(var.dtypes[number % len(var.dtypes)], lanes)
+    return var.members()[number % len(var.members())]
 
 
 def static_values(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, Any]:
@@ -52,7 +65,7 @@ def static_values(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, Any]:
             case Choice():
                 found[name] = next(iter(term.enum))
             case Static():
-                found[name] = term.low + 3
+                found[name] = min(term.low + 3, term.high)
             case DTypeArg():
                 found[name] = bound[term.var]
             case Numbers():
@@ -68,15 +81,17 @@ def sketch(row: Intrinsic, bound: dict[Var, Numeric]) -> Traced | None:
     s = Sketch("one_row")
     i = s.gid()
     operands = []
+    attrs, lanes = (
+        static_values(row, bound),
+        max((dtype.lanes for dtype in bound.values()), default=1) if row.lifts else 1,
+    )
     for name, term in row.operands.items():
-        dtype = bound[term] if isinstance(term, Var) else term
-        assert isinstance(dtype, Numeric)
+        dtype = concrete(term, bound, attrs, lanes)
         operands.append(s.load(s.buffer(f"p_{name}", dtype), i, name))
     if row.result is None:
         return None
-    result = bound[row.result] if isinstance(row.result, Var) else row.result
-    assert isinstance(result, Numeric)
-    value = s.op(row.name, *operands, result=result, **static_values(row, bound))
+    result = concrete(row.result, bound, attrs, lanes)
+    value = s.op(row.name, *operands, result=result, **attrs)
     s.store(s.buffer("Out", result), i, value)
     return s.done()
 
@@ -145,9 +160,15 @@ def check(row: Intrinsic, traced: Traced, *, vector_bits: int | None) -> None:
     inputs = []
     for param in traced.params[:-1]:
         name = param.name.removeprefix("p_")
-        inputs.append(np.concatenate([sample(rng, row, name, param.dtype, extreme=edge) for edge in (False, True)]))
-    result = traced.params[-1].dtype
-    wanted, found = np.zeros(2 * ELEMENTS, result.numpy), np.zeros(2 * ELEMENTS, result.numpy)
+        drawn = [
+            sample(rng, row, name, param.dtype.element, extreme=edge)
+            for edge in (False, True)
+            for _ in range(param.dtype.parts)
+        ]
+        inputs.append(np.concatenate(drawn))
+    kind = traced.params[-1].dtype
+    result = kind.element
+    wanted, found = np.zeros(2 * ELEMENTS * kind.parts, result.numpy), np.zeros(2 * ELEMENTS * kind.parts, result.numpy)
     grid, threads = (2 * ELEMENTS, 1, 1), (64, 1, 1)
     simulate(traced, [*inputs, wanted], grid, threads)
     simt_run.run(traced, [*inputs, found], grid, threads, vector_bits=vector_bits)
@@ -159,7 +180,7 @@ def check(row: Intrinsic, traced: Traced, *, vector_bits: int | None) -> None:
         tiny = np.abs(wanted.astype(np.float64)) < 2.0 ** (-14 if result.name == "f16" else -126)
     apart = np.where(tiny, 0, apart)  # subnormal results may be flushed
     worst = int(np.argmax(apart))
-    operands = [column[worst] for column in inputs]
+    operands = [column[worst % len(column)] for column in inputs]
     assert apart[worst] <= row.ulp.get(result, 0.0), f"{operands}: {found[worst]} instead of {wanted[worst]}"
 
 
@@ -178,4 +199,4 @@ def test_row_agrees_on_narrow_vectors(case: tuple[Intrinsic, dict[Var, Numeric]]
 
 
 def test_all_dtypes_have_a_case() -> None:
-    assert {dtype for _, bound in CASES for dtype in bound.values()} == set(DTYPES)
+    assert {dtype for _, bound in CASES for dtype in bound.values()} == {*DTYPES, *VECTORS}

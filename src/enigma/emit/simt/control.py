@@ -17,6 +17,7 @@ from enigma.emit.simt.analysis import Analysis, Sync, sync_kind
 from enigma.emit.simt.lanes import Chunk, Context, Flat, Gate, Lanes, Memory, Pattern, Scalar, lanes
 from enigma.emit.simt.masks import FALSE
 from enigma.emit.simt.merge import Demoted, Exit, Merging
+from enigma.emit.simt.scalarize import PartsOp
 from enigma.emit.simt.writer import Writer
 from enigma.errors import EnigmaError, InternalError
 from enigma.spec.spelling import Unsupported
@@ -118,8 +119,11 @@ class Control(Merging):
         if attributes is None:
             attributes = self._attributes[op] = op.attrs()
         target: Any = self if row.level is None else self.place
-        made = row.llvm(target, *(self.values[operand] for operand in op.operands), **attributes)
-        if op.results:
+        operands = [self.values[operand] for operand in op.operands]
+        made = row.llvm(target, *(op.group(operands) if isinstance(op, PartsOp) else operands), **attributes)
+        if isinstance(made, tuple):
+            self._define(op, made)
+        elif op.results:
             if not isinstance(made, Lanes | Memory):
                 raise InternalError(f"the lowering of {row.name} gave no value", loc=place_of(op))
             self.values[op.results[0]] = made

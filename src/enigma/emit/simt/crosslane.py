@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enigma.dtypes import Numeric, b1, f32, u32
 from enigma.emit.simt.lanes import SIMDGROUP, Chunk, Flat, Lanes, Memory, Number, Ramp, Scalar, Vector, constant, lanes
 from enigma.emit.simt.masks import TRUE
-from enigma.emit.simt.own import OwnMemory
+from enigma.emit.simt.packed import PackedOps
 from enigma.emit.simt.writer import element
 from enigma.errors import InternalError
 
@@ -28,7 +28,7 @@ def neutral(kind: str, dtype: Numeric) -> Number:
     return 1 if kind == "mul" else 0
 
 
-class CrossLane(OwnMemory):
+class CrossLane(PackedOps):
     """Writes operations across lanes; lanes that do not run count as the operation's neutral element."""
 
     @property

@@ -21,6 +21,7 @@ from enigma.emit.simt.lanes import Context, Lanes, Memory, Root, Scalar, constan
 from enigma.emit.simt.place import Place
 from enigma.emit.simt.plan import Plan, Planner
 from enigma.emit.simt.regions import Regions
+from enigma.emit.simt.scalarize import scalarized
 from enigma.emit.simt.writer import Writer, element
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
@@ -140,7 +141,7 @@ def lower(module: ModuleOp, geometry: Geometry, host: HostInfo) -> Lowered:
 
     Raises `EnigmaError` for a barrier that some threads may not reach, at its line.
     """
-    kernel = kernel_of(module)
+    kernel = scalarized(kernel_of(module))
     analysis = analyse(kernel)
     planner = Planner(analysis)
     plan = planner.plan(kernel.body.block)

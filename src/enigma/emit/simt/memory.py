@@ -116,6 +116,7 @@ class MemoryOps(Ops):
         return self.w.emit(f"icmp ne {type} {text}, {'0' if width == 1 else 'zeroinitializer'}")
 
     def _load_chunk(self, buffer: Memory, index_dtype: Numeric, chunk: Chunk, mask: Chunk) -> Chunk:
+        """Return the elements of one chunk of indices."""
         dtype = buffer.dtype
         if mask == FALSE:
             return Vector("zeroinitializer")
@@ -139,11 +140,13 @@ class MemoryOps(Ops):
         return self._loaded(dtype, text)
 
     def _loaded(self, dtype: Numeric, text: str) -> Vector:
+        """Return the chunk that a vector of stored elements is."""
         if dtype is b1:
             return Vector(self._to_truth(text, self.width))
         return Vector(text)
 
     def _suffix(self, dtype: Numeric) -> str:
+        """Return how LLVM's intrinsics name the type of a stored element."""
         type = self.stored(dtype)
         return "f32" if type == "float" else type
 
@@ -280,6 +283,7 @@ class MemoryOps(Ops):
         self.w.do(f"store {type} {text}, ptr {pointer}, align {buffer.dtype.size}")
 
     def _store_chunk(self, buffer: Memory, index_dtype: Numeric, chunk: Chunk, mask: Chunk, value: Chunk) -> None:
+        """Set the elements of one chunk of indices."""
         dtype = buffer.dtype
         if isinstance(mask, Pattern) and sum(mask.bits) <= FEW:
             for lane in (lane for lane, bit in enumerate(mask.bits) if bit):
@@ -315,7 +319,7 @@ class MemoryOps(Ops):
 
     def allocate(self, dtype: Numeric, size: int) -> Memory:
         """Return threadgroup memory: part of the frame, whose first contents LLVM must not reason about."""
-        pointer = self.w.alloca(size, self.stored(dtype))
+        pointer = self.w.alloca(size * dtype.parts, self.stored(dtype.element))
         self.w.entry.append(f'  call void asm sideeffect "", "r,~{{memory}}"(ptr {pointer})')
         return Memory(pointer, dtype, "threadgroup memory", is_shared=False, align=64)
 

@@ -36,7 +36,8 @@ class OwnMemory(MemoryOps):
         """Return an array of each thread's own; its first contents are those of any thread before, never LLVM's undef."""
         count = size * self.own_lanes
         fits = count * dtype.size <= MOST_IN_FRAME
-        pointer = self.w.alloca(count, self.stored(dtype)) if fits else self.w.heap(count * dtype.size)
+        element = self.stored(dtype.element)
+        pointer = self.w.alloca(count * dtype.parts, element) if fits else self.w.heap(count * dtype.size)
         self.w.entry.append(f'  call void asm sideeffect "", "r,~{{memory}}"(ptr {pointer})')
         return Memory(pointer, dtype, "the thread's array", is_shared=False, align=64, size=size, lanes=self.own_lanes)
 

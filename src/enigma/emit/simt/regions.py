@@ -401,13 +401,13 @@ class Regions(Loops):
         if not isinstance(op, IntrinsicOp) or op.ROW.effect is not Effect.PURE:
             return True
         homes = self.planner.homes
-        for use in op.results[0].uses:
+        for use in (use for result in op.results for use in result.uses):
             user: Operation | None = use.operation
             while user is not None and user not in homes:
                 user = user.parent_op()
             if user is None or homes[user] is part:
                 return True
-        return op.results[0] in part.spills or any(value is op.results[0] for value, _ in part.copies)
+        return any(result in part.spills or any(value is result for value, _ in part.copies) for result in op.results)
 
     def _fetch(self, value: SSAValue) -> None:
         """Make a lane value of another segment known here."""

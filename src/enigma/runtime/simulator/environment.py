@@ -50,6 +50,8 @@ class Environment:
         """Return the elements; lanes that are not active get any value."""
         access = self._access(Kind.READ, memory, index)
         value = memory.data[access.flat]
+        if memory.data.ndim > 1:
+            value = np.moveaxis(value, -1, 0)
         self.observer.value(access, value)
         return value
 
@@ -58,7 +60,10 @@ class Environment:
         access = self._access(Kind.WRITE, memory, index)
         self.observer.value(access, value)
         flat = self._taken(access.flat)
-        memory.data[flat] = self._taken(value)
+        if memory.data.ndim > 1:
+            memory.data[flat] = np.stack([self._taken(part) for part in value], axis=-1)
+        else:
+            memory.data[flat] = self._taken(value)
         if memory.written is not None:
             memory.written[flat] = True
 

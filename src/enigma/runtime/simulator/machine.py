@@ -18,14 +18,15 @@ from enigma.runtime.reports import Log, sites
 from enigma.runtime.simulator.environment import Environment
 from enigma.runtime.simulator.grid import Batch, Size, batches
 from enigma.runtime.simulator.loops import stop_flag, trip_counts
-from enigma.runtime.simulator.memory import Memory, launch_array
+from enigma.runtime.simulator.memory import Memory, launch_array, per_lane
 from enigma.runtime.simulator.observer import Observer
 from enigma.spec.terms import Effect
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 Array = NDArray[Any]
 Held = Any
-"""What a value is while the kernel runs: an `Array`, or the `Memory` of a buffer."""
+"""What a value is while the kernel runs: the `Memory` of a buffer, or an `Array` with an axis each for simdgroups and lanes, of
+length 1 where all are the same. A vector has one more in front, for its components."""
 
 MAX_ROUNDS = 10_000_000
 
@@ -69,7 +70,8 @@ def _argument(param: Param, given: Any) -> Held:
         raise InternalError(f"the simulator needs a flat array of {param.dtype.name} for {param.name}", loc=param.loc)
     if not isinstance(param.value.type, BufferType):
         raise InternalError(f"the parameter {param.name} is an array, but no buffer", loc=param.loc)
-    return launch_array(param.name, array, param.value.type.space)
+    parts = param.dtype.parts
+    return launch_array(param.name, array.reshape(-1, parts) if parts > 1 else array, param.value.type.space)
 
 
 class Machine:
@@ -112,7 +114,7 @@ class Machine:
         else:
             self.env.enter(node, active)
             if row.effect is Effect.SYNC:  # what talks to other lanes needs them all
-                operands = [x if isinstance(x, Memory) else np.broadcast_to(x, active.shape) for x in operands]
+                operands = [x if isinstance(x, Memory) else per_lane(x, active.shape) for x in operands]
             out = row.ref(np, self.env, *operands, **node.attrs)
         if node.result is not None:
             self._values[id(node.result)] = _checked(node, node.result, out)
@@ -204,6 +206,10 @@ def _checked(node: Op, result: Value, out: Held) -> Held:
     array = np.asarray(out)
     if array.dtype != dtype.numpy:
         raise InternalError(f"the meaning of {node.row.name} gave {array.dtype} instead of {dtype.name}", loc=node.loc)
+    if dtype.parts > 1:
+        if array.shape[0] != dtype.parts:
+            raise InternalError(f"the meaning of {node.row.name} gave {len(array)} parts of {dtype.name}", loc=node.loc)
+        return array.reshape(dtype.parts, 1, 1) if array.ndim == 1 else array
     return array.reshape(1, 1) if array.ndim == 0 else array
 
 

@@ -24,9 +24,9 @@ POISON = 0xA5
 class Memory:
     """What a buffer operand stands for while the simulator runs.
 
-    `data` is flat. `size` elements of it, from `base` on, are the buffer: 0 for a launch's array or a table, for threadgroup
-    memory each row's own start, of shape (simdgroups, 1), and for a thread's own array that of each lane. `written` marks
-    the elements that have been set; it is None for what is set from the start.
+    `data` is flat, or has an axis for the components of vectors behind. `size` elements of it, from `base` on, are the buffer:
+    0 for a launch's array or a table, for threadgroup memory each row's own start, of shape (simdgroups, 1), and for a thread's
+    own array that of each lane. `written` marks the elements that have been set; it is None for what is set from the start.
     """
 
     name: str
@@ -77,6 +77,11 @@ def launch_array(name: str, array: Array, space: Space) -> Memory:
     return Memory(name, space, array, len(array))
 
 
+def per_lane(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return a value with its last two axes as long as `shape`, for what talks to other lanes needs them all."""
+    return np.broadcast_to(x, (*x.shape[:-2], *shape))
+
+
 def threadgroup_array(name: str, dtype: Numeric, size: int, batch: Batch) -> Memory:
     """Return uninitialised threadgroup memory for every threadgroup of a batch."""
     count = size * batch.threadgroups
@@ -99,6 +104,8 @@ def thread_array(name: str, dtype: Numeric, size: int, batch: Batch) -> Memory:
 
 def uninitialised(dtype: Numeric, count: int) -> Array:
     """Return what nobody has written: NaN, true, or an integer made of the byte 0xA5."""
+    if dtype.parts > 1:
+        return uninitialised(dtype.element, count * dtype.parts).reshape(count, dtype.parts)
     if dtype.is_float:
         return np.full(count, np.nan, dtype.numpy)
     if dtype.kind == "b":

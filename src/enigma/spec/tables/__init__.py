@@ -21,12 +21,14 @@ from enigma.spec.tables import (
     simdgroup,
     structure,
     sync,
+    vectors,
 )
 
 TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "arithmetic": arithmetic.ROWS,
     "compare": compare.ROWS,
     "convert": convert.ROWS,
+    "vectors": vectors.ROWS,
     "math": math.ROWS,
     "integer": integer.ROWS,
     "bits": bits.ROWS,

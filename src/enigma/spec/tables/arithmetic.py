@@ -9,11 +9,11 @@ from enigma.dtypes import FLOATS, INTEGERS, SIGNED, UNSIGNED, bf16, f16, f32
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import EXACT, LATER, float_call, is_float, math, precisions, quiet, ulps
 from enigma.spec.spelling import Call, Infix, Precedence, Prefix, Spellings, Template
-from enigma.spec.terms import Algebra, Effect, F, Var
+from enigma.spec.terms import ANY_LANES, Algebra, Effect, F, Var
 
-COMPUTED = Var("N", tuple(d for d in (*FLOATS, *INTEGERS) if d.width >= 32 or d.is_float), widens=True)
-WHOLE = Var("I", tuple(d for d in INTEGERS if d.width >= 32), widens=True)
-RIGHT = Var("M", INTEGERS)
+COMPUTED = Var("N", tuple(d for d in (*FLOATS, *INTEGERS) if d.width >= 32 or d.is_float), widens=True, lanes=ANY_LANES)
+WHOLE = Var("I", tuple(d for d in INTEGERS if d.width >= 32), widens=True, lanes=ANY_LANES)
+RIGHT = Var("M", INTEGERS, lanes=ANY_LANES)
 
 
 def _infix(

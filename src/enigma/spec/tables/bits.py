@@ -9,12 +9,12 @@ from enigma.dtypes import INTEGERS, Numeric, b1
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER, quiet
 from enigma.spec.spelling import Call, Infix, Precedence, Prefix, Spelling
-from enigma.spec.terms import Algebra, Effect, I, Static, Var
+from enigma.spec.terms import ANY_LANES, Algebra, Effect, I, Static, Var
 
 WORDS = tuple(d for d in INTEGERS if d.width >= 32)
-BITWISE = Var("B", (*WORDS, b1), widens=True)
-SHIFTED = Var("I", WORDS, widens=True)
-AMOUNT = Var("M", INTEGERS)
+BITWISE = Var("B", (*WORDS, b1), widens=True, lanes=ANY_LANES)
+SHIFTED = Var("I", WORDS, widens=True, lanes=ANY_LANES)
+AMOUNT = Var("M", INTEGERS, lanes=ANY_LANES)
 
 
 def _bitwise(

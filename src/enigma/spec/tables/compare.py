@@ -9,10 +9,10 @@ from enigma.dtypes import DTYPES, INTEGERS, b1, f16, f32
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER
 from enigma.spec.spelling import Infix, Precedence, Prefix, Template
-from enigma.spec.terms import BIT, Algebra, Effect, T, Var
+from enigma.spec.terms import ANY_LANES, BIT, Algebra, Effect, T, Var
 
-COMPARED = Var("T", tuple(d for d in DTYPES if d.width >= 32 or d.is_float or d is b1), widens=True)
-UNSIGNED_VIEW = Var("U", (f32, f16, *INTEGERS))
+COMPARED = Var("T", tuple(d for d in DTYPES if d.width >= 32 or d.is_float or d is b1), widens=True, lanes=ANY_LANES)
+UNSIGNED_VIEW = Var("U", (f32, f16, *INTEGERS), lanes=ANY_LANES)
 
 
 def _compare(

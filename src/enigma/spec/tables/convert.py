@@ -9,12 +9,12 @@ from enigma.dtypes import DTYPES, Numeric
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER, is_float
 from enigma.spec.spelling import Template
-from enigma.spec.terms import NUMBERS, Algebra, DTypeArg, Effect, Var
+from enigma.spec.terms import ANY_LANES, NUMBERS, Algebra, DTypeArg, Effect, Var
 
-FROM = Var("S", DTYPES)
-TO = Var("R", DTYPES)
-BITS_FROM = Var("S", NUMBERS)
-BITS_TO = Var("R", NUMBERS)
+FROM = Var("S", DTYPES, lanes=ANY_LANES)
+TO = Var("R", DTYPES, lanes=ANY_LANES)
+BITS_FROM = Var("S", NUMBERS, lanes=ANY_LANES)
+BITS_TO = Var("R", NUMBERS, lanes=ANY_LANES)
 
 
 def _convert(np: Any, x: Any, *, dtype: Numeric) -> Any:
