@@ -13,11 +13,12 @@ OTHER_ISSUES = {
     50: "several launches in a host function: it comes with tensors and layouts",
     51: "slots of tensors: with tensors and layouts",
     52: "views of tensors: with tensors and layouts",
+    36: "views of tensors by thread and value: with tensors and layouts",
     54: "address spaces of composed tensors: with tensors and layouts",
 }
 """Pitfalls of parts that are not there yet, and which part."""
 
-WAITING = frozenset({18, 26, 28, 29, 30, 31, 32, 33, 34, 35, 36, 60, 61, 65})
+WAITING = frozenset({18, 26, 28, 29, 31, 32, 33, 35, 60, 61, 65})
 """Pitfalls of parts of the language that are being written."""
 
 

@@ -1,4 +1,4 @@
-"""Pitfalls 22 to 25: what a user's mistake says, and where."""
+"""Pitfalls 22 to 25 and 34: what a user's mistake says, and where."""
 
 from __future__ import annotations
 
@@ -97,3 +97,13 @@ def test_pitfall_25_a_kernel_compiled_while_another_is_traced_leaves_it_alone() 
 
     a = np.arange(5, dtype=np.float32)
     same(outer, a, np.zeros_like(a), want=4 * a, grid=5)
+
+
+@pytest.mark.parametrize("width", [1, 5, 8, -4])
+def test_pitfall_34_widths_that_no_vector_has_are_refused(width: int) -> None:
+    @en.kernel
+    def k(A: en.f32):
+        A[0] = 1.0
+
+    with pytest.raises(en.EnigmaValueError, match=f"vec_width is {width}, but a vector has 2, 3 or 4 elements"):
+        en.compile(k, vec_width=width)
