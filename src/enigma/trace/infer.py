@@ -177,7 +177,9 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
                 fixed.add(term.element)
     for name, term in row.operands.items():
         var = term.element if isinstance(term, Vec) else term
-        if isinstance(var, Var) and var not in bound:
+        if isinstance(var, Var) and var.whole:
+            _whole(row, var, name, arguments[name], bound, loc)
+        elif isinstance(var, Var) and var not in bound:
             bound[var] = _unify(row, var, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc, lanes)
         elif isinstance(var, Var) and var in fixed:
             check_assignable(arguments[name], bound[var], _element(row, name, arguments), loc)
@@ -344,6 +346,23 @@ def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLo
     if element in var.dtypes and not var.allows(dtype):
         raise _wrong_width(row, var, arguments, dtype, loc)
     return dtype
+
+
+def _whole(
+    row: Intrinsic, var: Var, name: str, value: Any, bound: dict[Var, Numeric], loc: SourceLoc
+) -> None:
+    """Bind a variable that stands for whole composites: the operand is of such a dtype, and all of them of the same."""
+    dtype = value.type if isinstance(value, TracedValue) else None
+    if not isinstance(dtype, Numeric) or not var.allows(dtype):
+        raise EnigmaTypeError(
+            f"{_title(row)} takes a matrix, but {_operand_name(row, name, value)} is {describe(value)}", loc=loc,
+            help=f"for example: enigma.{row.example}" if row.example else None,
+        )  # fmt: skip
+    if bound.setdefault(var, dtype) is not dtype:
+        raise EnigmaTypeError(
+            f"{_title(row)}: {_operand_name(row, name, value)} is {dtype.name}, but it must be {bound[var].name}", loc=loc,
+            help="both must be of one dtype: m.to(enigma.f32)",
+        )  # fmt: skip
 
 
 def _wrong_width(

@@ -23,7 +23,8 @@ from enigma.spec.terms import MAKES, Algebra, DTypeArg
 
 GROUPS = "groups"
 
-_MAKES = frozenset(MAKES.values())
+_MAKES = frozenset((*MAKES.values(), Algebra.MAKE_TILE))
+_TAKES = (Algebra.EXTRACT, Algebra.TILE_ELEMENT)
 
 
 class PartsOp(IntrinsicOp):
@@ -155,7 +156,7 @@ class _Scalarizer:
             self._know_again(op, tuple(self._flat(op.operands)))
         elif algebra is Algebra.SPLAT:
             self._know_again(op, self.values[op.operands[0]] * _parts(op.results[0]))
-        elif algebra is Algebra.EXTRACT:
+        elif algebra in _TAKES:
             self._know_again(op, (self.values[op.operands[0]][op.attr("lane")],))
         elif op.ROW.lifts:
             self._each_component(block, op)
