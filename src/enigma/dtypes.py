@@ -13,6 +13,7 @@ from typing import Any, ClassVar, cast
 
 from enigma.context import current
 from enigma.errors import EnigmaTypeError
+from enigma.source import caller
 
 
 class Numeric:
@@ -287,9 +288,9 @@ class SimdgroupMatrix(Composite):
     def __call__(self, value: Any) -> Any:
         """Refuse to convert: a simdgroup matrix is loaded or filled."""
         raise EnigmaTypeError(
-            f"{self.name}(...) makes no matrix",
+            f"{self.name}(...) makes no matrix", loc=caller(),
             help="write enigma.simdgroup_matrix_load(...) or enigma.make_filled_simdgroup_matrix(0.0)",
-        )
+        )  # fmt: skip
 
     @staticmethod
     def place(lane: int) -> tuple[int, int]:
@@ -384,7 +385,9 @@ _BY_NAME: dict[str, Numeric] = {
     for dtype in (*DTYPES, *VECTORS, *SIMDGROUP_MATRICES, *MATRICES)
     for spelling in (dtype.name, dtype.metal_name, *dtype.aliases)
 }
-_BY_NAME |= {f"simdgroup_matrix<8,8,{name}>": m for m in SIMDGROUP_MATRICES for name in (m.element.name, m.element.metal_name)}
+_BY_NAME |= {
+    f"simdgroup_matrix<8,8,{name}>": m for m in SIMDGROUP_MATRICES for name in (m.element.name, m.element.metal_name)
+}
 _BY_NAME |= {f"vec<{v.lanes},{name}>": v for v in VECTORS for name in (v.element.name, v.element.metal_name)}
 
 

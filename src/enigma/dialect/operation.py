@@ -26,7 +26,20 @@ from enigma.dtypes import WIDTHS, Numeric, Space, widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling
-from enigma.spec.terms import ANY_LANES, Algebra, Buffer, Derived, DTypeArg, Element, Numbers, Static, Term, Var, Vec, concrete
+from enigma.spec.terms import (
+    ANY_LANES,
+    Algebra,
+    Buffer,
+    Derived,
+    DTypeArg,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Var,
+    Vec,
+    concrete,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,18 @@ from enigma.emit.expr import (
 )
 from enigma.emit.printf import printf_call
 from enigma.errors import EnigmaError, InternalError
-from enigma.spec.spelling import Builtin, Call, Infix, Into, Precedence, Prefix, Printf, Structural, Template, Unsupported
+from enigma.spec.spelling import (
+    Builtin,
+    Call,
+    Infix,
+    Into,
+    Precedence,
+    Prefix,
+    Printf,
+    Structural,
+    Template,
+    Unsupported,
+)
 from enigma.spec.terms import Algebra, Choice, DTypeArg, Effect, Static
 
 SHORT_CIRCUIT = (Precedence.LOGICAL_AND, Precedence.LOGICAL_OR, Precedence.TERNARY)
@@ -116,7 +127,9 @@ class Speller(ABC):
             case Template():
                 return merged(self._template(op, spelling, operands), dtype, spelling.level, values)
             case Into():
-                return merged("; ".join(self.statements(op, spelling, operands, "it")), dtype, Precedence.POSTFIX, values)
+                return merged(
+                    "; ".join(self.statements(op, spelling, operands, "it")), dtype, Precedence.POSTFIX, values
+                )
             case Printf():
                 return merged(printf_call(op, spelling, operands), dtype, Precedence.POSTFIX, values)
             case Unsupported():

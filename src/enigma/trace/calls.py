@@ -12,7 +12,21 @@ from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_public_name
-from enigma.spec.terms import Buffer, Choice, Derived, DTypeArg, Effect, Element, Numbers, Static, Term, Text, Var, Variadic, Vec
+from enigma.spec.terms import (
+    Buffer,
+    Choice,
+    Derived,
+    DTypeArg,
+    Effect,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+)
 from enigma.trace.value import TracedValue, active
 
 _EMPTY = inspect.Parameter.empty

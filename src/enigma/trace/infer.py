@@ -348,9 +348,7 @@ def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLo
     return dtype
 
 
-def _whole(
-    row: Intrinsic, var: Var, name: str, value: Any, bound: dict[Var, Numeric], loc: SourceLoc
-) -> None:
+def _whole(row: Intrinsic, var: Var, name: str, value: Any, bound: dict[Var, Numeric], loc: SourceLoc) -> None:
     """Bind a variable that stands for whole composites: the operand is of such a dtype, and all of them of the same."""
     dtype = value.type if isinstance(value, TracedValue) else None
     if not isinstance(dtype, Numeric) or not var.allows(dtype):
@@ -422,6 +420,11 @@ def _scalar_dtype(row: Intrinsic, name: str, value: Any, var: Var, loc: SourceLo
     if isinstance(value, TracedValue) and isinstance(value.type, Numeric) and value.type.parts == value.type.lanes:
         return value.type.element
     shown = _operand_name(row, name, value)
+    if isinstance(value, TracedValue) and isinstance(value.type, Numeric):
+        raise EnigmaTypeError(
+            f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc,
+            help=f"take an element of the matrix: {shown}[0]",
+        )  # fmt: skip
     help = (
         f"read an element: {shown}[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number"
     )
@@ -496,7 +499,14 @@ def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> 
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         help = "read an element: B[i]" if isinstance(value, TracedValue) else "store a traced value or a Python number"
         raise EnigmaTypeError(f"{what} must be {dtype.name}, but it is given {describe(value)}", loc=loc, help=help)
+    if value.type is wanted:
+        return
     if value.type.parts not in (1, wanted.parts) or value.type.parts != value.type.lanes:
+        if value.type.parts != value.type.lanes:
+            raise EnigmaTypeError(
+                f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc,
+                help=f"take an element of the matrix: {value.name or 'm'}[0]",
+            )  # fmt: skip
         hint = f"store a component: {value.name or 'v'}.x" if wanted.parts == 1 else "make a vector of that length"
         raise EnigmaTypeError(
             f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc, help=hint

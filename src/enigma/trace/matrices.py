@@ -34,7 +34,14 @@ def kind_of(x: Any) -> SimdgroupMatrix | Matrix | None:
 
 @public
 def simdgroup_matrix_load(
-    buf: Any, elements_per_row: Any, elem: Any = None, rows: int = 8, cols: int = 8, *, offset: Any = 0, transpose: bool = False
+    buf: Any,
+    elements_per_row: Any,
+    elem: Any = None,
+    rows: int = 8,
+    cols: int = 8,
+    *,
+    offset: Any = 0,
+    transpose: bool = False,
 ) -> TracedValue:
     """Return the 8 x 8 matrix that begins at element `offset` of a buffer, whose rows are `elements_per_row` elements apart.
 
@@ -46,8 +53,8 @@ def simdgroup_matrix_load(
     Raises located errors for other shapes, dtypes and memory, and where a tile of known size is left.
     """
     loc = caller()
-    _check_shape(rows, cols, "simdgroup_matrix_load", loc)
-    memory, index, step = _place(buf, elements_per_row, offset, "simdgroup_matrix_load", loc)
+    _check_shape(rows, cols, Role.TILE_LOAD, loc)
+    memory, index, step = _place(buf, elements_per_row, offset, Role.TILE_LOAD, loc)
     if elem is not None and (wanted := located_dtype(elem, loc)) is not memory.dtype:
         raise EnigmaTypeError(
             f"simdgroup_matrix_load: elem is {wanted.name}, but {memory.name or 'the buffer'} holds {memory.dtype.name}", loc=loc,
@@ -71,8 +78,8 @@ def simdgroup_matrix_store(
     Raises located errors for other dtypes and memory, and where a tile of known size is left.
     """
     loc = caller()
-    kind = _simdgroup(matrix, "simdgroup_matrix_store", loc)
-    memory, index, step = _place(buf, elements_per_row, offset, "simdgroup_matrix_store", loc)
+    kind = _simdgroup(matrix, by_role()[Role.TILE_STORE].name, loc)
+    memory, index, step = _place(buf, elements_per_row, offset, Role.TILE_STORE, loc)
     if memory.dtype is not kind.element:
         raise EnigmaTypeError(
             f"simdgroup_matrix_store: {memory.name or 'the buffer'} holds {memory.dtype.name}, but "
@@ -92,7 +99,7 @@ def make_filled_simdgroup_matrix(value: Any, elem: Any = "float", rows: int = 8,
     Raises located errors for other shapes and dtypes.
     """
     loc = caller()
-    _check_shape(rows, cols, "make_filled_simdgroup_matrix", loc)
+    _check_shape(rows, cols, Role.TILE_FILL, loc)
     element = located_dtype(elem, loc)
     if element not in FLOATS:
         raise EnigmaTypeError(
@@ -108,10 +115,9 @@ def filled(value: Any, dtype: SimdgroupMatrix, loc: SourceLoc) -> TracedValue:
     return tracer.apply(by_role()[Role.TILE_FILL], {"x": tracer.assigned(value, dtype.element, "the value", loc)}, loc)
 
 
-def _place(
-    buf: Any, elements_per_row: Any, offset: Any, function: str, loc: SourceLoc
-) -> tuple[Tensor, Any, Any]:
+def _place(buf: Any, elements_per_row: Any, offset: Any, role: Role, loc: SourceLoc) -> tuple[Tensor, Any, Any]:
     """Return the memory, the number of the first element in it and the distance of rows."""
+    function = by_role()[role].name
     if not isinstance(buf, Tensor):
         raise EnigmaTypeError(
             f"{function}: buf must be a buffer, but it is {describe(buf)}", loc=loc,
@@ -141,11 +147,11 @@ def _place(
     return buf.memory, index, elements_per_row if step is None else int(step)
 
 
-def _check_shape(rows: Any, cols: Any, function: str, loc: SourceLoc) -> None:
+def _check_shape(rows: Any, cols: Any, role: Role, loc: SourceLoc) -> None:
     if (literal(rows), literal(cols)) != (SIZE, SIZE):
         shown = " x ".join(str(x) if literal(x) is not None else describe(x) for x in (rows, cols))
         raise EnigmaValueError(
-            f"{function}: a matrix of {shown}, but Metal's have 8 rows and 8 columns", loc=loc,
+            f"{by_role()[role].name}: a matrix of {shown}, but Metal's have 8 rows and 8 columns", loc=loc,
             help="compute larger tiles with several of them: enigma.simdgroup_tile(rows, cols)",
         )  # fmt: skip
 
@@ -226,7 +232,9 @@ def converted(m: TracedValue, dtype: Numeric, loc: SourceLoc) -> TracedValue:
     """Return the matrix with its elements converted to a float dtype."""
     if dtype.element not in FLOATS:
         raise EnigmaTypeError(
-            f"a matrix of a simdgroup holds {names(FLOATS)}, not {dtype.name}", loc=loc, help="convert its elements: m[0].to(...)"
+            f"a matrix of a simdgroup holds {names(FLOATS)}, not {dtype.name}",
+            loc=loc,
+            help="convert its elements: m[0].to(...)",
         )
     return _made([active().convert(part, dtype.element, loc) for part in elements(m, loc)], loc)
 
@@ -250,7 +258,7 @@ def operator(symbol: str, operands: Sequence[Any], loc: SourceLoc) -> TracedValu
     if not fits or (symbol == "/" and kinds[0] is None):
         raise EnigmaTypeError(
             f"`{shown}` of {' and '.join(describe(x) for x in operands)}", loc=loc,
-            help="matrices of simdgroups have +, - and * among each other, and +, -, * and / with a number; for all else: m[0], m[1]",
+            help="such matrices have +, - and * among each other, and +, -, * and / with a number; for all else take m[0] and m[1]",
         )  # fmt: skip
     kind = next(kind for kind in kinds if kind is not None)
     if any(other not in (None, kind) for other in kinds):
@@ -258,12 +266,13 @@ def operator(symbol: str, operands: Sequence[Any], loc: SourceLoc) -> TracedValu
             f"`{shown}` of {describe(operands[0])} and {describe(operands[1])}", loc=loc,
             help="both must hold the same dtype: m.to(enigma.f32)",
         )  # fmt: skip
-    given = [elements(x, loc) if own else (_number_of(x, kind, shown, loc),) * ELEMENTS for x, own in zip(operands, kinds, strict=True)]
+    given = [
+        elements(x, loc) if own else (_number_of(x, kind, shown, loc),) * ELEMENTS
+        for x, own in zip(operands, kinds, strict=True)
+    ]
     return _made([active().operator(symbol, pair, loc) for pair in zip(*given, strict=True)], loc)
 
 
 def _number_of(x: Any, kind: Numeric, symbol: str, loc: SourceLoc) -> Any:
     """Return the number beside a matrix in the dtype of its elements."""
     return active().assigned(x, kind.element, f"the number beside `{symbol}` of a matrix", loc)
-
-

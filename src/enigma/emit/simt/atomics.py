@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from enigma.dtypes import Numeric, b1, f32, u32
-from enigma.emit.simt.tiles import TileOps
 from enigma.emit.simt.lanes import Chunk, Lanes, Memory, Pattern, Scalar, Vector, constant, flat, lanes
 from enigma.emit.simt.masks import FALSE
+from enigma.emit.simt.tiles import TileOps
 from enigma.emit.simt.writer import element
 from enigma.spec.terms import FenceOrder, MemoryOrder, ThreadScope
 

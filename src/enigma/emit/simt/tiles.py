@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from enigma.dtypes import Numeric, SimdgroupMatrix, b1, f32, i64
 from enigma.emit.simt.crosslane import CrossLane
-from enigma.emit.simt.lanes import SIMDGROUP, Chunk, Flat, Lanes, Memory, Scalar, Vector, constant, lanes
+from enigma.emit.simt.lanes import SIMDGROUP, Chunk, Lanes, Memory, Scalar, Vector, constant, lanes
 from enigma.errors import InternalError
 
 SIZE = 8
@@ -112,7 +112,7 @@ class TileOps(CrossLane):
                 self.w.do(f"store <{SIZE} x {self.stored(dtype)}> {row}, ptr {pointer}, align {dtype.size}")
 
     def _tile_rows(self, buffer: Memory, index: Lanes, step: Lanes) -> list[list[str]]:
-        """Return the addresses of the eight rows of each simdgroup's matrix; of one that does not run, of memory nobody looks at."""
+        """Return the addresses of the rows of each simdgroup's matrix; for one that does not run, of memory nobody looks at."""
         found: list[list[str]] = []
         masks = self.masks()
         starts, steps = (self.groups(self.convert(x, i64)) for x in (index, step))

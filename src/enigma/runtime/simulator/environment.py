@@ -128,7 +128,8 @@ class Environment:
             row = int(np.flatnonzero(short)[0])
             where = f"in threadgroup {self.batch.threadgroup(row)} of kernel {self.kernel}"
             raise EnigmaError(
-                f"{name} in a simdgroup of {there[row]} threads, but it needs all {LANES}", loc=self.node.loc, notes=[(where, None)],
+                f"{name} in a simdgroup of {there[row]} threads, but it needs all {LANES}",
+                loc=self.node.loc, notes=[(where, None)],
                 help=f"launch threadgroups of a multiple of {LANES} threads, in a grid of whole threadgroups",
             )  # fmt: skip
 
