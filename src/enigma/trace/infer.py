@@ -220,6 +220,16 @@ def lanes_of(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> in
     return next(iter(found), 1)
 
 
+def lanes_apart(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> int:
+    """Return the components of the vectors that a row takes one by one only; 1 where it takes whatever is given."""
+    if not row.by_component or row.lifts:
+        return 1
+    (var,) = row.variables
+    given = {name: arguments[name] for name, term in row.operands.items() if term == var}
+    lanes = lanes_of(row, {**dict.fromkeys(row.operands), **given}, loc)
+    return 1 if lanes == 1 or var.allows(widened(_unify_elements(row, var, given, loc), lanes)) else lanes
+
+
 def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Numeric:
     """Return the dtype that an operation at a width is asked for: a scalar one is meant for each component."""
     if dtype.parts == 1:
