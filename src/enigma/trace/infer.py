@@ -189,7 +189,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             if len(arguments[name]) > term.most:
                 raise EnigmaValueError(
                     f"{_title(row)} shows at most {term.most} values, but it got {len(arguments[name])}", loc=loc,
-                    help="write two of them",
+                    help="write two of them; a vector is as many values as it has components",
                 )  # fmt: skip
             operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
         else:
