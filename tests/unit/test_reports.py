@@ -461,7 +461,7 @@ def of_vectors(A: en.f32x3, B: en.u8x4, C: en.bf16x2, Out: en.i32):  # type: ign
     if i % 2 == 0:
         en.print("v = {}, w = {:3d}, {}", v, w, v > 1.0)  # vectors
         v.y = 9.0
-    en.print(C[i], v.zy, [x for x in v][1])  # swizzles
+    en.print(C[i], v.zy, list(v)[1])  # swizzles
     en.assert_(en.all(v < 60.0), "v is {:.1f}", v)  # vector too large
     Out[i] = 1
 

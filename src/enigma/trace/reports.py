@@ -22,8 +22,9 @@ _FROZEN = re.compile(rf"<[^<>]*: ({'|'.join(repr(dtype) for dtype in (*DTYPES, *
 
 _MESSAGE = """
 The first argument, if it is a text, is a format: `{}` shows a value as Python does, `{:.3f}`, `{:5d}`, `{:08x}` as C and Python
-both do, and `{{` is a brace. A vector is `(x, y, z)`, each component in the field's format. Where it has no field, the values follow it, a space between them. Values are traced ones, Python
-numbers and texts; an f-string would be filled in when the kernel is compiled."""
+both do, and `{{` is a brace. A vector is `(x, y, z)`, each component in the field's format. Where the text has no field, the
+values follow it, a space between them. Values are traced ones, Python numbers and texts; an f-string would be filled in when the
+kernel is compiled."""
 
 
 def make_report(row: Intrinsic, kind: Report) -> Callable[..., Any]:
