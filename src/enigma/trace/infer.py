@@ -167,7 +167,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
     bound: dict[Var, Numeric] = {}
     for name, term in row.attributes.items():
         if isinstance(term, DTypeArg):
-            attrs[name] = bound[term.var] = _dtype_at(row, attrs[name], lanes, loc) if row.lifts else attrs[name]
+            attrs[name] = bound[term.var] = _asked_for(row, attrs[name], arguments, lanes, loc)
     fixed: set[Var] = set()
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
@@ -218,6 +218,16 @@ def lanes_of(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> in
             help="take the components that are meant, such as v.xyz, or make a longer vector: enigma.f32x4(v, 0.0)",
         )  # fmt: skip
     return next(iter(found), 1)
+
+
+def _asked_for(row: Intrinsic, dtype: Numeric, arguments: Mapping[str, Any], lanes: int, loc: SourceLoc) -> Numeric:
+    """Return the dtype that a dtype argument means, which is the one given where nothing is done for each component."""
+    if row.lifts:
+        return _dtype_at(row, dtype, lanes, loc)
+    given = [arguments[name].type for name in row.operands if isinstance(arguments[name], TracedValue)]
+    if row.whole and dtype.parts == 1 and given and isinstance(given[0], Vector) and given[0].width == dtype.width:
+        return widened(dtype, given[0].lanes)
+    return dtype
 
 
 def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Numeric:
