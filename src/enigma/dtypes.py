@@ -295,9 +295,9 @@ _VECTORS: dict[tuple[Numeric, int], Vector] = {
 VECTORS: tuple[Vector, ...] = tuple(_VECTORS.values())
 
 _BY_NAME: dict[str, Numeric] = {
-    spelling: dtype for dtype in (*DTYPES, *VECTORS) for spelling in (dtype.name, dtype.metal_name, *dtype.aliases)
+    **{name: dtype for dtype in (*DTYPES, *VECTORS) for name in (dtype.name, dtype.metal_name, *dtype.aliases)},
+    **{f"vec<{v.lanes},{name}>": v for v in VECTORS for name in (v.element.name, v.element.metal_name)},
 }
-_BY_NAME |= {f"vec<{v.lanes},{name}>": v for v in VECTORS for name in (v.element.name, v.element.metal_name)}
 
 
 def widened(element: Numeric, lanes: int) -> Numeric:

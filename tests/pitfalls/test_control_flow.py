@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from collections import defaultdict
+from array import array
+from collections import defaultdict, deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -197,6 +198,35 @@ def test_pitfall_46_numbers_in_objects_are_carried(make: Any) -> None:
 
     for given in everywhere(k, np.zeros(3, np.int32), 5, grid=1):
         assert given[0].tolist() == [5, 10, 15]
+
+
+def bump(held: Any) -> None:
+    """Change a container in place."""
+    if isinstance(held, set):
+        held.add(len(held))
+    elif isinstance(held, deque):
+        held.append(1)
+    else:
+        held[0] += 1
+
+
+@pytest.mark.parametrize("make", [set, deque, lambda: np.zeros(2, int), lambda: bytearray(2), lambda: array("i", [0])])
+@pytest.mark.parametrize("branch", [False, True])
+def test_pitfall_46_containers_that_are_not_carried_are_not_changed_in_silence(make: Any, branch: bool) -> None:
+    @en.kernel
+    def k(Out: en.i32, n: en.Scalar(en.i32)):
+        thing = make()
+        bump(thing)  # in Python: fine
+        if branch:
+            if n > 3:
+                bump(thing)
+        else:
+            for _ in range(n):
+                bump(thing)
+        Out[0] = len(thing)
+
+    with pytest.raises(en.EnigmaTypeError, match=r"is changed in place in a (loop|branch) of the kernel"):
+        en.compile(k)
 
 
 @en.kernel

@@ -366,7 +366,7 @@ class _MslKernel(KernelWriter):
                 kind = self.speller.type_name(element if element is not None and key in op.ROW.prelude else f32)
                 for part in text.format(T=kind).split("\n\n"):  # some share a declaration
                     found[part] = None
-                    if op.dtype is not None and op.dtype.lanes > 1:
+                    if op.dtype is not None and op.dtype.lanes > 1 and op.ROW.lifts:
                         found[_overload(part, kind, op.dtype.lanes)] = None
         return list(found)
 

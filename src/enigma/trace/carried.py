@@ -154,6 +154,7 @@ class Loop:
 
     def close(self, values: Sequence[Any], body: Block) -> list[TracedValue]:
         """Return what the body yields for the carried leaves. Raises `Retry` when a literal start had the wrong dtype."""
+        self.taken.refuse_changes("a loop of the kernel", self.loc)
         if self.widened:
             self.widened = False
             raise Retry

@@ -95,6 +95,7 @@ class Branches:
         if not self.traced:
             self.final = values
             return values
+        self.taken.refuse_changes("a branch of the kernel", self.loc)
         self.ends.append(values)
         self.contents.append(Snapshot((*values, *self.extra)))
         self.taken.restore()  # the other branch starts from the same contents of the same lists

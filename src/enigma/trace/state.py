@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Sequence
+from array import array
+from collections import deque
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, cast
@@ -133,18 +135,38 @@ def _fill(target: Any, parts: Sequence[tuple[Any, Any]]) -> None:
             object.__setattr__(target, str(name), part)
 
 
+def _content(x: Any) -> Any:
+    """Return what a changeable object that is not taken apart holds, in a form that can be compared; None for others."""
+    if isinstance(x, set | deque):
+        return [id(part) for part in cast(Iterable[Any], x)]
+    if isinstance(x, bytearray | array):
+        return bytes(cast(Any, x))
+    if type(x).__module__ == "numpy" and hasattr(x, "tobytes") and getattr(x, "shape", ()):
+        return x.tobytes()
+    return None
+
+
 class Snapshot:
     """What variables held at one moment: the leaves of each, and the contents of every list, dict and object in them."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self.leaves = [leaves(value) for value in values]
         self._contents: list[tuple[Any, list[tuple[Any, Any]]]] = []
+        self._whole: list[tuple[Any, Any, Any]] = []
         seen: set[int] = set()
         for value in values:
             self._keep(value, seen)
 
     def _keep(self, x: Any, seen: set[int]) -> None:
-        if not is_container(x) or id(x) in seen:
+        if id(x) in seen:
+            return
+        if not is_container(x):
+            if (content := _content(x)) is not None:
+                seen.add(id(x))
+                parts = (
+                    list(cast(Iterable[Any], x)) if isinstance(x, set | deque) else None
+                )  # held: content is their ids
+                self._whole.append((cast(Any, x), content, parts))
             return
         seen.add(id(x))
         held = items(x)
@@ -152,6 +174,15 @@ class Snapshot:
             self._contents.append((x, held))
         for _, part in held:
             self._keep(part, seen)
+
+    def refuse_changes(self, statement: str, loc: SourceLoc) -> None:
+        """Raise where a set, deque or array was changed in place since: it is not taken apart, so nothing would carry that."""
+        for target, content, _ in self._whole:
+            if _content(target) != content:
+                raise EnigmaTypeError(
+                    f"this {type(target).__name__} is changed in place in {statement}, which happens once, in Python", loc=loc,
+                    help="use a list of a fixed length, which the kernel carries, or enigma.thread_alloc",
+                )  # fmt: skip
 
     def restore(self) -> None:
         """Put back the contents of every list, dict and object."""

@@ -26,6 +26,13 @@ from enigma.trace.value import TracedValue
 _MAX_POWER = 8  # x ** n up to here is multiplications, as a person would write it
 
 
+_DIVISIONS = (Algebra.DIV, Algebra.FLOOR_DIV, Algebra.FLOOR_MOD)
+
+
+def _is_whole(x: Any) -> bool:
+    return isinstance(x, TracedValue) and isinstance(x.type, Numeric) and not x.type.is_float
+
+
 class EnigmaWarning(UserWarning):
     """Something legal that is probably not meant, with its Python line."""
 
@@ -322,6 +329,11 @@ class Tracer:
         return None
 
     def _warn_if_decided(self, row: Intrinsic, operands: Sequence[Any], loc: SourceLoc) -> None:
+        if row.algebra in _DIVISIONS and literal(operands[1]) == 0 and _is_whole(operands[0]):
+            warn(
+                f"`{row.operator}` by the literal 0: Metal leaves it undefined, here it gives "
+                + ("0" if row.algebra is Algebra.FLOOR_MOD else "the dividend"), loc, "divide by a number that is not 0",
+            )  # fmt: skip
         if row.algebra not in (Algebra.GE, Algebra.LT) or len(operands) != 2:
             return
         left, right = operands

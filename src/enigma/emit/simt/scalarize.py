@@ -7,7 +7,7 @@ whose row takes or gives whole vectors, such as a load of four elements, on the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from xdsl.dialects import func, scf
 from xdsl.dialects.builtin import ArrayAttr, IntAttr
@@ -47,8 +47,7 @@ class PartsOp(IntrinsicOp):
 
 
 def _group_sizes(op: PartsOp) -> list[int]:
-    held = op.attributes[GROUPS]
-    return [entry.data for entry in held if isinstance(entry, IntAttr)] if isinstance(held, ArrayAttr) else []
+    return [entry.data for entry in cast("ArrayAttr[IntAttr]", op.attributes[GROUPS])]
 
 
 _classes: dict[str, type[PartsOp]] = {}
@@ -163,7 +162,8 @@ class _Scalarizer:
         elif algebra is Algebra.SPLAT:
             self._know_again(op, self.values[op.operands[0]] * _parts(op.results[0]))
         elif algebra is Algebra.EXTRACT:
-            self._know_again(op, (self.values[op.operands[0]][op.attr("lane")],))
+            lane: int = op.attr("lane")
+            self._know_again(op, (self.values[op.operands[0]][lane],))
         elif op.ROW.lifts:
             self._each_component(block, op)
         else:
