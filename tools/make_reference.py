@@ -19,7 +19,21 @@ from enigma.dtypes import DTYPES, INTEGERS, Numeric, i32, names
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Printf, Spelling, Structural, Template, Unsupported
 from enigma.spec.tables import TABLES
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Effect, Element, Numbers, Static, Term, Text, Var, Variadic, Vec
+from enigma.spec.terms import (
+    NUMBERS,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Effect,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Var,
+    Variadic,
+    Vec,
+)
 from enigma.trace import scoped
 from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import functions, signature
@@ -110,7 +124,7 @@ def takes(term: Term | None) -> str:
                 return _set((*dtypes, *narrow))
             return f"{_set((*dtypes, *narrow))}; integers below 32 bits count as i32"
         case Var(dtypes=dtypes, lanes=lanes) if 1 not in lanes:
-            return f"a vector of {' or '.join(map(str, lanes))} of {_set(dtypes)}"
+            return f"a vector of {', '.join(map(str, lanes[:-1]))}{' or ' if lanes[1:] else ''}{lanes[-1]} of {_set(dtypes)}"
         case Var(dtypes=dtypes):
             return _set(dtypes)
         case Buffer(element=element, spaces=spaces):
@@ -125,7 +139,7 @@ def takes(term: Term | None) -> str:
         case Vec(element=element, lanes=lanes):
             return f"a vector of {lanes} of {takes(element)}"
         case Element(of=of):
-            return f"a number of its dtype: {takes(of)}"
+            return f"a number, of the components' dtype: {_set(of.dtypes)}"
         case Text():
             return "a text"
         case Variadic(dtypes=dtypes):
@@ -152,7 +166,8 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
             ]
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
-            parts = [(before, field or "", own or "{}") for before, field, own, _ in string.Formatter().parse(text)]
+            fields = string.Formatter().parse(text)
+            parts = [(before, "N" if field == "W" else field or "", own or "{}") for before, field, own, _ in fields]
             return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
         case Printf(function=function):
             return f'`{function}("...", values...)`'

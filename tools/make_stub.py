@@ -18,7 +18,7 @@ import enigma
 from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1, i32, u32
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Element, Level, Static, Term, Var, Vec
 from enigma.trace import scoped
 from enigma.trace.calls import methods
 from enigma.trace.constants import PUBLIC

@@ -86,8 +86,7 @@ ROWS: tuple[Intrinsic, ...] = (
         llvm=lambda b, x, dtype: b.convert(x, dtype), ref=_convert, example='metal_cast(x, "int")'),
     Intrinsic(
         name="as_type", params={"x": BITS_FROM, "dtype": DTypeArg(BITS_TO)}, result=BITS_TO, effect=Effect.PURE,
-        doc="The bits of x read as another dtype of the same size, a vector's first component being the lowest; of a vector "
-        "as a number of its components' size, those of each component.",
+        doc="The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size.",
         check=_same_size, whole=True, msl=Template("as_type<{R}>({x})"), cuda=LATER, llvm=_lower_reread, ref=_reread,
         example='as_type(x, "uint")'),
 )  # fmt: skip

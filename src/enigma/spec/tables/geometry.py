@@ -23,7 +23,9 @@ Parts = tuple[Any, ...]
 
 
 def _spellings(name: str, params: Mapping[str, Term]) -> dict[Numeric, Spelling]:
-    wide = ", ".join(f"float({{{p}}})" if isinstance(term, Element) else f"float{{W}}({{{p}}})" for p, term in params.items())
+    wide = ", ".join(
+        f"float({{{p}}})" if isinstance(term, Element) else f"float{{W}}({{{p}}})" for p, term in params.items()
+    )
     return {f32: Call(name), f16: Call(name), bf16: Template(f"{{R}}({name}({wide}))")}
 
 
@@ -136,8 +138,7 @@ ROWS: tuple[Intrinsic, ...] = (
     _row("reflect", {"i": FV, "n": FV}, FV, "The direction in which i leaves a surface of normal n: i - 2 dot(n, i) n; n has length 1.",
          _reflect, _lower_reflect),
     _row("refract", {"i": FV, "n": FV, "eta": Element(FV)}, FV,
-         "The direction of i beyond a surface of normal n, of the ratio eta of refractive indices; 0 where all is reflected. "
-         "i and n have length 1.", _refract, _lower_refract),
+         "i bent by a surface of normal n, by the ratio eta of refractive indices; 0 where all is reflected. Both have length 1.", _refract, _lower_refract),
     _row("faceforward", {"n": FV, "i": FV, "nref": FV}, FV, "n where i comes from the front of nref, dot(nref, i) < 0, else -n.",
          lambda np, n, i, nref: np.where(_dot(np, nref, i) < 0, n, -n), _lower_faceforward),
 )  # fmt: skip

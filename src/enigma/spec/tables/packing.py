@@ -112,7 +112,7 @@ def _lower_unpack(b: Any, form: _Format, dtype: Numeric, p: Any) -> tuple[Any, .
 
 
 def _rows(form: _Format, dtype: Numeric) -> tuple[Intrinsic, Intrinsic]:
-    kind = {f32: "float", f16: "half"}[dtype]
+    kind = dtype.metal_name
     lanes, curve = len(form.bits), "sRGB " if form.srgb else ""
     sizes = str(form.bits[0]) if len(set(form.bits)) == 1 else ", ".join(map(str, form.bits))
     kept = f"{curve}{'signed' if form.signed else 'unsigned'} normalized integers of {sizes} bits"
@@ -120,7 +120,7 @@ def _rows(form: _Format, dtype: Numeric) -> tuple[Intrinsic, Intrinsic]:
         name=f"pack_{kind}_to_{form.name}", params={"x": Vec(dtype, lanes)}, result=form.word, effect=Effect.PURE,
         doc=f"The components of x as {kept} in one {form.word.name}, x in the lowest; NaN becomes 0.",
         msl=Call(f"pack_{kind}_to_{form.name}"), cuda=LATER, ref=lambda np, x: _pack(form, np, x),
-        llvm=lambda b, x: _lower_pack(b, form, x), example=f"pack_{kind}_to_{form.name}(v)",
+        llvm=lambda b, x: _lower_pack(b, form, x), example=f"pack_{kind}_to_{form.name}(x)",
     )  # fmt: skip
     unpack = Intrinsic(
         name=f"unpack_{form.name}_to_{kind}", params={"p": form.word}, result=Vec(dtype, lanes), effect=Effect.PURE,
