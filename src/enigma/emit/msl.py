@@ -366,7 +366,7 @@ class _MslKernel(KernelWriter):
                 kind = self.speller.type_name(element if element is not None and key in op.ROW.prelude else f32)
                 for part in text.format(T=kind).split("\n\n"):  # some share a declaration
                     found[part] = None
-                    if op.dtype is not None and op.dtype.lanes > 1 and op.ROW.lifts:
+                    if op.dtype is not None and op.dtype.lanes > 1 and op.ROW.by_component:
                         found[_overload(part, kind, op.dtype.lanes)] = None
         return list(found)
 
@@ -425,7 +425,7 @@ def _written_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
 def unpacked(expr: Expr, speller: Speller) -> Expr:
     """Return a packed vector read from memory as the plain one; where it is assigned, Metal converts by itself."""
     kind = speller.type_name(expr.dtype)
-    return replace(expr, text=f"{kind}({expr.text})", level=Precedence.POSTFIX, loose=expr, why=Loose.WIDENING)
+    return replace(expr, text=f"{kind}({expr.text})", level=Precedence.POSTFIX, loose=expr, why=Loose.PACKED)
 
 
 def _quotient(index: Expr, lanes: int) -> str | None:

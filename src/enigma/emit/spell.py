@@ -12,7 +12,7 @@ from functools import cache
 
 from enigma.dialect.attributes import VALUE
 from enigma.dialect.names import place
-from enigma.dialect.operation import IntrinsicOp, lanes_of
+from enigma.dialect.operation import IntrinsicOp, width_of
 from enigma.dialect.structure import negation_of
 from enigma.dialect.types import dtype_of
 from enigma.dtypes import DTYPES, Numeric, b1
@@ -141,9 +141,10 @@ class Speller(ABC):
 
     def _template(self, op: IntrinsicOp, spelling: Template, operands: Mapping[str, Expr]) -> str:
         parts: list[str] = []
-        lanes = lanes_of(op)
+        lanes = width_of(op)
         for before, key, role, optional in _fields(spelling):
-            parts.append(before if lanes == 1 else _TYPE.sub(rf"\g<0>{lanes}", before))
+            number = key in operands and operands[key].dtype.lanes == 1  # as is what it is converted to
+            parts.append(before if lanes == 1 or number else _TYPE.sub(rf"\g<0>{lanes}", before))
             if optional:
                 parts.append(self._unless_default(op, key, optional))
                 continue

@@ -165,11 +165,23 @@ class Intrinsic:
 
     @cached_property
     def lifts(self) -> bool:
-        """Whether the operation is done component by component: then every operand may be a vector, scalars are repeated."""
+        """Whether every operand may be a vector: then the operation is done by component, and all else is repeated."""
+        return self.effect is Effect.PURE and self._is_by_component
+
+    @cached_property
+    def by_component(self) -> bool:
+        """Whether the operation on vectors is that on each component.
+
+        Of a row that talks to other lanes the variables may be vectors; an operand of a fixed dtype is a number all the same.
+        """
+        return self.lifts or (self.effect is Effect.SYNC and bool(self.variables) and self._is_by_component)
+
+    @cached_property
+    def _is_by_component(self) -> bool:
         terms = (*self.operands.values(), self.result)
         scalars = any(isinstance(term, Var) and term.lanes != ANY_LANES for term in terms)
         plain = all(isinstance(term, Var | Numeric) for term in terms)
-        return self.effect is Effect.PURE and bool(self.operands) and plain and not scalars and not self.whole
+        return bool(self.operands) and plain and not scalars and not self.whole
 
     def spelling(self, target: str, dtype: Numeric | None, space: Space | None = None) -> Spelling:
         """Return how `target` ("msl" or "cuda") writes this operation on `dtype`, with its buffer in `space`."""

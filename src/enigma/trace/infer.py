@@ -189,7 +189,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             if len(arguments[name]) > term.most:
                 raise EnigmaValueError(
                     f"{_title(row)} shows at most {term.most} values, but it got {len(arguments[name])}", loc=loc,
-                    help="write two of them",
+                    help="write two of them; a vector is as many values as it has components",
                 )  # fmt: skip
             operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
         else:
@@ -228,6 +228,16 @@ def _asked_for(row: Intrinsic, dtype: Numeric, arguments: Mapping[str, Any], lan
     if row.whole and dtype.parts == 1 and given and isinstance(given[0], Vector) and given[0].width == dtype.width:
         return widened(dtype, given[0].lanes)
     return dtype
+
+
+def lanes_apart(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> int:
+    """Return the components of the vectors that a row takes one by one only; 1 where it takes whatever is given."""
+    if not row.by_component or row.lifts:
+        return 1
+    (var,) = row.variables
+    given = {name: arguments[name] for name, term in row.operands.items() if term == var}
+    lanes = lanes_of(row, {**dict.fromkeys(row.operands), **given}, loc)
+    return 1 if lanes == 1 or var.allows(widened(_unify_elements(row, var, given, loc), lanes)) else lanes
 
 
 def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Numeric:

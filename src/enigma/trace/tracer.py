@@ -18,7 +18,16 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
 from enigma.trace import access, swizzle
-from enigma.trace.infer import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, resolve
+from enigma.trace.infer import (
+    check_assignable,
+    check_literal,
+    describe,
+    lanes_apart,
+    literal,
+    located_dtype,
+    number_dtype,
+    resolve,
+)
 from enigma.trace.node import Block, Node, Op, Value, walk
 from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
@@ -172,8 +181,7 @@ class Tracer:
                 return self.convert(only, dtype, loc)
         parts: list[Any] = []
         for value in values:
-            is_vector = isinstance(value, TracedValue) and isinstance(value.type, Vector)
-            parts += self.components(value, loc) if is_vector else [value]
+            parts += self.components(value, loc) if _is_vector(value) else [value]
         if len(parts) != dtype.lanes:
             raise EnigmaTypeError(
                 f"{dtype.name} has {dtype.lanes} components, but it got {len(parts)}", loc=loc,
@@ -214,12 +222,19 @@ class Tracer:
             arguments = {**row.defaults, **arguments}
         if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):
             arguments = _in_whole(row, arguments, loc)
+        if (lanes := lanes_apart(row, arguments, loc)) > 1:
+            return self._by_component(row, arguments, lanes, loc)
         signature = resolve(row, arguments, loc)
         given = [arguments[name] for name in row.operands if name != row.variadic]
         if row.variadic is not None:
             given += arguments[row.variadic]
         operands = [self._operand(x, dtype, loc) for x, dtype in zip(given, signature.operands, strict=True)]
         return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
+
+    def _by_component(self, row: Intrinsic, arguments: Mapping[str, Any], lanes: int, loc: SourceLoc) -> TracedValue:
+        """Record the operation on each component of the vectors, and return the vector of what they give."""
+        parts = {name: self.components(x, loc) if _is_vector(x) else [x] * lanes for name, x in arguments.items()}
+        return self.made([self.apply(row, {name: parts[name][k] for name in parts}, loc) for k in range(lanes)], loc)
 
     def call(self, row: Intrinsic, arguments: dict[str, Any]) -> Any:
         """Record a user's call of a row's public function: the index may be a coordinate, the result more than a value."""
@@ -373,6 +388,10 @@ class Tracer:
         """Put the tables that are used before everything else."""
         used = {id(value) for node in walk(self.body) if isinstance(node, Op) for value in node.operands}
         self.body.nodes[:0] = [table.owner for table in self.tables.values() if id(table) in used and table.owner]
+
+
+def _is_vector(x: Any) -> bool:
+    return isinstance(x, TracedValue) and isinstance(x.type, Vector)
 
 
 def _in_whole(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class _Scalarizer:
         elif algebra is Algebra.EXTRACT:
             lane: int = op.attr("lane")
             self._know_again(op, (self.values[op.operands[0]][lane],))
-        elif op.ROW.lifts:
+        elif op.ROW.by_component:
             self._each_component(block, op)
         else:
             made = self._add(
@@ -190,4 +190,7 @@ class _Scalarizer:
         self._know(result, tuple(made))
 
     def _columns(self, op: IntrinsicOp) -> list[tuple[SSAValue, ...]]:
-        return list(zip(*(self.values[operand] for operand in op.operands), strict=True))
+        """Return the operands of each component; a number is the same for all."""
+        count = _parts(op.results[0])
+        parts = [self.values[operand] for operand in op.operands]
+        return list(zip(*(each * count if len(each) == 1 else each for each in parts), strict=True))
