@@ -430,7 +430,7 @@ def _written_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
 def unpacked(expr: Expr, speller: Speller) -> Expr:
     """Return a packed vector read from memory as the plain one; where it is assigned, Metal converts by itself."""
     kind = speller.type_name(expr.dtype)
-    return replace(expr, text=f"{kind}({expr.text})", level=Precedence.POSTFIX, loose=expr, why=Loose.WIDENING)
+    return replace(expr, text=f"{kind}({expr.text})", level=Precedence.POSTFIX, loose=expr, why=Loose.PACKED)
 
 
 def _quotient(index: Expr, lanes: int) -> str | None:
