@@ -152,6 +152,8 @@ class Speller(ABC):
                 parts.append(self.type_name(self._bound(op)))
             elif key == "R":
                 parts.append(self.type_name(dtype_of(op.results[0].type)))
+            elif key == "W":
+                parts.append(str(self._bound(op).lanes).removeprefix("1"))
             elif key in operands:
                 parts.append(_in_role(operands[key], role, spelling))
             elif key:
@@ -224,7 +226,7 @@ def _fields(spelling: Template) -> tuple[tuple[str, str, _Role, str], ...]:
             role = _Role.SUBSCRIPT
         elif before.endswith(" = "):
             role = _Role.ASSIGNED
-        elif before.endswith(types) or (before == "(" and previous in ("T", "R")):
+        elif before.endswith(types) or (before == "(" and previous in ("T", "R", "W")):
             role = _Role.CAST
         found.append((before, key or "", role, optional or ""))
         previous = key or ""

@@ -167,7 +167,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
     bound: dict[Var, Numeric] = {}
     for name, term in row.attributes.items():
         if isinstance(term, DTypeArg):
-            attrs[name] = bound[term.var] = _dtype_at(row, attrs[name], lanes, loc) if row.lifts else attrs[name]
+            attrs[name] = bound[term.var] = _asked_for(row, attrs[name], arguments, lanes, loc)
     fixed: set[Var] = set()
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
@@ -218,6 +218,16 @@ def lanes_of(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> in
             help="take the components that are meant, such as v.xyz, or make a longer vector: enigma.f32x4(v, 0.0)",
         )  # fmt: skip
     return next(iter(found), 1)
+
+
+def _asked_for(row: Intrinsic, dtype: Numeric, arguments: Mapping[str, Any], lanes: int, loc: SourceLoc) -> Numeric:
+    """Return the dtype that a dtype argument means, which is the one given where nothing is done for each component."""
+    if row.lifts:
+        return _dtype_at(row, dtype, lanes, loc)
+    given = [arguments[name].type for name in row.operands if isinstance(arguments[name], TracedValue)]
+    if row.whole and dtype.parts == 1 and given and isinstance(given[0], Vector) and given[0].width == dtype.width:
+        return widened(dtype, given[0].lanes)
+    return dtype
 
 
 def lanes_apart(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> int:
@@ -365,23 +375,31 @@ def _wrong_width(
         (n for n, v in arguments.items() if isinstance(v, TracedValue) and v.type is dtype), next(iter(arguments))
     )
     shown = _operand_name(row, name, arguments[name])
+    legal = _counts(var.lanes)
     if dtype.lanes == 1:
-        legal = " or ".join(str(count) for count in var.lanes)
         return EnigmaTypeError(
             f"{_title(row)} takes a vector of {legal} components, but {shown} is {dtype.name}", loc=loc,
             help="make one: enigma.f32x4(x, y, z, w)",
         )  # fmt: skip
     if 1 not in var.lanes:
-        legal = " or ".join(str(count) for count in var.lanes)
+        least = var.lanes[0]
+        longer = (
+            f"make a longer one: enigma.{dtype.element.name}x{least}({shown if shown.isidentifier() else 'v'}, 0.0)"
+        )
         return EnigmaTypeError(
             f"{_title(row)} takes a vector of {legal} components, but {shown} is {dtype.name}",
             loc=loc,
-            help="take some: v.xyz",
+            help=longer if dtype.lanes < least else f"take some: v.{'xyzw'[:least]}",
         )
     return EnigmaTypeError(
         f"{_title(row)} takes a single number, but {shown} is the vector {dtype.name}", loc=loc,
         help=f"take a component: {shown if shown.isidentifier() else 'v'}.x",
     )  # fmt: skip
+
+
+def _counts(lanes: tuple[int, ...]) -> str:
+    *most, last = (str(count) for count in lanes)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _unify_elements(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLoc) -> Numeric:
@@ -462,9 +480,15 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
         )  # fmt: skip
     widths = (wanted.parts,) if exact else (1, wanted.parts)
     if value.type.parts not in widths or value.type.parts != value.type.lanes:
-        hint = "take a component: v.x" if wanted.parts == 1 else "make a vector: enigma.f32x4(x, y, z, w)"
+        parts = ", ".join("xyzw"[: wanted.parts])
+        hint = f"make a vector: enigma.{wanted.name}({parts})" if wanted.parts > 1 else "take a component: v.x"
         raise EnigmaTypeError(
             f"{_title(row)}: {name} must be {wanted.name}, but {value.name or 'it'} is {value.type.name}", loc=loc, help=hint
+        )  # fmt: skip
+    if exact and value.type.element is not dtype and not _holds(dtype, value.type.element):
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be {wanted.name}, but {value.name or 'it'} is {value.type.name}", loc=loc,
+            help=f"convert it: {value.name or 'x'}.to(enigma.{dtype.name})",
         )  # fmt: skip
     if dtype is b1 and value.type.element is not b1:
         raise EnigmaTypeError(
@@ -477,6 +501,11 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
             f"{_title(row)}: {name} must be an integer, but {value.name or 'it'} is {value.type.name}", loc=loc,
             help=f"convert it: {value.name or 'x'}.to(enigma.{dtype.name})",
         )  # fmt: skip
+
+
+def _holds(wide: Numeric, dtype: Numeric) -> bool:
+    """Return whether every float of a dtype is one of another."""
+    return dtype.is_float and wide is f32
 
 
 def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> None:

@@ -59,9 +59,9 @@ class Kernel:
         bound = {var: var.members()[0] for var in row.variables}
         if row.variables:
             bound[row.variables[0]] = dtype
-        if row.check is not None and row.lifts:  # a conversion of the bits: to a dtype of the same size
-            for var in row.variables[1:]:
-                bound[var] = next(d for d in var.members() if (d.width, d.lanes) == (dtype.width, dtype.lanes))
+        if row.whole:  # a conversion of the bits: to a dtype of the same size
+            self.add_bits(row, dtype)
+            return
         if row.lifts:
             bound = {var: widened(each.element, dtype.lanes) for var, each in bound.items()}
         attrs = {key: max(term.low, 1) for key, term in row.attributes.items() if isinstance(term, Static)}
@@ -92,6 +92,14 @@ class Kernel:
             kept = self.tracer.convert(result, u8, LOC) if truths else result
             self.buffer("out", kept.type)[0] = kept
 
+    def add_bits(self, row: Intrinsic, dtype: Numeric) -> None:
+        source, target = row.variables
+        for other in target.members():
+            if row.check is None or row.check({source: dtype, target: other}, {}) is None:
+                result = self.tracer.apply(row, {"x": self.value(dtype, 0), "dtype": other}, LOC)
+                assert result is not None
+                self.buffer("out", other)[0] = result
+
     def value(self, dtype: Numeric, k: int) -> object:
         if dtype.parts > 1 and dtype.element is b1:
             return self.tracer.convert(self.buffer("in", widened(u8, dtype.lanes))[k], b1, LOC)
@@ -119,7 +127,7 @@ def test_every_spelling_is_legal(table: str, lanes: int) -> None:
             continue
         for dtype in dtypes_of(row, lanes):
             if not isinstance(row.spelling("msl", dtype if row.variables else None, Space.DEVICE), Unsupported):
-                if len(kernels[-1].buffers) > 24:
+                if len(kernels[-1].buffers) > 16:
                     kernels.append(Kernel(f"all_{table}{len(kernels)}"))
                 with kernels[-1].tracer.active():
                     kernels[-1].add(row, dtype)

@@ -198,5 +198,15 @@ def test_row_agrees_on_narrow_vectors(case: tuple[Intrinsic, dict[Var, Numeric]]
         check(case[0], traced, vector_bits=128)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case[0].level is not None], ids=identifier)
+@pytest.mark.parametrize("vector_bits", [128, 256])
+def test_places_are_right_where_fewer_lanes_than_a_simdgroup_run_together(
+    case: tuple[Intrinsic, dict[Var, Numeric]], vector_bits: int
+) -> None:
+    traced = sketch(*case)
+    assert traced is not None
+    check(case[0], traced, vector_bits=vector_bits)
+
+
 def test_all_dtypes_have_a_case() -> None:
     assert {dtype for _, bound in CASES for dtype in bound.values()} == {*DTYPES, *VECTORS}

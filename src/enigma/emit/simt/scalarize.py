@@ -17,6 +17,7 @@ from xdsl.irdl import attr_def, irdl_op_definition, traits_def, var_operand_def,
 from enigma.dialect.derive import op_class
 from enigma.dialect.operation import IntrinsicOp, Shape, shape
 from enigma.dialect.types import dtype_of, is_memory, to_mlir
+from enigma.dtypes import widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.terms import MAKES, Algebra, DTypeArg
@@ -28,6 +29,12 @@ _MAKES = frozenset(MAKES.values())
 
 class PartsOp(IntrinsicOp):
     """An operation on components: the attribute `groups` says how many of its operands belong to each operand of the row."""
+
+    def attr(self, key: str) -> Any:
+        """Return a compile-time argument; a dtype that is asked for is that of all results together."""
+        if isinstance(self.ROW.params.get(key), DTypeArg):
+            return widened(dtype_of(self.results[0].type), len(self.results))
+        return super().attr(key)
 
     def group(self, values: Sequence[Any]) -> list[Any]:
         """Return one entry for each operand of the row: a value, or a tuple of components."""
