@@ -79,7 +79,7 @@ def in_place(A: en.f32x3, Out: en.f32x3):
 
 def test_components_of_elements_attributes_and_outer_variables_are_set(launch: Any) -> None:
     a, out = whole(33, 3, np.float32), np.zeros((33, 3), np.float32)
-    changed, wanted = (a + [1, 0, 0]) * [1, 2, 2] - 3, np.zeros((33, 3))
+    changed, wanted = (a + np.array([1, 0, 0])) * np.array([1, 2, 2]) - 3, np.zeros((33, 3))
     for i, v in enumerate(changed):
         for k in range(i % 4):
             wanted[i] += v * k
