@@ -18,7 +18,7 @@ import enigma
 from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1, i32, u32
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Element, Level, Static, Term, Var, Vec
 from enigma.trace import scoped
 from enigma.trace.calls import methods
 from enigma.trace.constants import PUBLIC
@@ -244,6 +244,10 @@ def _parameter(row: Intrinsic, name: str, term: Term, variables: Variables) -> s
             return f"{name}: int" + (f" = {default}" if default is not None else "")
         case DTypeArg(var=var):
             return f"{name}: type[{variables.name(var)}]"
+        case Vec():
+            return f"{name}: Value"
+        case Element() | Numeric(is_float=True):
+            return f"{name}: Value | float"
         case _:
             return f"{name}: _Index"
 
@@ -263,6 +267,8 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
             result = variables.name(var)
         case Numeric() as dtype:
             result = dtype.name
+        case Vec() | Element():
+            result = "Any"
         case _:
             result = "None"
     if row.outcome is not None:

@@ -431,11 +431,11 @@ def metal_cast(x: Value, dtype: Any) -> Any:
 
 @overload
 def as_type(x: Value, dtype: type[_R]) -> _R:
-    """The bits of x read as another dtype of the same size."""
+    """The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size."""
 
 @overload
 def as_type(x: Value, dtype: Any) -> Any:
-    """The bits of x read as another dtype of the same size."""
+    """The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size."""
 
 def all(v: b1) -> b1:
     """Whether every component is true."""
@@ -443,8 +443,122 @@ def all(v: b1) -> b1:
 def any(v: b1) -> b1:
     """Whether some component is true."""
 
-def vec_extract(v: Value, lane: int) -> None:
+def vec_extract(v: Value, lane: int) -> Any:
     """The component of a vector with this number, counted from 0."""
+
+def dot(a: _F | float, b: _F | float) -> Any:
+    """The sum of the products of the components."""
+
+def length_squared(v: _Float) -> Any:
+    """The dot product of v with itself."""
+
+def length(v: _Float) -> Any:
+    """How long v is: the square root of the sum of squares, infinite where that overflows."""
+
+def distance_squared(a: _F | float, b: _F | float) -> Any:
+    """The square of how far apart two points are."""
+
+def distance(a: _F | float, b: _F | float) -> Any:
+    """How far apart two points are."""
+
+def cross(a: _F | float, b: _F | float) -> _F:
+    """The cross product of two vectors of three."""
+
+def normalize(v: _F) -> _F:
+    """v divided by its length; NaN in every component of the zero vector."""
+
+def reflect(i: _F | float, n: _F | float) -> _F:
+    """The direction in which i leaves a surface of normal n: i - 2 dot(n, i) n; n has length 1."""
+
+def refract(i: _F | float, n: _F | float, eta: Value | float) -> _F:
+    """i bent by a surface of normal n, by the ratio eta of refractive indices; 0 where all is reflected. Both have length 1."""
+
+def faceforward(n: _F | float, i: _F | float, nref: _F | float) -> _F:
+    """n where i comes from the front of nref, dot(nref, i) < 0, else -n."""
+
+def pack_float_to_snorm4x8(x: Value) -> u32:
+    """The components of x as signed normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_unorm4x8(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_snorm2x16(x: Value) -> u32:
+    """The components of x as signed normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm2x16_to_float(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_float_to_unorm2x16(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm2x16_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_float_to_srgb_unorm4x8(x: Value) -> u32:
+    """The components of x as sRGB unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_srgb_unorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the sRGB unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_unorm10a2(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 10, 10, 10, 2 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm10a2_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 10, 10, 10, 2 bits in p, x from the lowest."""
+
+def pack_float_to_unorm565(x: Value) -> u16:
+    """The components of x as unsigned normalized integers of 5, 6, 5 bits in one u16, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm565_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 5, 6, 5 bits in p, x from the lowest."""
+
+def pack_half_to_snorm4x8(x: Value) -> u32:
+    """The components of x as signed normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_unorm4x8(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_snorm2x16(x: Value) -> u32:
+    """The components of x as signed normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm2x16_to_half(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_half_to_unorm2x16(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm2x16_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_half_to_srgb_unorm4x8(x: Value) -> u32:
+    """The components of x as sRGB unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_srgb_unorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the sRGB unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_unorm10a2(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 10, 10, 10, 2 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm10a2_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 10, 10, 10, 2 bits in p, x from the lowest."""
+
+def pack_half_to_unorm565(x: Value) -> u16:
+    """The components of x as unsigned normalized integers of 5, 6, 5 bits in one u16, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm565_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 5, 6, 5 bits in p, x from the lowest."""
 
 def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""

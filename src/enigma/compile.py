@@ -156,6 +156,9 @@ def compile(
     - `line_comments` adds the Python line to every line of Metal, `source_map` adds `#line`.
     - `async_copy` is "shared", or "raw" for Apple's undocumented instructions in the Metal text, which compilers from Xcode 26.2
       and macOS 26 on refuse. The other runtimes share copies out all the same.
+    - `vec_width` of 2, 3 or 4 compiles the kernel on vectors: each f32, f16 and bf16 buffer becomes one of vectors of so many
+      numbers, packed. An index counts vectors, so launch the grid divided by the width, rounded up. An array that ends within
+      a vector is run on a copy of it, filled up with zeros, and nothing behind its end is touched.
     - `math` is "default" (safe: NaN and infinity mean what IEEE says), "precise" (as default, and Metal's precise functions are
       named in the text) or "fast" (Metal's fast math); None takes the kernel's own, `@enigma.kernel(math=...)`.
     - other keywords are the values of `constexpr` parameters.
@@ -175,12 +178,12 @@ def compile(
     """
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
-    traced = kernel.trace(constexprs)
+    traced = kernel.trace(constexprs, vec_width=vec_width)
     program = Program(traced if math is None else replace(traced, math=math_named(math)))
     _write_dump(program, "ir", dump(program.traced))
     if dump_ir:
         print(dump(program.traced), end="")
-    module = _module(_for_metal(kernel, constexprs, program, async_copy))
+    module = _module(_for_metal(kernel, constexprs, program, async_copy, vec_width))
     mlir = _print_module(module)
     if dump_mlir:
         print(f"=== MLIR (enigma dialect): {program.name} ===\n{mlir}", end="" if mlir.endswith("\n") else "\n")
@@ -214,7 +217,9 @@ def _kernel(fn: Any, args: tuple[Any, ...]) -> KernelDef:
     return fn
 
 
-def _for_metal(kernel: KernelDef, constexprs: Mapping[str, Any], program: Program, async_copy: str) -> Program:
+def _for_metal(
+    kernel: KernelDef, constexprs: Mapping[str, Any], program: Program, async_copy: str, vec_width: int
+) -> Program:
     """Return the program that Metal's text is made from."""
     if async_copy not in ("shared", "raw"):
         raise EnigmaValueError(
@@ -222,17 +227,13 @@ def _for_metal(kernel: KernelDef, constexprs: Mapping[str, Any], program: Progra
         )
     if async_copy == "shared":
         return program
-    return Program(replace(kernel.trace(constexprs, raw_copies=True), math=program.traced.math))
+    return Program(replace(kernel.trace(constexprs, raw_copies=True, vec_width=vec_width), math=program.traced.math))
 
 
 def _check_vec_width(vec_width: int) -> None:
     if vec_width not in (0, 2, 3, 4):
         raise EnigmaValueError(
             f"vec_width is {vec_width!r}, but a vector has 2, 3 or 4 elements", help="0 means no vectors"
-        )
-    if vec_width:
-        raise EnigmaValueError(
-            "vec_width is not supported yet", help="leave it at 0: the kernel is compiled on single elements"
         )
 
 

@@ -381,14 +381,14 @@ _MATRICES = {(dtype, c, r): Matrix(dtype, c, r) for dtype in (f32, f16) for c in
 MATRICES: tuple[Matrix, ...] = tuple(_MATRICES.values())
 
 _BY_NAME: dict[str, Numeric] = {
-    spelling: dtype
-    for dtype in (*DTYPES, *VECTORS, *SIMDGROUP_MATRICES, *MATRICES)
-    for spelling in (dtype.name, dtype.metal_name, *dtype.aliases)
+    **{
+        name: dtype
+        for dtype in (*DTYPES, *VECTORS, *SIMDGROUP_MATRICES, *MATRICES)
+        for name in (dtype.name, dtype.metal_name, *dtype.aliases)
+    },
+    **{f"vec<{v.lanes},{name}>": v for v in VECTORS for name in (v.element.name, v.element.metal_name)},
+    **{f"simdgroup_matrix<8,8,{n}>": m for m in SIMDGROUP_MATRICES for n in (m.element.name, m.element.metal_name)},
 }
-_BY_NAME |= {
-    f"simdgroup_matrix<8,8,{name}>": m for m in SIMDGROUP_MATRICES for name in (m.element.name, m.element.metal_name)
-}
-_BY_NAME |= {f"vec<{v.lanes},{name}>": v for v in VECTORS for name in (v.element.name, v.element.metal_name)}
 
 
 def widened(element: Numeric, lanes: int) -> Numeric:

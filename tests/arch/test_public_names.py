@@ -65,6 +65,7 @@ NUMERIC: dict[str, str] = {
     "tests/unit/test_targets_memory.py::test_a_register_tensor_tells_its_shape_and_dtype": "RegisterTensor",
     f"{TILES}::test_a_pipeline_rotates_in_a_loop_of_the_kernel": "pipeline",
     f"{TILES}::test_a_pipeline_rotates_in_the_context_manager_and_swaps": "Pipeline",
+    "tests/spec/test_vectors.py::test_any_all_and_a_component_by_a_traced_number": "vec_extract",
     f"{TILES}::test_products_of_tiles": "gemm",
     f"{TILES}::test_tiles_at_the_edge_are_exactly_what_is_given": "async_copy_2d_d2t async_copy_2d_t2d async_copy_wait "
     "async_copy_commit",

@@ -380,8 +380,8 @@ case(
 case(
     "vectors",
     ValueError,
-    lambda: enigma.compile(add, vec_width=4),
-    "vec_width is not supported yet\n  help: leave it at 0: the kernel is compiled on single elements",
+    lambda: enigma.compile(add, vec_width=8),
+    "vec_width is 8, but a vector has 2, 3 or 4 elements\n  help: 0 means no vectors",
 )
 
 

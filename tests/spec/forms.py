@@ -151,7 +151,7 @@ def is_composite(row: Intrinsic) -> bool:
 def is_matrix(row: Intrinsic) -> bool:
     """Whether a row takes or gives matrices: `test_matrices.py` has their kernels."""
     terms = (*row.params.values(), row.result)
-    return any(isinstance(t, Derived) or (isinstance(t, Var) and bool(t.whole)) for t in terms)
+    return any(isinstance(t, Derived) or (isinstance(t, Var) and bool(t.exact)) for t in terms)
 
 
 def pure_rows() -> tuple[Intrinsic, ...]:

@@ -188,13 +188,6 @@ def test_a_width_that_no_vector_has_is_refused(width: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("width", [2, 3, 4])
-def test_vectors_are_refused_until_they_are_there(width: int) -> None:
-    assert message(lambda: enigma.compile(add, vec_width=width), EnigmaValueError) == (
-        "vec_width is not supported yet\n  help: leave it at 0: the kernel is compiled on single elements"
-    )
-
-
 def test_constexpr_values_are_keywords() -> None:
     compiled = enigma.compile(scaled, N=3)
     assert compiled.param_names == ["A", "Out"]

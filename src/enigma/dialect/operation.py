@@ -272,6 +272,11 @@ def lanes_of(op: IntrinsicOp) -> int:
     return max((dtype_of(value.type).lanes for value in values), default=1)
 
 
+def width_of(op: IntrinsicOp) -> int:
+    """Return the components of the vectors that an operation is done on one by one; 1 where there are none."""
+    return op.dtype.lanes if op.ROW.by_component and not op.ROW.lifts and op.dtype is not None else lanes_of(op)
+
+
 def _bound_by(term: Term | None, attr: Attribute) -> Numeric:
     """Return the dtype that a value of type `attr` binds the variable of its term to."""
     return dtype_of(attr).element if isinstance(term, Vec) else dtype_of(attr)

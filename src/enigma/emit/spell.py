@@ -12,7 +12,7 @@ from functools import cache
 
 from enigma.dialect.attributes import VALUE
 from enigma.dialect.names import place
-from enigma.dialect.operation import IntrinsicOp, lanes_of
+from enigma.dialect.operation import IntrinsicOp, width_of
 from enigma.dialect.structure import negation_of
 from enigma.dialect.types import dtype_of
 from enigma.dtypes import DTYPES, Numeric, b1
@@ -162,9 +162,10 @@ class Speller(ABC):
 
     def _template(self, op: IntrinsicOp, spelling: Template, operands: Mapping[str, Expr]) -> str:
         parts: list[str] = []
-        lanes = lanes_of(op)
+        lanes = width_of(op)
         for before, key, role, optional in _fields(spelling):
-            parts.append(before if lanes == 1 else _TYPE.sub(rf"\g<0>{lanes}", before))
+            number = key in operands and operands[key].dtype.lanes == 1  # as is what it is converted to
+            parts.append(before if lanes == 1 or number else _TYPE.sub(rf"\g<0>{lanes}", before))
             if optional:
                 zero = _unless_zero(operands[key], optional) if key in operands else None
                 parts.append(self._unless_default(op, key, optional) if zero is None else zero)
@@ -173,6 +174,8 @@ class Speller(ABC):
                 parts.append(self.type_name(self._bound(op)))
             elif key == "R":
                 parts.append(self.type_name(dtype_of(op.results[0].type)))
+            elif key == "W":
+                parts.append(str(self._bound(op).lanes).removeprefix("1"))
             elif key in operands:
                 parts.append(_in_role(operands[key], role, spelling))
             elif key:
@@ -253,7 +256,7 @@ def _fields(spelling: Template) -> tuple[tuple[str, str, _Role, str], ...]:
             role = _Role.SUBSCRIPT
         elif before.endswith(" = "):
             role = _Role.ASSIGNED
-        elif before.endswith(types) or (before == "(" and previous in ("T", "R")):
+        elif before.endswith(types) or (before == "(" and previous in ("T", "R", "W")):
             role = _Role.CAST
         found.append((before, key or "", role, optional or ""))
         previous = key or ""

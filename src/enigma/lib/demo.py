@@ -13,7 +13,7 @@ def vector_add(
     a: en.f32,
     b: en.f32,
     out: en.f32,
-    n: en.Scalar(en.u32),
+    n: en.Scalar[en.u32],
 ) -> None:
     """The sum of two vectors."""
     i = en.thread_position_in_grid
@@ -25,8 +25,8 @@ def vector_add(
 def sobel(
     src: en.f32,
     dst: en.f32,
-    width: en.Scalar(en.u32),
-    height: en.Scalar(en.u32),
+    width: en.Scalar[en.u32],
+    height: en.Scalar[en.u32],
 ) -> None:
     """The length of the gradient at every pixel."""
     x = en.thread_position_in_grid_xyz("x")
@@ -50,7 +50,7 @@ def rmsnorm(
     x: en.f32,
     weight: en.f32,
     out: en.f32,
-    n: en.Scalar(en.u32),
+    n: en.Scalar[en.u32],
 ) -> None:
     """Each row over its root mean square."""
     tid = en.thread_position_in_threadgroup()

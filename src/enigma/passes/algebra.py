@@ -90,22 +90,35 @@ def _mul(op: IntrinsicOp) -> SSAValue | None:
 
 
 def _div(op: IntrinsicOp) -> SSAValue | None:
-    return op.operands[0] if constant_of(op.operands[1]) == 1 else None
+    x, y = op.operands
+    return x if constant_of(y) == 1 or _is_whole_zero(y) else None
+
+
+def _is_whole_zero(value: SSAValue) -> bool:
+    """Return whether a divisor is the integer 0: Metal leaves that undefined, so it must not reach the text."""
+    return _is_zero(value) and dtype_of(value.type).is_integer
 
 
 def _floor_div(op: IntrinsicOp) -> SSAValue | None:
     x, y = op.operands
-    return x if constant_of(y) == 1 and dtype_of(x.type).is_integer else None
+    return x if (constant_of(y) == 1 and dtype_of(x.type).is_integer) or _is_whole_zero(y) else None
 
 
 def _remainder(op: IntrinsicOp) -> SSAValue | None:
     x, y = op.operands
-    return constant(op, 0, dtype_of(x.type)) if constant_of(y) == 1 and dtype_of(x.type).is_integer else None
+    nothing = (constant_of(y) == 1 and dtype_of(x.type).is_integer) or _is_whole_zero(y)
+    return constant(op, 0, dtype_of(x.type)) if nothing else None
 
 
 def _shift(op: IntrinsicOp) -> SSAValue | None:
     x, y = op.operands
-    return x if _is_zero(y) or _is_zero(x) else None
+    if _is_zero(y) or _is_zero(x):
+        return x
+    amount, width = constant_of(y), dtype_of(x.type).width
+    if amount is None or 0 <= amount < width:
+        return None
+    # it counts modulo the width, but a compiler may take one that is too large for anything
+    return insert(op, op.ROW, (x, constant(op, int(amount) & (width - 1), dtype_of(y.type))), dtype_of(x.type))
 
 
 def _and(op: IntrinsicOp) -> SSAValue | None:

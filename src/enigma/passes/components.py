@@ -29,7 +29,8 @@ def _component(op: IntrinsicOp) -> SSAValue | None:
     if made is None:
         return None
     if made.ROW.algebra in _MAKES:
-        return made.operands[op.attr("lane")]
+        lane: int = op.attr("lane")
+        return made.operands[lane]
     return made.operands[0] if made.ROW.algebra is Algebra.SPLAT else None
 
 

@@ -16,6 +16,7 @@ from enigma.runtime import constants as function_constants
 from enigma.runtime import launch
 from enigma.runtime.arrays import Array
 from enigma.runtime.launch import Geometry
+from enigma.runtime.padding import whole_vectors
 from enigma.runtime.program import Program
 
 
@@ -41,6 +42,12 @@ class Runtime:
         """Return a function that runs the program once on checked arguments (arrays and numbers in slot order)."""
         raise NotImplementedError
 
+    def bind_whole(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
+        """Return what `bind` does; arrays that end within a vector of the kernel are run on longer copies."""
+        if not program.has_padding:
+            return self.bind(program, arguments, geometry)
+        return whole_vectors(program, arguments, lambda seen: self.bind(program, seen, geometry))
+
     def run(
         self, program: Program, arguments: Sequence[Any], grid: Any, threads: Any, constants: Mapping[Any, Any] | None = None
     ) -> None:  # fmt: skip
@@ -55,7 +62,7 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )  # fmt: skip
             raise
-        self.bind(ready, bound, geometry)()
+        self.bind_whole(ready, bound, geometry)()
 
     def specialise(self, program: Program, constants: Mapping[Any, Any] | None) -> Program:
         """Return the program for these function constants. Raises `LaunchError` for values that are wrong or missing."""
@@ -185,9 +192,10 @@ def _output_forms(
         if given + k >= len(program.buffers):
             return [_Form((), np.uint8)] * len(sizes)  # too many: `outputs` says so
         param = program.buffers[given + k]
-        if not isinstance(size, int | np.integer) or size <= 0 or size % param.dtype.size:
+        dtype = param.dtype.element if param.padded else param.dtype
+        if not isinstance(size, int | np.integer) or size <= 0 or size % dtype.size:
             errors.append(LaunchError(
-                f"the output {param.name} cannot have {size!r} bytes: its elements, {param.dtype.name}, have {param.dtype.size}",
+                f"the output {param.name} cannot have {size!r} bytes: its elements, {dtype.name}, have {dtype.size}",
                 help="sizes count bytes: elements times the size of one",
             ))  # fmt: skip
         else:
@@ -240,7 +248,7 @@ class PreparedKernel:
             return ready[2]
         arguments = self._held()
         geometry = launch.geometry(grid, threads, limit=self.runtime.max_threads)
-        run = self.runtime.bind(self.program, arguments, geometry)
+        run = self.runtime.bind_whole(self.program, arguments, geometry)
         self._ready = (_unchanging(grid), _unchanging(threads), run)
         return run
 

@@ -229,7 +229,8 @@ def _bind_slowly(
     slot: Slot, argument: Any, bound: list[Any], arrays: list[tuple[str, Array, bool]], errors: list[LaunchError]
 ) -> None:
     """Convert an argument that is not already what the kernel takes; what is wrong with it joins `errors`."""
-    name, dtype = slot.param.name, slot.param.dtype
+    name = slot.param.name
+    dtype = slot.param.dtype.element if slot.param.padded else slot.param.dtype
     try:
         if slot.number is not None:
             bound.append(check_scalar(argument, dtype, name))

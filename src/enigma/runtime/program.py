@@ -138,6 +138,11 @@ class Program:
         return tuple(_slot(param, written=param.slot in self.written) for param in self.params)
 
     @cached_property
+    def has_padding(self) -> bool:
+        """Whether some array may end within a vector."""
+        return any(param.padded for param in self.params)
+
+    @cached_property
     def cost(self) -> int:
         """A rough number of operations of one thread; loops count sixteen times, for their length is not known."""
         return _cost(self.traced.body)

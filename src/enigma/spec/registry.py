@@ -49,7 +49,7 @@ def _check_spelling(row: Intrinsic, target: str, dtype: str, spelling: Spelling)
         _check_spelling(row, target, dtype, Template(text.replace("{out}", "out")))
     if isinstance(spelling, Template):
         fields = {name for _, name, _, _ in string.Formatter().parse(spelling.text) if name}
-        unknown = fields - set(row.params) - {"T", "R"}
+        unknown = fields - set(row.params) - {"T", "R", "W"}
         if unknown:
             raise InternalError(f"row {row.name}: {target} template for {dtype} names {', '.join(sorted(unknown))}")
 

@@ -52,8 +52,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype.
+    """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype, `{R}` of the result's.
 
+    `{W}` is how many components the bound dtype has, as a type's name says it: nothing for one.
     `{parameter:text {}}` is written only where a number fixed at compile time is not its default.
 
     `level` is the precedence of the whole; parameters in `tight` are parenthesised unless they bind as a postfix does.

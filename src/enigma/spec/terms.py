@@ -20,27 +20,33 @@ class Var:
 
     Operands of different dtypes are converted to their promoted dtype. A variable that `widens` computes as C does:
     integers below 32 bits become int even when they agree. It stands for vectors of its dtypes too, of so many components
-    as `lanes` says (1: a scalar). If `whole` is given, it stands for one of these composite dtypes and nothing else, and no
-    operand is converted.
+    as `lanes` says (1: a scalar); where `whole` is given, for vectors of these dtypes only. If `exact` is given, it stands for
+    one of these composite dtypes and nothing else, and no operand is converted.
     """
 
     name: str
     dtypes: tuple[Numeric, ...]
     widens: bool = False
     lanes: tuple[int, ...] = (1,)
-    whole: tuple[Numeric, ...] = ()
+    whole: tuple[Numeric, ...] | None = None
+    exact: tuple[Numeric, ...] = ()
 
     def allows(self, dtype: Numeric) -> bool:
         """Return whether the variable may be bound to a dtype."""
-        if self.whole:
-            return dtype in self.whole
-        return dtype.element in self.dtypes and dtype.parts == dtype.lanes and dtype.lanes in self.lanes
+        if self.exact:
+            return dtype in self.exact
+        if dtype.parts != dtype.lanes or dtype.lanes not in self.lanes:
+            return False
+        return dtype.element in self._of_lanes(dtype.lanes)
 
     def members(self) -> tuple[Numeric, ...]:
         """Return every dtype that the variable may be bound to."""
-        if self.whole:
-            return self.whole
-        return tuple(widened(dtype, lanes) for lanes in self.lanes for dtype in self.dtypes)
+        if self.exact:
+            return self.exact
+        return tuple(widened(dtype, lanes) for lanes in self.lanes for dtype in self._of_lanes(lanes))
+
+    def _of_lanes(self, lanes: int) -> tuple[Numeric, ...]:
+        return self.dtypes if lanes == 1 or self.whole is None else self.whole
 
     def __str__(self) -> str:
         return self.name

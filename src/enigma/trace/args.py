@@ -6,11 +6,11 @@ import inspect
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Self
 
-from enigma.dtypes import DTYPES, Matrix, Numeric, SimdgroupMatrix, Space, as_dtype, b1, names
+from enigma.dtypes import DTYPES, FLOATS, Matrix, Numeric, SimdgroupMatrix, Space, as_dtype, b1, names, widened
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
 from enigma.trace.node import Struct
@@ -113,7 +113,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter as annotated: its kind, its dtype (None for constexpr and struct), and the default of a constexpr."""
+    """A parameter as annotated: its kind, its dtype (None for constexpr and struct), and the default of a constexpr.
+
+    A `padded` buffer holds vectors where the annotation says numbers.
+    """
 
     name: str
     kind: Kind
@@ -122,6 +125,7 @@ class Parameter:
     loc: SourceLoc
     space: Space = Space.DEVICE
     struct: Struct | None = None
+    padded: bool = False
 
 
 def location(fn: types.FunctionType) -> SourceLoc:
@@ -202,6 +206,16 @@ def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter
             errors.append(error)
     raise_all(errors)
     return tuple(found)
+
+
+def in_vectors(params: tuple[Parameter, ...], lanes: int) -> tuple[Parameter, ...]:
+    """Return the parameters with each buffer of a float dtype as one of vectors of so many."""
+    return tuple(
+        replace(parameter, dtype=widened(parameter.dtype, lanes), padded=True)
+        if parameter.kind is Kind.BUFFER and (parameter.dtype in FLOATS)
+        else parameter
+        for parameter in params
+    )
 
 
 def _dtype(annotation: Any) -> Numeric | None:

@@ -63,7 +63,7 @@ def _widths(lanes: tuple[int, ...]) -> str:
 
 def _accepts(term: Term) -> str:
     match term:
-        case Var(whole=whole) if whole:
+        case Var(exact=exact) if exact:
             return "a matrix"
         case Derived():
             return "what the doc says"
@@ -97,7 +97,7 @@ def docstring(row: Intrinsic) -> str:
     """Return the docstring of a row's function: what it gives, what it takes, an example, and how Metal spells it."""
     lines = [row.doc, ""]
     lines += [f"    {name}: {_accepts(term)}" for name, term in row.params.items()]
-    if isinstance(row.result, Var) and not row.result.whole:
+    if isinstance(row.result, Var) and not row.result.exact:
         lines.append(f"    returns {names(row.result.dtypes)}" + (", as given" if row.variables else ""))
     elif row.result is not None:
         lines.append(f"    returns {_accepts(row.result)}")

@@ -93,7 +93,7 @@ def _frozen(value: Any) -> Any:
         keys, items = _parts(value)
         frozen = tuple(_frozen(item) for item in items)
         fixed = isinstance(value, tuple) and all(map(operator.is_, items, frozen))
-        return value if fixed else _Items(kind, keys, frozen)
+        return cast(Any, value) if fixed else _Items(kind, keys, frozen)
     if type(value).__module__ == "numpy" and 0 < getattr(value, "nbytes", 0) <= _MOST_BYTES:
         return _Array(value, (value.dtype, value.shape), value.tobytes())
     return value

@@ -13,7 +13,7 @@ from enigma.dtypes import BufferType
 from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller, calling_frame
 from enigma.spec.terms import Precision
-from enigma.trace.args import Kind, Parameter, annotation_scope, location, parameters
+from enigma.trace.args import Kind, Parameter, annotation_scope, in_vectors, location, parameters
 from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.divergence import warn_where_threads_are_missing
@@ -103,6 +103,17 @@ class KernelDef:
         """
         hooks.launch(self, args, grid, threads, constants, device)
 
+    def _parameters_in(self, vec_width: int) -> tuple[Parameter, ...]:
+        if not vec_width:
+            return self.parameters
+        found = in_vectors(self.parameters, vec_width)
+        if not any(parameter.padded for parameter in found):
+            raise EnigmaValueError(
+                f"vec_width is {vec_width}, but {self.name} has no buffer of f32, f16 or bf16, so nothing becomes a vector",
+                loc=location(self.fn), help="leave vec_width at 0, or annotate the buffers with vectors: enigma.i32x4",
+            )  # fmt: skip
+        return found
+
     def constants(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the value of every constexpr parameter: given, or its default. Raises `EnigmaTypeError` for others."""
         wanted = {p.name: p for p in self.parameters if p.kind is Kind.CONSTEXPR}
@@ -121,19 +132,20 @@ class KernelDef:
             values[name] = value
         return values
 
-    def trace(self, given: Mapping[str, Any] | None = None, *, raw_copies: bool = False) -> Traced:
+    def trace(self, given: Mapping[str, Any] | None = None, *, raw_copies: bool = False, vec_width: int = 0) -> Traced:
         """Return the traced IR for these constexpr values; kept until a Python value the kernel reads changes.
 
-        With `raw_copies` asynchronous copies are Apple's own instructions, which only Metal has.
+        With `raw_copies` asynchronous copies are Apple's own instructions, which only Metal has. With `vec_width` the float
+        buffers hold vectors of so many numbers; raises `EnigmaValueError` where there is no such buffer.
         """
         constants = self.constants(given or {})
         key = tuple(sorted((name, type(value).__name__, _hashable(value)) for name, value in constants.items()))
-        key = (*key, raw_copies)
+        key = (*key, raw_copies, vec_width)
         known = self._traced.get(key)
         if known is not None and known[0].is_current():
             return known[1]
         try:
-            traced = trace(self.fn, self.parameters, constants, raw_copies=raw_copies)
+            traced = trace(self.fn, self._parameters_in(vec_width), constants, raw_copies=raw_copies)
         except EnigmaError as error:
             if error.loc is None or isinstance(error, InternalError):
                 raise
@@ -227,7 +239,8 @@ def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
         value = TracedValue(parameter.dtype, name)
     else:
         value = Tensor(BufferType(parameter.dtype, parameter.space), name)
-    return [Param(name, slot, parameter.dtype, parameter.kind is Kind.SCALAR, value, loc)], value
+    scalar = parameter.kind is Kind.SCALAR
+    return [Param(name, slot, parameter.dtype, scalar, value, loc, padded=parameter.padded)], value
 
 
 def _refuse_results(fn: types.FunctionType) -> None:

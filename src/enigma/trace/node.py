@@ -174,7 +174,8 @@ class Part:
 class Param:
     """A kernel parameter in its slot: a buffer of `dtype`, or a scalar passed by value.
 
-    A struct parameter is one `Param` for each of its members, all in one slot; `part` says of which.
+    A struct parameter is one `Param` for each of its members, all in one slot; `part` says of which. A `padded` buffer is one of
+    numbers to the user: its array may end within a vector of the kernel.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Param:
     value: Value
     loc: SourceLoc
     part: Part | None = None
+    padded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ class Snapshot:
                 parts = (
                     list(cast(Iterable[Any], x)) if isinstance(x, set | deque) else None
                 )  # held: content is their ids
-                self._whole.append((x, content, parts))
+                self._whole.append((cast(Any, x), content, parts))
             return
         seen.add(id(x))
         held = items(x)

@@ -18,12 +18,28 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
 from enigma.trace import access, matrices, swizzle
-from enigma.trace.infer import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, resolve
+from enigma.trace.infer import (
+    check_assignable,
+    check_literal,
+    describe,
+    lanes_apart,
+    literal,
+    located_dtype,
+    number_dtype,
+    resolve,
+)
 from enigma.trace.node import Block, Node, Op, Value, walk
 from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
 
 _MAX_POWER = 8  # x ** n up to here is multiplications, as a person would write it
+
+
+_DIVISIONS = (Algebra.DIV, Algebra.FLOOR_DIV, Algebra.FLOOR_MOD)
+
+
+def _is_whole(x: Any) -> bool:
+    return isinstance(x, TracedValue) and isinstance(x.type, Numeric) and not x.type.is_float
 
 
 class EnigmaWarning(UserWarning):
@@ -84,7 +100,7 @@ class Tracer:
         self.blocks[-1].nodes.append(node)
 
     def constant(self, value: bool | int | float, dtype: Numeric, loc: SourceLoc | None = None) -> TracedValue:
-        """Return a new constant; the value must fit the dtype."""
+        """Return a new constant; the value must fit the dtype. All components of a vector have it."""
         loc = loc or caller()
         if isinstance(dtype, Vector):
             return self.splat(self.constant(value, dtype.element, loc), dtype, loc)
@@ -173,8 +189,7 @@ class Tracer:
                 return self.convert(only, dtype, loc)
         parts: list[Any] = []
         for value in values:
-            is_vector = isinstance(value, TracedValue) and isinstance(value.type, Vector)
-            parts += self.components(value, loc) if is_vector else [value]
+            parts += self.components(value, loc) if _is_vector(value) else [value]
         if len(parts) != dtype.lanes:
             raise EnigmaTypeError(
                 f"{dtype.name} has {dtype.lanes} components, but it got {len(parts)}", loc=loc,
@@ -204,6 +219,7 @@ class Tracer:
     matrix_elements = staticmethod(matrices.elements)
     matrix_element = staticmethod(matrices.element)
     replaced_components = staticmethod(swizzle.replaced)
+    refuse_attribute = staticmethod(swizzle.refuse)
 
     def component(self, v: TracedValue, lane: int, loc: SourceLoc) -> TracedValue:
         """Return the component of a vector with this number."""
@@ -217,12 +233,19 @@ class Tracer:
             arguments = {**row.defaults, **arguments}
         if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):
             arguments = _in_whole(row, arguments, loc)
+        if (lanes := lanes_apart(row, arguments, loc)) > 1:
+            return self._by_component(row, arguments, lanes, loc)
         signature = resolve(row, arguments, loc)
         given = [arguments[name] for name in row.operands if name != row.variadic]
         if row.variadic is not None:
             given += arguments[row.variadic]
         operands = [self._operand(x, dtype, loc) for x, dtype in zip(given, signature.operands, strict=True)]
         return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
+
+    def _by_component(self, row: Intrinsic, arguments: Mapping[str, Any], lanes: int, loc: SourceLoc) -> TracedValue:
+        """Record the operation on each component of the vectors, and return the vector of what they give."""
+        parts = {name: self.components(x, loc) if _is_vector(x) else [x] * lanes for name, x in arguments.items()}
+        return self.made([self.apply(row, {name: parts[name][k] for name in parts}, loc) for k in range(lanes)], loc)
 
     def call(self, row: Intrinsic, arguments: dict[str, Any]) -> Any:
         """Record a user's call of a row's public function: the index may be a coordinate, the result more than a value."""
@@ -334,6 +357,11 @@ class Tracer:
         return None
 
     def _warn_if_decided(self, row: Intrinsic, operands: Sequence[Any], loc: SourceLoc) -> None:
+        if row.algebra in _DIVISIONS and literal(operands[1]) == 0 and _is_whole(operands[0]):
+            warn(
+                f"`{row.operator}` by the literal 0: Metal leaves it undefined, here it gives "
+                + ("0" if row.algebra is Algebra.FLOOR_MOD else "the dividend"), loc, "divide by a number that is not 0",
+            )  # fmt: skip
         if row.algebra not in (Algebra.GE, Algebra.LT) or len(operands) != 2:
             return
         left, right = operands
@@ -373,6 +401,10 @@ class Tracer:
         """Put the tables that are used before everything else."""
         used = {id(value) for node in walk(self.body) if isinstance(node, Op) for value in node.operands}
         self.body.nodes[:0] = [table.owner for table in self.tables.values() if id(table) in used and table.owner]
+
+
+def _is_vector(x: Any) -> bool:
+    return isinstance(x, TracedValue) and isinstance(x.type, Vector)
 
 
 def _in_whole(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> dict[str, Any]:

@@ -250,7 +250,8 @@ SAMPLES: dict[str, Callable[[], Traced]] = {
 def _numbers(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, int]:
     """Return compile-time numbers that the row's own check takes."""
     for more in (2, 1, 0):
-        found = {name: each.low + more for name, each in row.attributes.items() if isinstance(each, Static)}
+        statics = [(name, each) for name, each in row.attributes.items() if isinstance(each, Static)]
+        found = {name: min(each.low + more, each.high) for name, each in statics}
         if not found or row.check is None or row.check(bound, found) is None:
             return found
     raise ValueError(row)

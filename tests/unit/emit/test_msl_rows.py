@@ -60,10 +60,10 @@ class Kernel:
         bound = {var: var.members()[0] for var in row.variables}
         if row.variables:
             bound[row.variables[0]] = dtype
-        if row.check is not None and row.lifts:  # a conversion of the bits: to a dtype of the same size
-            for var in row.variables[1:]:
-                bound[var] = next(d for d in var.members() if (d.width, d.lanes) == (dtype.width, dtype.lanes))
-        if is_matrix(row):
+        if row.whole:  # a conversion of the bits: to a dtype of the same size
+            self.add_bits(row, dtype)
+            return
+        if is_matrix(row) or row.algebra is Algebra.STORE_VECTOR:  # what is stored has the elements of the buffer
             for var in row.variables:
                 bound[var] = next((d for d in var.members() if d.element is dtype.element), bound[var])
             bound[row.variables[0]] = dtype
@@ -99,6 +99,14 @@ class Kernel:
             kept = self.tracer.convert(result, u8, LOC) if truths else result
             self.buffer("out", kept.type)[0] = kept
 
+    def add_bits(self, row: Intrinsic, dtype: Numeric) -> None:
+        source, target = row.variables
+        for other in target.members():
+            if row.check is None or row.check({source: dtype, target: other}, {}) is None:
+                result = self.tracer.apply(row, {"x": self.value(dtype, 0), "dtype": other}, LOC)
+                assert result is not None
+                self.buffer("out", other)[0] = result
+
     def value(self, dtype: Numeric, k: int) -> object:
         if isinstance(dtype, SimdgroupMatrix | Matrix):
             return self.tracer.constant(1.5, dtype, LOC)
@@ -128,7 +136,7 @@ def test_every_spelling_is_legal(table: str, lanes: int) -> None:
             continue
         for dtype in dtypes_of(row, lanes):
             if not isinstance(row.spelling("msl", dtype if row.variables else None, Space.DEVICE), Unsupported):
-                if len(kernels[-1].buffers) > 24:
+                if len(kernels[-1].buffers) > 16:
                     kernels.append(Kernel(f"all_{table}{len(kernels)}"))
                 with kernels[-1].tracer.active():
                     kernels[-1].add(row, dtype)

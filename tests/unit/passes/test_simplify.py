@@ -90,17 +90,31 @@ def test_results_known_before_the_kernel_runs_are_constants(body: str, value: st
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "left"),
     [
-        "%r = enigma.div %k, %zero : si32",  # undefined in Metal: the user is to see it
-        "%r = enigma.mod %k, %zero : si32",
-        "%r = enigma.div %x, %x : si32",  # x may be 0
+        ("%r = enigma.div %x, %zero : si32", "%x"),  # what Metal leaves undefined is what it is on the other targets
+        ("%r = enigma.floordiv %x, %zero : si32", "%x"),
+        ("%r = enigma.div %k, %zero : si32", "7 : si32"),
+        ("%r = enigma.mod %x, %zero : si32", "0 : si32"),
+        ("%r = enigma.rem %x, %zero : si32", "0 : si32"),
+        ("%r = enigma.shl %x, %wide : si32, si32", "enigma.shl %x, 1"),
+        ("%r = enigma.shr %x, %minus : si32, si32", "enigma.shr %x, 31"),
+        ("%r = enigma.shl %x, %k32 : si32, si32", "%x"),
     ],
 )
-def test_integer_division_by_zero_stays_as_written(body: str) -> None:
-    assert any("enigma.div" in line or "enigma.rem" in line or "mod" in line for line in rewrite(
-        f"{const('k', '7 : si32')}\n{const('zero', '0 : si32')}\n{body}"
-    ))  # fmt: skip
+def test_what_metal_leaves_undefined_never_reaches_its_text(body: str, left: str) -> None:
+    numbers = {"zero": 0, "k": 7, "wide": 33, "minus": -1, "k32": 32}
+    constants = [const(name, f"{number} : si32") for name, number in numbers.items()]
+    lines = rewrite("\n".join([*constants, body]))
+    if left.startswith("enigma"):
+        operation, amount = left.rsplit(", ", 1)
+        assert any(operation in line for line in lines), lines
+        left = f"value = {amount} : si32"
+    assert lines == ["%x"] if left == "%x" else any(left in line for line in lines), lines
+
+
+def test_an_integer_over_itself_stays_for_it_may_be_zero() -> None:
+    assert any("enigma.div" in line for line in rewrite("%r = enigma.div %x, %x : si32"))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from xdsl.dialects import scf
 from xdsl.ir import Block, Operation, SSAValue
@@ -122,7 +122,7 @@ class Control(Merging):
         operands = [self.values[operand] for operand in op.operands]
         made = row.llvm(target, *(op.group(operands) if isinstance(op, PartsOp) else operands), **attributes)
         if isinstance(made, tuple):
-            self._define(op, made)
+            self._define(op, cast("tuple[Lanes, ...]", made))
         elif op.results:
             if not isinstance(made, Lanes | Memory):
                 raise InternalError(f"the lowering of {row.name} gave no value", loc=place_of(op))

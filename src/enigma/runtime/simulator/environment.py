@@ -16,7 +16,7 @@ from enigma.runtime.simulator.grid import LANES, Batch
 from enigma.runtime.simulator.memory import Access, Kind, Memory, locate, thread_array, threadgroup_array
 from enigma.runtime.simulator.observer import Observer
 from enigma.source import SourceLoc
-from enigma.spec.terms import Effect, Report
+from enigma.spec.terms import Effect, Level, Report
 from enigma.trace.node import Op
 
 Array = NDArray[Any]
@@ -45,6 +45,8 @@ class Environment:
         self._node, self.active = node, active
         if node.row.effect is Effect.SYNC:
             self.observer.synchronize(node, active, self.batch)
+        if node.row.together is Level.SIMDGROUP and node.row.operands:
+            self._whole_simdgroups(node.row.public_name)
 
     def load(self, memory: Memory, index: Array) -> Array:
         """Return the elements; lanes that are not active get any value."""
@@ -114,9 +116,13 @@ class Environment:
 
     def simdgroup_barrier(self) -> None:
         """Check that all threads of a simdgroup are here, if any is."""
+        self._whole_simdgroups("barrier")
+
+    def _whole_simdgroups(self, what: str) -> None:
+        """Check that all threads of a simdgroup are here, if any is; a last simdgroup may have fewer of them."""
         rows = np.arange(len(self.active))
         live = self.batch.live.sum(axis=1)
-        self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, "barrier", self.node.loc)
+        self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, what, self.node.loc)
 
     def whole_simdgroups(self) -> None:
         """Check that all 32 lanes of a simdgroup are here, if any is."""

@@ -16,8 +16,8 @@ from enigma.spec.spelling import Into, Template
 from enigma.spec.terms import INDEX, WIDE, Algebra, Buffer, Derived, Effect, Element, Level, Role, Static, Var
 
 E = Var("E", FLOATS)
-A = Var("A", FLOATS, whole=SIMDGROUP_MATRICES)
-C = Var("C", FLOATS, whole=SIMDGROUP_MATRICES)
+A = Var("A", FLOATS, exact=SIMDGROUP_MATRICES)
+C = Var("C", FLOATS, exact=SIMDGROUP_MATRICES)
 STEP = Var("STEP", WIDE, widens=True)
 TILE = Derived(lambda bound, attrs: simdgroup_matrix(bound[E]), SIMDGROUP_MATRICES)
 
