@@ -69,7 +69,13 @@ def test_pack_int4x2_and_unpack_int4x2_of_every_byte(target: str) -> None:
 
 @enigma.kernel
 def eights(
-    A: enigma.i8, U: enigma.u8x4, S: enigma.f16, Z: enigma.i8, Plain: enigma.f32, Shifted: enigma.f32, Vectors: enigma.f32x4
+    A: enigma.i8,
+    U: enigma.u8x4,
+    S: enigma.f16,
+    Z: enigma.i8,
+    Plain: enigma.f32,
+    Shifted: enigma.f32,
+    Vectors: enigma.f32x4,
 ):
     i = enigma.thread_position_in_grid
     Plain[i] = enigma.dequantize_int8(A[i], S[i])
@@ -86,11 +92,15 @@ def test_dequantize_int8_of_every_value(target: str) -> None:
     run(eights, target, a, u, s, z, plain, shifted, vectors, threads=256)
     np.testing.assert_array_equal(plain, a.astype(np.float32) * s.astype(np.float32))
     np.testing.assert_array_equal(shifted, (a.astype(np.int32) - z) * np.float32(0.5))
-    np.testing.assert_array_equal(vectors, (u.astype(np.int32) - 128).astype(np.float32) * s.astype(np.float32)[:, None])
+    np.testing.assert_array_equal(
+        vectors, (u.astype(np.int32) - 128).astype(np.float32) * s.astype(np.float32)[:, None]
+    )
 
 
 @enigma.kernel
-def fours(A: enigma.u32, S: enigma.f32, Z: enigma.u8, Signed: enigma.f32x4, Unsigned: enigma.f32x4, Zeros: enigma.f32x4):
+def fours(
+    A: enigma.u32, S: enigma.f32, Z: enigma.u8, Signed: enigma.f32x4, Unsigned: enigma.f32x4, Zeros: enigma.f32x4
+):
     i = enigma.thread_position_in_grid
     Signed[2 * i], Signed[2 * i + 1] = enigma.dequantize_int4(A[i], S[i])
     Unsigned[2 * i], Unsigned[2 * i + 1] = enigma.dequantize_int4(A[i], S[i], 8, signed=False)
@@ -110,7 +120,11 @@ def test_dequantize_int4(size: int, target: str) -> None:
     s, z = random.uniform(0.01, 0.2, size).astype(np.float32), random.integers(0, 16, size).astype(np.uint8)
     found = [np.zeros((size, 8), np.float32) for _ in range(3)]
     run(fours, target, a, s, z, *(each.reshape(-1, 4) for each in found), threads=size)
-    wanted = [nibbles(a, signed=True), nibbles(a, signed=False) - 8, nibbles(a, signed=False) - z[:, None].astype(np.int32)]
+    wanted = [
+        nibbles(a, signed=True),
+        nibbles(a, signed=False) - 8,
+        nibbles(a, signed=False) - z[:, None].astype(np.int32),
+    ]
     for got, want in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(got, want.astype(np.float32) * s[:, None])
 
@@ -169,7 +183,9 @@ def test_it_reads_as_written_by_hand(golden: Any) -> None:
 
 
 @enigma.kernel
-def made(A: enigma.f32, I: enigma.i32, Out: enigma.f32x4, Pairs: enigma.f32x2, Triples: enigma.f32x3, Whole: enigma.i32x3):
+def made(
+    A: enigma.f32, I: enigma.i32, Out: enigma.f32x4, Pairs: enigma.f32x2, Triples: enigma.f32x3, Whole: enigma.i32x3
+):
     i = enigma.thread_position_in_grid
     Pairs[i] = enigma.make_float2(A[i], I[i])
     Triples[i] = enigma.make_float3(enigma.make_vec(A[i], 1.0), A[i])
