@@ -247,8 +247,10 @@ def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Num
     if dtype.lanes != lanes:
         what = f"a vector of {lanes}" if lanes > 1 else "a single number"
         raise EnigmaTypeError(
-            f"{_title(row)}: {what} cannot become {dtype.name}", loc=loc, help="make a vector: enigma.f32x4(x, y, z, w)"
-        )
+            f"{_title(row)}: {what} cannot become {dtype.name}", loc=loc,
+            help="take the components that are meant, such as v.xy, or make a longer vector: enigma.f32x4(v, 0.0)"
+            if lanes > 1 else "make a vector: enigma.f32x4(x, y, z, w)",
+        )  # fmt: skip
     return dtype
 
 
@@ -461,7 +463,8 @@ def _outside(row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Nume
     shown = _operand_name(row, name, value)
     what = f"{shown} is {dtype.name}" if literal(value) is None else f"{name} is the literal {value!r}"
     wanted = "i32" if dtype.is_float and not all(d.is_float for d in var.dtypes) else var.dtypes[0].name
-    help = f"convert it first: {shown if shown.isidentifier() else 'x'}.to(enigma.{wanted})"
+    it = shown if shown.isidentifier() else "x"
+    help = f"compare: {it} != 0" if var.dtypes == (b1,) else f"convert it first: {it}.to(enigma.{wanted})"
     return EnigmaTypeError(f"{_title(row)} takes {names(var.dtypes)}, but {what}", loc=loc, help=help)
 
 

@@ -100,8 +100,10 @@ class Tracer:
         self.blocks[-1].nodes.append(node)
 
     def constant(self, value: bool | int | float, dtype: Numeric, loc: SourceLoc | None = None) -> TracedValue:
-        """Return a new constant; the value must fit the dtype."""
+        """Return a new constant; the value must fit the dtype. All components of a vector have it."""
         loc = loc or caller()
+        if isinstance(dtype, Vector):
+            return self.splat(self.constant(value, dtype.element, loc), dtype, loc)
         result = TracedValue(dtype)
         node = Op(
             by_algebra()[Algebra.CONST], (), {"dtype": dtype, "value": check_literal(value, dtype, loc)}, result, loc
@@ -209,6 +211,7 @@ class Tracer:
     named_components = staticmethod(swizzle.read)
     numbered_component = staticmethod(swizzle.item)
     replaced_components = staticmethod(swizzle.replaced)
+    refuse_attribute = staticmethod(swizzle.refuse)
 
     def component(self, v: TracedValue, lane: int, loc: SourceLoc) -> TracedValue:
         """Return the component of a vector with this number."""

@@ -123,6 +123,12 @@ class TracedValue(Value):
             raise AttributeError(name)
         return active().named_components(self, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError:
+            active().refuse_attribute(self, name)
+
     def replace(self, **components: Any) -> TracedValue:
         """Return this vector with some components replaced: `v.replace(x=1.0, zw=w)`. What `v.x = 1.0` does to `v`.
 
