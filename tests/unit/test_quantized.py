@@ -184,13 +184,13 @@ def test_it_reads_as_written_by_hand(golden: Any) -> None:
 
 @enigma.kernel
 def made(
-    A: enigma.f32, I: enigma.i32, Out: enigma.f32x4, Pairs: enigma.f32x2, Triples: enigma.f32x3, Whole: enigma.i32x3
+    A: enigma.f32, B: enigma.i32, Out: enigma.f32x4, Pairs: enigma.f32x2, Triples: enigma.f32x3, Whole: enigma.i32x3
 ):
     i = enigma.thread_position_in_grid
-    Pairs[i] = enigma.make_float2(A[i], I[i])
+    Pairs[i] = enigma.make_float2(A[i], B[i])
     Triples[i] = enigma.make_float3(enigma.make_vec(A[i], 1.0), A[i])
-    Out[i] = enigma.make_float4(I[i], A[i], 2, 3.5)
-    Whole[i] = enigma.make_vec(I[i], 7, I[i])
+    Out[i] = enigma.make_float4(B[i], A[i], 2, 3.5)
+    Whole[i] = enigma.make_vec(B[i], 7, B[i])
 
 
 @pytest.mark.parametrize("target", TARGETS)
