@@ -1117,8 +1117,55 @@ def gemm(
 ) -> None:
     """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
 
+def make_vec(*c: Value | float) -> Any:
+    """Return the vector of two to four numbers, in order; vectors among them count with all their components."""
+
+def make_float2(*c: Value | float) -> Any:
+    """Return the vector of 2 f32 of these numbers, each converted; vectors among them count with all their components."""
+
+def make_float3(*c: Value | float) -> Any:
+    """Return the vector of 3 f32 of these numbers, each converted; vectors among them count with all their components."""
+
+def make_float4(*c: Value | float) -> Any:
+    """Return the vector of 4 f32 of these numbers, each converted; vectors among them count with all their components."""
+
 def pipeline(dtype: Any, size: int, stages: int = 2) -> Pipeline:
     """Return `stages` buffers of `size` elements in threadgroup memory that take turns, one in front."""
+
+def pack_uint8x4(b0: _Index, b1: _Index, b2: _Index, b3: _Index) -> u32:
+    """Return the u32 with the low eight bits of four integers: b0 in bits 0 to 7, b3 in bits 24 to 31."""
+
+def unpack_uint8x4(p: _Index) -> tuple[u32, u32, u32, u32]:
+    """Return the four bytes of a word as u32 from 0 to 255, the lowest first."""
+
+def pack_int4x2(lo: _Index, hi: _Index) -> u32:
+    """Return the u32 with the low four bits of two integers: lo in bits 0 to 3, hi in bits 4 to 7; the others are 0."""
+
+def unpack_int4x2(p: _Index) -> tuple[i32, i32]:
+    """Return the two lowest nibbles of p as i32 from -8 to 7: bits 0 to 3, and bits 4 to 7."""
+
+def dequantize_int8(x: Value | int, scale: Value | float, zero_point: _Index = 0) -> Any:
+    """Return `(x - zero_point) * scale` in f32, the difference in i32: the float that an 8-bit integer stands for."""
+
+def dequantize_int4(
+    p: _Index,
+    scale: Value | float,
+    zero_point: Value | float = 0,
+    *,
+    signed: bool = True,
+) -> tuple[Any, Any]:
+    """Return the floats that the eight nibbles of a word stand for: two f32x4, the lowest nibbles first."""
+
+def load_int4(
+    weights: u32,
+    word: _Index,
+    scales: Value,
+    group: int,
+    zero_points: Value | None = None,
+    *,
+    signed: bool = True,
+) -> tuple[Any, Any]:
+    """Return the weights 8 * word to 8 * word + 7 of a buffer quantised in groups: two f32x4."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""
