@@ -932,6 +932,12 @@ def quad_any(p: _Index) -> b1:
 def quad_is_first() -> b1:
     """Whether this is the first active lane of the quadgroup: true in exactly one of them."""
 
+def simdgroup_multiply(a: _F | float, b: _F | float) -> _F:
+    """The matrix product a b, added up in f32."""
+
+def simdgroup_multiply_accumulate(a: _F | float, b: _F | float, c: _F | float) -> _F:
+    """The matrix product a b, added to c; c holds what a and b hold, or f32."""
+
 def atomic_load(buf: _A, i: _Index, order: _MemoryOrder = "relaxed") -> _A:
     """Element i, read in one step."""
 
@@ -1003,6 +1009,31 @@ def print(*message: Any) -> None:
 
 def assert_(condition: Any, *message: Any) -> None:
     """Make the launch fail if a condition does not hold, with the values in the text."""
+
+def simdgroup_matrix_load(
+    buf: Value,
+    elements_per_row: _Index,
+    elem: Any = None,
+    rows: int = 8,
+    cols: int = 8,
+    *,
+    offset: _Index | tuple[_Index, ...] = 0,
+    transpose: bool = False,
+) -> Any:
+    """Return the 8 x 8 matrix that begins at element `offset` of a buffer, whose rows are `elements_per_row` elements apart."""
+
+def simdgroup_matrix_store(
+    matrix: Value,
+    buf: Value,
+    elements_per_row: _Index,
+    *,
+    offset: _Index | tuple[_Index, ...] = 0,
+    transpose: bool = False,
+) -> None:
+    """Write an 8 x 8 matrix to a buffer, from element `offset` on, its rows `elements_per_row` elements apart."""
+
+def make_filled_simdgroup_matrix(value: Value | float, elem: Any = "float", rows: int = 8, cols: int = 8) -> Any:
+    """Return the 8 x 8 matrix of `elem` (f32, f16 or bf16) whose elements are all `value`."""
 
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""

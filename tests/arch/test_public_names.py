@@ -45,6 +45,8 @@ NUMERIC: dict[str, str] = {
     "thread_position_in_threadgroup threadgroup_position_in_grid threads_per_threadgroup threads_per_grid threadgroups_per_grid "
     "grid_size thread_index_in_threadgroup thread_index_in_simdgroup simdgroup_index_in_threadgroup threads_per_simdgroup "
     "simdgroups_per_threadgroup arch.thread_idx arch.block_idx arch.block_dim",
+    "tests/spec/test_matrices.py::test_products_of_matrices_from_both_memories": "simdgroup_matrix_load simdgroup_matrix_store "
+    "simdgroup_multiply simdgroup_multiply_accumulate make_filled_simdgroup_matrix",
     f"{LANGUAGE}::test_unsigned_comparisons": "cmp_ult cmp_ule cmp_ugt cmp_uge",
     f"{LANGUAGE}::test_where_in_both_orders": "where",
     f"{LANGUAGE}::test_context_managers_of_control_flow": "for_range Carry if_ while_",
