@@ -177,7 +177,9 @@ GEOMETRIC = (
 )  # fmt: skip
 
 BOOLEAN = (
-    Function("all", "T", ("bool",), "a", "b", whole="for (int i = 0; i < N; ++i) if (!a[i]) return false; return true;"),
+    Function(
+        "all", "T", ("bool",), "a", "b", whole="for (int i = 0; i < N; ++i) if (!a[i]) return false; return true;"
+    ),
     Function("any", "T", ("bool",), "a", "b", whole="for (int i = 0; i < N; ++i) if (a[i]) return true; return false;"),
 )
 

@@ -109,7 +109,7 @@ def test_pitfall_31_a_vector_may_begin_at_any_element() -> None:
 
 def test_pitfall_32_a_stored_vector_fills_its_elements_once() -> None:
     text = body(doubled)
-    assert text.count("Out") == 1 and text.count("packed_float4") == 2
+    assert text.count("Out") == 1 and text.count("float4*)") == 2
 
 
 def test_pitfall_33_a_vector_is_one_access() -> None:
