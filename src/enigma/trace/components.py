@@ -36,6 +36,16 @@ def assign_in(target: Any, index: Any, name: str, value: Any) -> None:
         setattr(element, name, value)
 
 
+def update_in(target: Any, index: Any, name: str, operation: Callable[[Any, Any], Any], value: Any) -> None:
+    """Do `target[index].name += value`, or another operation: the element is read and stored once."""
+    element = target[index]
+    new = operation(getattr(element, name), value)
+    if isinstance(element, TracedValue) and isinstance(element.type, Vector):
+        target[index] = replaced(element, name, new, caller())
+    else:
+        setattr(element, name, new)
+
+
 class ComponentLowering(ast.NodeTransformer):
     """Rewrites one function's own statements; functions inside of it are rewritten when they are visited themselves."""
 
@@ -80,6 +90,16 @@ class ComponentLowering(ast.NodeTransformer):
         target = node.target
         if not isinstance(target, ast.Attribute) or not self._is_component(target):
             return node
+        if isinstance(target.value, ast.Subscript):
+            base, index = target.value.value, target.value.slice
+            names = [ast.arg(name) for name in ("now", "value")]
+            sides = [place(ast.Name(name.arg, ast.Load()), node) for name in names]
+            operation = ast.Lambda(
+                ast.arguments([], [place(name, node) for name in names], None, [], [], None, []),
+                place(ast.BinOp(sides[0], node.op, sides[1]), node),
+            )
+            arguments = [base, index, place(ast.Constant(target.attr), node), place(operation, node), node.value]
+            return place(ast.Expr(_call("update_component_in", arguments, node)), node)
         if not isinstance(target.value, ast.Name):
             return node
         now = place(

@@ -50,6 +50,7 @@ class Runtime:
     undefined = staticmethod(Undefined)
     assign_component = staticmethod(components.assign)
     assign_component_in = staticmethod(components.assign_in)
+    update_component_in = staticmethod(components.update_in)
 
     def __init__(self) -> None:
         # by identity: equal code in two files is still two places; holding the code keeps its id its own

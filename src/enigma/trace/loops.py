@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from enigma.dtypes import Vector
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.trace.carried import Loop, Retry
 from enigma.trace.control import either, is_plain, is_traced, truth
@@ -120,7 +121,7 @@ class WhileLoop(Loop):
 
 
 class ForLoop(Loop):
-    """One `for` statement: over a `Range` a loop of the kernel, over anything else Python's."""
+    """One `for` statement: over a `Range` a loop of the kernel, over anything else Python's; of a vector, its components."""
 
     def __init__(
         self,
@@ -132,9 +133,10 @@ class ForLoop(Loop):
         targets: Sequence[str],
     ) -> None:
         super().__init__(names, values, extra, stop)
-        self.items, self.targets = items, set(targets)
+        is_vector = isinstance(items, TracedValue) and isinstance(items.type, Vector)
+        self.items, self.targets = list(items) if is_vector else items, set(targets)
         self.current: Any = None
-        if isinstance(items, TracedValue):
+        if isinstance(items, TracedValue) and not is_vector:
             raise EnigmaTypeError(
                 f"cannot iterate over {describe(items)}",
                 loc=self.loc,
