@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import enigma
-from enigma.dtypes import DTYPES, Numeric, b1, bf16, f16, f32, i32, names, u32, widened
+from enigma.dtypes import DTYPES, Matrix, Numeric, b1, bf16, f16, f32, i32, names, u32, widened
 from enigma.errors import EnigmaError, EnigmaTypeError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
@@ -174,6 +174,10 @@ def test_the_docstring_of_every_function_has_an_example_that_traces(name: str) -
         dtype = _example_dtype(term)
         if isinstance(term, Buffer):
             params.append(f"{parameter}: en.{dtype.name}")
+        elif isinstance(term, Var) and term.exact:  # no buffer holds matrices
+            whole = term.exact[0]
+            made = f"{whole.name}(1.0)" if isinstance(whole, Matrix) else "make_filled_simdgroup_matrix(1.0)"
+            lines.append(f"    {parameter} = en.{made}")
         elif dtype.parts > 1 and dtype.element is b1:  # no buffer holds such
             params.append(f"{parameter}_in: en.u8x{dtype.lanes}")
             lines.append(f"    {parameter} = {parameter}_in[0] != 0")

@@ -68,6 +68,16 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Into:
+    """Statements, each a `Template`'s text, that put the result into a variable which `{out}` names.
+
+    `{operand:text {}}` is written only where an operand is not the number 0.
+    """
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Printf:
     """A call with the row's text as a literal in printf's form, the Python line and `prefix` before it, and then the values."""
 
@@ -95,7 +105,7 @@ class Unsupported:
     why: str
 
 
-Spelling = Infix | Prefix | Call | Template | Printf | Builtin | Structural | Unsupported
+Spelling = Infix | Prefix | Call | Template | Into | Printf | Builtin | Structural | Unsupported
 Spellings = Spelling | Mapping[Numeric, Spelling] | Mapping[tuple[Numeric, Space], Spelling]
 """One spelling for all dtypes, or one per dtype of the first type variable, or per dtype and the buffer's address space."""
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from enigma.dtypes import Vector
 from enigma.source import caller
 from enigma.trace.exits import RUNTIME, place
+from enigma.trace.matrices import kind_of, with_element
 from enigma.trace.scopes import assigned_names, own_statements
 from enigma.trace.swizzle import lanes_named, replaced
 from enigma.trace.tensor import Tensor
@@ -34,6 +35,23 @@ def assign_in(target: Any, index: Any, name: str, value: Any) -> None:
         target[index] = replaced(element, name, value, caller())
     else:
         setattr(element, name, value)
+
+
+def assign_element(target: Any, index: Any, value: Any) -> Any:
+    """Return what a variable holds after `target.thread_elements[index] = value`: a new matrix, or the same object changed."""
+    if kind_of(target) is not None:
+        return with_element(target, index, value, caller())
+    target.thread_elements[index] = value
+    return target
+
+
+def assign_element_in(target: Any, key: Any, index: Any, value: Any) -> None:
+    """Do `target[key].thread_elements[index] = value`: the matrix in a list is replaced."""
+    held = target[key]
+    if kind_of(held) is not None:
+        target[key] = with_element(held, index, value, caller())
+    else:
+        held.thread_elements[index] = value
 
 
 def assign_of(owner: Any, attribute: str, name: str, value: Any) -> None:
@@ -87,6 +105,9 @@ class ComponentLowering(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
         """`v.x += value`, `A[i].x += value`: what stands before the component is computed once."""
         target = node.target
+        if (found := _element_of(target)) is not None and isinstance(target, ast.Subscript):
+            now = place(ast.Subscript(target.value, found[1], ast.Load()), target)
+            return self._set(target, place(ast.BinOp(now, node.op, node.value), node), node) or node
         if not isinstance(target, ast.Attribute) or not self._is_component(target):
             return node
         before: list[ast.stmt] = []
@@ -145,6 +166,8 @@ class ComponentLowering(ast.NodeTransformer):
 
     def _set(self, target: ast.expr, value: ast.expr, at: ast.AST) -> ast.stmt | None:
         """Return the statement that sets a component; None where the target is none."""
+        if (found := _element_of(target)) is not None:
+            return self._set_element(*found, value, at)
         if not isinstance(target, ast.Attribute) or not self._is_component(target):
             return None
         name = place(ast.Constant(target.attr), at)
@@ -159,6 +182,28 @@ class ComponentLowering(ast.NodeTransformer):
         held = place(ast.Name(target.value.id, ast.Load()), at)
         new = _call("assign_component", [held, name, value], at)
         return place(ast.Assign([place(ast.Name(target.value.id, ast.Store()), at)], new), at)
+
+    def _set_element(self, base: ast.expr, index: ast.expr, value: ast.expr, at: ast.AST) -> ast.stmt | None:
+        """Return the statement that sets an element of a simdgroup's matrix; None where the matrix is in no variable or list."""
+        if isinstance(base, ast.Subscript):
+            return place(ast.Expr(_call("assign_element_in", [base.value, base.slice, index, value], at)), at)
+        if not isinstance(base, ast.Name) or base.id not in self._local:
+            return None
+        held = place(ast.Name(base.id, ast.Load()), at)
+        new = _call("assign_element", [held, index, value], at)
+        return place(ast.Assign([place(ast.Name(base.id, ast.Store()), at)], new), at)
+
+
+def _element_of(target: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+    """Return the matrix and the number of an element in `m.thread_elements[k]`, None for other targets."""
+    if not isinstance(target, ast.Subscript):
+        return None
+    held = target.value
+    if isinstance(held, ast.Call) and not held.args and not held.keywords:
+        held = held.func
+    if isinstance(held, ast.Attribute) and held.attr == "thread_elements":
+        return held.value, target.slice
+    return None
 
 
 def _loaded(base: ast.expr) -> ast.expr:

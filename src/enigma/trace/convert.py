@@ -50,6 +50,8 @@ class Runtime:
     undefined = staticmethod(Undefined)
     assign_component = staticmethod(components.assign)
     assign_component_in = staticmethod(components.assign_in)
+    assign_element = staticmethod(components.assign_element)
+    assign_element_in = staticmethod(components.assign_element_in)
     assign_component_of = staticmethod(components.assign_of)
 
     def __init__(self) -> None:

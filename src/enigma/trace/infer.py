@@ -177,7 +177,9 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
                 fixed.add(term.element)
     for name, term in row.operands.items():
         var = term.element if isinstance(term, Vec) else term
-        if isinstance(var, Var) and var not in bound:
+        if isinstance(var, Var) and var.exact:
+            _whole(row, var, name, arguments[name], bound, loc)
+        elif isinstance(var, Var) and var not in bound:
             bound[var] = _unify(row, var, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc, lanes)
         elif isinstance(var, Var) and var in fixed:
             check_assignable(arguments[name], bound[var], _element(row, name, arguments), loc)
@@ -368,6 +370,21 @@ def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLo
     return dtype
 
 
+def _whole(row: Intrinsic, var: Var, name: str, value: Any, bound: dict[Var, Numeric], loc: SourceLoc) -> None:
+    """Bind a variable that stands for whole composites: the operand is of such a dtype, and all of them of the same."""
+    dtype = value.type if isinstance(value, TracedValue) else None
+    if not isinstance(dtype, Numeric) or not var.allows(dtype):
+        raise EnigmaTypeError(
+            f"{_title(row)} takes a matrix, but {_operand_name(row, name, value)} is {describe(value)}", loc=loc,
+            help=f"for example: enigma.{row.example}" if row.example else None,
+        )  # fmt: skip
+    if bound.setdefault(var, dtype) is not dtype:
+        raise EnigmaTypeError(
+            f"{_title(row)}: {_operand_name(row, name, value)} is {dtype.name}, but it must be {bound[var].name}", loc=loc,
+            help="both must be of one dtype: m.to(enigma.f32)",
+        )  # fmt: skip
+
+
 def _wrong_width(
     row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Numeric, loc: SourceLoc
 ) -> EnigmaTypeError:
@@ -433,6 +450,11 @@ def _scalar_dtype(row: Intrinsic, name: str, value: Any, var: Var, loc: SourceLo
     if isinstance(value, TracedValue) and isinstance(value.type, Numeric) and value.type.parts == value.type.lanes:
         return value.type.element
     shown = _operand_name(row, name, value)
+    if isinstance(value, TracedValue) and isinstance(value.type, Numeric):
+        raise EnigmaTypeError(
+            f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc,
+            help=f"take an element of the matrix: {shown}[0]",
+        )  # fmt: skip
     help = (
         f"read an element: {shown}[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number"
     )
@@ -519,7 +541,14 @@ def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> 
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         help = "read an element: B[i]" if isinstance(value, TracedValue) else "store a traced value or a Python number"
         raise EnigmaTypeError(f"{what} must be {dtype.name}, but it is given {describe(value)}", loc=loc, help=help)
+    if value.type is wanted:
+        return
     if value.type.parts not in (1, wanted.parts) or value.type.parts != value.type.lanes:
+        if value.type.parts != value.type.lanes:
+            raise EnigmaTypeError(
+                f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc,
+                help=f"take an element of the matrix: {value.name or 'm'}[0]",
+            )  # fmt: skip
         hint = f"store a component: {value.name or 'v'}.x" if wanted.parts == 1 else "make a vector of that length"
         raise EnigmaTypeError(
             f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc, help=hint

@@ -15,6 +15,7 @@ from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
 from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Var, concrete
 from enigma.trace.node import Traced
+from tests.spec.forms import is_matrix
 from tests.unit.dialect.samples import Sketch
 from tests.unit.emit import simt_run
 
@@ -25,6 +26,7 @@ def usable(row: Intrinsic) -> bool:
     if (
         isinstance(row.llvm, Unsupported)
         or row.at_launch
+        or is_matrix(row)
         or row.algebra in (Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.CONST)
     ):
         return False

@@ -24,7 +24,8 @@ from enigma.spec.terms import MAKES, Algebra, DTypeArg
 
 GROUPS = "groups"
 
-_MAKES = frozenset(MAKES.values())
+_MAKES = frozenset((*MAKES.values(), Algebra.MAKE_TILE))
+_TAKES = (Algebra.EXTRACT, Algebra.TILE_ELEMENT)
 
 
 class PartsOp(IntrinsicOp):
@@ -161,7 +162,7 @@ class _Scalarizer:
             self._know_again(op, tuple(self._flat(op.operands)))
         elif algebra is Algebra.SPLAT:
             self._know_again(op, self.values[op.operands[0]] * _parts(op.results[0]))
-        elif algebra is Algebra.EXTRACT:
+        elif algebra in _TAKES:
             lane: int = op.attr("lane")
             self._know_again(op, (self.values[op.operands[0]][lane],))
         elif op.ROW.by_component:
