@@ -18,7 +18,7 @@ from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
 from enigma.spec.terms import Algebra, Buffer, Choice, Var
 from tests.msl.check import assert_legal, clang_available
-from tests.spec import test_vectors
+from tests.spec import test_geometry, test_matrices, test_vectors
 from tests.spec.forms import atomic_rows, expression, forms, grid_rows, kernels, load
 from tests.spec.native import one_text
 from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
@@ -142,8 +142,8 @@ def _report_source() -> Iterator[str]:
 def _kernels(kind: str) -> dict[str, Any]:
     if kind in ("pure", "lane"):
         return dict(kernels(kind))
-    if kind == "vectors":
-        return dict(test_vectors.kernels())
+    if kind in ("vectors", "geometry", "matrices"):
+        return dict({"vectors": test_vectors, "geometry": test_geometry, "matrices": test_matrices}[kind].kernels())
     sources = {
         "memory": _memory_source,
         "own": _own_source,
@@ -156,7 +156,7 @@ def _kernels(kind: str) -> dict[str, Any]:
     return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
 
 
-KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking", "report", "vectors")
+KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking", "report", "vectors", "geometry", "matrices")
 
 
 RAW = """@en.kernel

@@ -1,272 +1,133 @@
-"""Vectors through branches, loops, calls, lists, memory and barriers: every target against Python, thread after thread."""
+"""Vectors as people write them: in helpers, closures and containers, their components set in place, against NumPy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import enigma as en
-from enigma.dtypes import DTYPES, Numeric, b1
-from tests.pitfalls.targets import everywhere
-from tests.spec.forms import load
-from tests.spec.values import Array, randoms
 
-SIZES = (1, 33, 100)
+Array = NDArray[Any]
 
 
-def halves(shape: tuple[int, ...], seed: int = 1) -> Array:
-    """Return halves from -10 to 10, whose sums and small products are exact."""
-    return (np.random.default_rng(seed).integers(-20, 21, shape) / 2).astype(np.float32)
+def whole(count: int, lanes: int, kind: Any, seed: int = 0) -> Array:
+    """Return vectors of small whole numbers."""
+    low = 0 if np.dtype(kind).kind == "u" else -20
+    return np.random.default_rng(seed).integers(low, 21, (count, lanes)).astype(kind)
 
 
-@en.kernel
-def swapped(A: en.f32x2, Out: en.f32x2, Flat: en.f32):
-    i, lane = en.thread_position_in_grid, en.thread_index_in_threadgroup()
-    v, x, y = A[i], A[i].x, A[i].y
-    if lane < 16:
-        v = v.yx
-        x, y = y, x
-    Out[i] = v
-    Flat[i * 2] = x
-    Flat[i * 2 + 1] = y
-
-
-@pytest.mark.parametrize("threads", [16, 32, 48, 64])
-def test_a_swap_in_some_simdgroup_lanes_only_is_one_there(threads: int) -> None:
-    """The condition is known for every lane when the kernel is compiled, and differs between them."""
-    a = halves((96, 2))
-    want = np.where((np.arange(96) % threads < 16)[:, None], a[:, ::-1], a)
-    for _, out, flat in everywhere(swapped, a, np.zeros_like(a), np.zeros(192, np.float32), grid=96, threads=threads):
-        np.testing.assert_array_equal(out, want)
-        np.testing.assert_array_equal(flat.reshape(96, 2), want)
+def _grown(v: Any, n: Any) -> Any:
+    if v.x > v.y:
+        return v.yx
+    for k in range(n):
+        if v.y > 15:
+            return (v * 3).to(en.u16)
+        v = (v + en.u16x2(k, 2 * k)).to(en.u16)
+    return v
 
 
 @en.kernel
-def carried(A: en.f32x4, Out: en.f32x4):
+def early_returns(A: en.u16x2, Out: en.u16x2):
     i = en.thread_position_in_grid
-    v, w = A[i], en.f32x4(0.0)
-    for j in en.range(i % 7):
-        if v.x > w.y and j > 2:
-            break
-        w += v.wzyx
-        if v.y < 0:
-            v.y = -v.y
-            continue
-        v.z += 1.0
-        v, w = w, v
-    Out[i] = v + w * 2
+    Out[i] = _grown(A[i], i % 7)
 
 
-def carried_truth(i: int, v: Array) -> Array:
-    v, w = v.copy(), np.zeros(4, np.float32)
-    for j in range(i % 7):
-        if v[0] > w[1] and j > 2:
-            break
-        w = w + v[::-1]
-        if v[1] < 0:
-            v[1] = -v[1]
-            continue
-        v[2] += 1
-        v, w = w, v
-    return v + w * 2
+def _grown_in_python(v: Array, n: int) -> Array:
+    if v[0] > v[1]:
+        return v[::-1]
+    for k in range(n):
+        if v[1] > 15:
+            return v * 3
+        v = v + np.array([k, 2 * k], np.uint16)
+    return v
+
+
+@pytest.mark.parametrize("n", [1, 33, 1000])
+def test_a_helper_returns_vectors_from_within_a_loop(launch: Any, n: int) -> None:
+    a, out = whole(n, 2, np.uint16), np.zeros((n, 2), np.uint16)
+    launch(early_returns, a, out, grid=n, threads=96)
+    np.testing.assert_array_equal(out, [_grown_in_python(v, i % 7) for i, v in enumerate(a)])
 
 
 @en.kernel
-def flagged(A: en.f32x4, Out: en.f32x4):
+def in_place(A: en.f32x3, Out: en.f32x3):
+    i = en.thread_position_in_grid
+    A[i].x += 1
+    A[i + 0].zy *= 2
+    A[i] -= 3
+    total = en.f32x3(0.0)
+    held = SimpleNamespace(v=A[i], all={"v": A[i]})
+    held.v.y = 5.0
+    held.v.x += held.v.y
+    held.all["v"].z -= held.v.x
+
+    def add(k: Any) -> None:
+        nonlocal total
+        total += A[i] * k
+        total.y = k
+
+    for k in range(i % 4):
+        add(k.to(en.f32))
+    for total.z in range(3):
+        total.x += total.z
+    Out[i] = total + held.v + held.all["v"]
+
+
+def test_components_of_elements_attributes_and_outer_variables_are_set(launch: Any) -> None:
+    a, out = whole(33, 3, np.float32), np.zeros((33, 3), np.float32)
+    changed, wanted = (a + np.array([1, 0, 0])) * np.array([1, 2, 2]) - 3, np.zeros((33, 3))
+    for i, v in enumerate(changed):
+        for k in range(i % 4):
+            wanted[i] += v * k
+            wanted[i, 1] = k
+        wanted[i] += [3, 0, 0]
+        wanted[i, 2] = 2
+        wanted[i] += [v[0] + 5, 5, v[2]]
+        wanted[i] += [v[0], v[1], v[2] - (v[0] + 5)]
+    launch(in_place, a, out, grid=33, threads=32)
+    np.testing.assert_array_equal(a, changed)
+    np.testing.assert_array_equal(out, wanted)
+
+
+@en.kernel
+def largest(A: en.i32x3, Out: en.i32):
     i = en.thread_position_in_grid
     v = A[i]
-    done, steps = v < 0, en.f32x4(0.0)
-    while not en.all(done):
-        steps = en.where(done, steps, steps + 1)
-        v = v - 3.0
-        if steps.x == 2 and not done.x:
-            done.x = True
-            continue
-        done = done | (v < 0)
-        if en.any(steps > 3):
-            break
-    Out[i] = en.where(done, steps, -1.0)
+    Out[i] = max(v) * 100 + min(v) + sum(v)
 
 
-def flagged_truth(i: int, v: Array) -> Array:
-    v = v.copy()
-    done, steps = v < 0, np.zeros(4, np.float32)
-    while not done.all():
-        steps = np.where(done, steps, steps + 1)
-        v = v - 3
-        if steps[0] == 2 and not done[0]:
-            done[0] = True
-            continue
-        done = done | (v < 0)
-        if (steps > 3).any():
-            break
-    return np.where(done, steps, -1)
-
-
-def doubled(v: Any, depth: int) -> Any:
-    if depth == 0:
-        return v
-    u = doubled(v * 2, depth - 1)
-    u.x += 1.0
-    return u
-
-
-def first_negative(v: Any) -> Any:
-    for component in v:
-        if component < 0:
-            return component
-    return v.x
+def test_max_and_min_of_one_vector_go_through_its_components(launch: Any) -> None:
+    a, out = whole(31, 3, np.int32), np.zeros(31, np.int32)
+    launch(largest, a, out, grid=31, threads=8)
+    np.testing.assert_array_equal(out, a.max(1) * 100 + a.min(1) + a.sum(1))
 
 
 @en.kernel
-def called(A: en.f32x4, Out: en.f32x4):
+def opposites(A: en.i32x4, Out: en.i32x4):
     i = en.thread_position_in_grid
-    held = [A[i], A[i].wzyx, A[i]]
-    if i == 5:
-        return
-
-    def shifted(v: Any) -> Any:
-        u = v + held[0]
-        u.y = 0.0
-        return u
-
-    held[2] = shifted(held[1])
-    held[0].w = 9.0
-    x = doubled(held[0], 3) if i % 2 == 0 else held[2]
-    Out[i] = x
-    Out[i].w -= first_negative(held[1])
-    Out[i].xy += held[0].zw
+    v = A[i]
+    more = v > 0
+    count = 0
+    for x in v:
+        if ~(x > 0):
+            count += 1
+    more = ~more if i % 2 == 1 else more & ~more.wxyz
+    Out[i] = en.where(more, v, count)
 
 
-def called_truth(i: int, a: Array) -> Array:
-    if i == 5:
-        return np.zeros(4, np.float32)
-    turned, first = a[::-1].copy(), a.copy()
-    third = turned + first
-    third[1] = 0
-    first[3] = 9
-    x = first * 8 if i % 2 == 0 else third.copy()
-    if i % 2 == 0:
-        x[0] += 3
-    negative = [c for c in turned if c < 0]
-    x[3] -= negative[0] if negative else turned[0]
-    x[:2] += first[2:]
-    return x
+def test_bools_turned_over_are_the_opposite_and_a_loop_goes_through_components(launch: Any) -> None:
+    a, out = whole(33, 4, np.int32), np.zeros((33, 4), np.int32)
+    launch(opposites, a, out, grid=33, threads=16)
+    more, odd = a > 0, np.arange(33)[:, None] % 2 == 1
+    chosen = np.where(odd, ~more, more & ~np.roll(more, 1, 1))
+    np.testing.assert_array_equal(out, np.where(chosen, a, (~more).sum(1, keepdims=True)))
 
 
-@en.kernel
-def kept(A: en.f32x4, Out: en.f32x4):
-    i = en.thread_position_in_grid
-    own, registers = en.thread_alloc(en.f32x4, 4), en.register_tensor((2,), en.f32x4)
-    for j in range(4):
-        own[j] = A[i] * j
-    own[i % 4].x = 5.0
-    own[1].yx = own[i % 3].zw
-    registers[0], registers[1] = own[1], own[2]
-    for _ in en.range(i % 3):
-        registers[0] = registers[1].yzwx
-        registers[1].z = registers[0].x
-    with en.for_range(0, 3, init=[registers[0], A[i]]) as (_, carry):
-        v, w = carry
-        carry[0] = w + v
-        carry[1].x = v.y
-    first, second = carry
-    Out[i] = first - second
-
-
-def kept_truth(i: int, a: Array) -> Array:
-    own = [a * np.float32(j) for j in range(4)]
-    own[i % 4][0] = 5
-    own[1][[1, 0]] = own[i % 3][[2, 3]]
-    one, two = own[1].copy(), own[2].copy()
-    for _ in range(i % 3):
-        one = np.roll(two, -1)
-        two[2] = one[0]
-    w = a.copy()
-    for _ in range(3):
-        one, w[0] = w + one, one[1]
-    return one - w
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
-    ("kernel", "truth"),
-    [(carried, carried_truth), (flagged, flagged_truth), (called, called_truth), (kept, kept_truth)],
-    ids=["carried", "flagged", "called", "kept"],
-)
-def test_a_thread_computes_with_vectors_as_python_does(kernel: Any, truth: Callable[..., Array], size: int) -> None:
-    a = halves((size, 4), size)
-    want = np.stack([truth(i, a[i]) for i in range(size)])
-    for _, out in everywhere(kernel, a, np.zeros_like(a), grid=size, threads=32):
-        np.testing.assert_array_equal(out, want)
-
-
-@en.kernel
-def met(A: en.u8x4, B: en.bf16x3, Out: en.u8x4, Rest: en.bf16x3):
-    i, lane = en.thread_position_in_grid, en.thread_index_in_threadgroup()
-    tile, wide = en.threadgroup_alloc(en.u8x4, 64), en.threadgroup_alloc(en.bf16x3, (2, 32))
-    large, v = A[i] > 100, B[i]
-    tile[lane] = A[i]
-    wide[lane // 32, lane % 32] = v
-    en.barrier()
-    other = tile[63 - lane]
-    for _ in range(3):
-        en.barrier()
-        tile[lane] = en.where(large, other, tile[lane])
-        large = large.yzwx
-        if lane % 2 == 0:
-            v = v.zxy
-        en.simd_barrier()
-    en.barrier()
-    Out[i] = tile[lane ^ 1]
-    Rest[i] = en.where(en.any(large), v, wide[1 - lane // 32, lane % 32])
-
-
-def test_vectors_of_bools_and_bytes_live_through_barriers() -> None:
-    random = np.random.default_rng(3)
-    a = random.integers(0, 256, (128, 4)).astype(np.uint8)
-    b = halves((128, 3)).astype(en.bf16.numpy)
-    out, rest = np.zeros_like(a), np.zeros_like(b)
-    lanes = np.arange(128) % 64
-    start = np.arange(128) - lanes
-    other, tile, large, v = a[start + 63 - lanes], a.copy(), a > 100, b.copy()
-    for _ in range(3):
-        tile = np.where(large, other, tile)
-        large = np.roll(large, -1, axis=1)
-        v = np.where((lanes % 2 == 0)[:, None], v[:, [2, 0, 1]], v)
-    want = tile[start + (lanes ^ 1)], np.where(large.any(axis=1)[:, None], v, b[start + (lanes + 32) % 64])
-    for _, _, got, got_rest in everywhere(met, a, b, out, rest, grid=128, threads=64):
-        np.testing.assert_array_equal(got, want[0])
-        np.testing.assert_array_equal(got_rest, want[1])
-
-
-HELD = tuple(dtype for dtype in DTYPES if dtype is not b1)
-
-
-def _conversions(source: Numeric, lanes: int) -> str:
-    params = ", ".join(f"V_{d.name}: en.{d.name}x{lanes}, S_{d.name}: en.{d.name}" for d in HELD)
-    lines = [f"@en.kernel\ndef convert(A: en.{source.name}x{lanes}, Flat: en.{source.name}, {params}):"]
-    lines += ["    i = en.thread_position_in_grid"]
-    for dtype in HELD:
-        lines += [f"    V_{dtype.name}[i] = A[i].to(en.{dtype.name})", f"    for k in range({lanes}):"]
-        lines += [f"        S_{dtype.name}[i * {lanes} + k] = Flat[i * {lanes} + k].to(en.{dtype.name})"]
-    return "\n".join(lines) + "\n"
-
-
-@pytest.mark.parametrize("source", HELD, ids=lambda dtype: dtype.name)
-def test_a_vector_is_converted_as_its_components_are(source: Numeric) -> None:
-    lanes, size = 2 + HELD.index(source) % 3, 45
-    program = en.compile(load(_conversions(source, lanes), f"convert_{source.name}").convert, emit_only=True).program
-    a = randoms(source, np.random.default_rng(1), (-300, 300), size * lanes)
-    found: list[list[Array]] = []
-    for runtime in (en.SimRuntime(), en.CpuRuntime()):
-        outputs = [np.zeros(size * lanes, dtype.numpy) for dtype in HELD for _ in range(2)]
-        runtime.run(program, [a, a, *outputs], size, 32)
-        found.append(outputs)
-    for sim, cpu in zip(*found, strict=True):
-        assert sim.tobytes() == cpu.tobytes()
-    for whole, single in zip(found[0][::2], found[0][1::2], strict=True):
-        assert whole.tobytes() == single.tobytes()
+def test_one_number_chooses_between_vectors_as_it_does_between_numbers() -> None:
+    text = en.compile(opposites, emit_only=True).metal_source
+    assert "bool4 more = v > 0;" in text
+    assert "select(int4(count), v, i % 2 == 1 ? !more : more && !more.wxyz);" in text

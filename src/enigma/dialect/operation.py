@@ -26,7 +26,20 @@ from enigma.dtypes import WIDTHS, Numeric, Space, widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling
-from enigma.spec.terms import ANY_LANES, Algebra, Buffer, DTypeArg, Element, Numbers, Static, Term, Var, Vec, concrete
+from enigma.spec.terms import (
+    ANY_LANES,
+    Algebra,
+    Buffer,
+    Derived,
+    DTypeArg,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Var,
+    Vec,
+    concrete,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,8 @@ def members(term: Term, *, lifts: bool = False) -> tuple[Numeric, ...]:
             return term.members()
         case Element(of=of):
             return of.dtypes
+        case Derived(among=among):
+            return among
         case Vec(element=element, lanes=lanes):
             dtypes = element.dtypes if isinstance(element, Var) else (element,)
             return tuple(
@@ -158,11 +173,11 @@ class IntrinsicOp(IRDLOperation):
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
             if isinstance(term, Numbers):
                 self._verify_numbers(key, to_mlir(self.bound()[term.var]))
-        self._check_types()
         if self.SHAPE.many and self.attributes.get(SEGMENTS) != segments(self.ROW, len(self.operands)):
             raise VerifyException(f"{SEGMENTS} does not fit {len(self.operands)} operands")
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
+        self._check_types()
 
     def _check_types(self) -> None:
         """Check the relations between types that constraints do not state: components, and the width of what lifts."""

@@ -28,7 +28,7 @@ from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Template
+from enigma.spec.spelling import Builtin, Call, Infix, Into, Precedence, Prefix, Printf, Template
 from enigma.spec.terms import (
     MEMORY,
     Algebra,
@@ -468,6 +468,8 @@ def _functions(ops: list[IntrinsicOp]) -> Iterator[str]:
                 yield function.partition(".")[0]
             case Template(text=text):
                 yield from _WORD.findall(text)
+            case Into(lines=lines):
+                yield from (word for line in lines for word in _WORD.findall(line))
             case Infix() | Prefix() | _:
                 pass
 

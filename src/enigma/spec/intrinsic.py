@@ -52,6 +52,7 @@ class Intrinsic:
     - `ref`: the NumPy meaning. `msl`, `cuda`: spellings. `llvm`: lowering. Each is given or `unsupported("why")`.
     - `domain`, `ulp`: where generated tests sample floats, and how far the CPU may be from `ref`, per dtype.
     - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
+    - `whole`: whether a vector is taken as the bits that it is made of, so that the row is not applied to each component.
     - `level`: for a row without operands, over what its result is the same.
     - `role`: what the language itself uses the operation for, which then needs no name.
     - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
@@ -83,6 +84,7 @@ class Intrinsic:
     algebra: Algebra | None = None
     commutes: bool = False
     negation: str | None = None
+    whole: bool = False
     level: Level | None = None
     role: Role | None = None
     together: Level | None = None
@@ -179,7 +181,7 @@ class Intrinsic:
         terms = (*self.operands.values(), self.result)
         scalars = any(isinstance(term, Var) and term.lanes != ANY_LANES for term in terms)
         plain = all(isinstance(term, Var | Numeric) for term in terms)
-        return bool(self.operands) and plain and not scalars
+        return bool(self.operands) and plain and not scalars and not self.whole
 
     def spelling(self, target: str, dtype: Numeric | None, space: Space | None = None) -> Spelling:
         """Return how `target` ("msl" or "cuda") writes this operation on `dtype`, with its buffer in `space`."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Self
 
-from enigma.dtypes import DTYPES, FLOATS, Numeric, Space, as_dtype, b1, names, widened
+from enigma.dtypes import DTYPES, FLOATS, Matrix, Numeric, SimdgroupMatrix, Space, as_dtype, b1, names, widened
 from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
 from enigma.source import SourceLoc, caller
 from enigma.trace.node import Struct
@@ -228,6 +228,11 @@ def _dtype(annotation: Any) -> Numeric | None:
 
 
 def _refuse_bools(dtype: Numeric, name: str, loc: SourceLoc) -> None:
+    if isinstance(dtype, SimdgroupMatrix | Matrix):
+        raise EnigmaTypeError(
+            f"parameter {name} is a buffer of {dtype.name}, but a buffer holds numbers or vectors", loc=loc,
+            help=f"write {name}: enigma.{dtype.element.name}, and load the matrix from it",
+        )  # fmt: skip
     if dtype.parts > 1 and dtype.element is b1:
         raise EnigmaTypeError(
             f"parameter {name} is a buffer of {dtype.name}, but a buffer holds no vectors of bools", loc=loc,

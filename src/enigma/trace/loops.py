@@ -121,7 +121,7 @@ class WhileLoop(Loop):
 
 
 class ForLoop(Loop):
-    """One `for` statement: over a `Range` a loop of the kernel, over anything else Python's; of a vector, its components."""
+    """One `for` statement: over a `Range` a loop of the kernel, over anything else Python's."""
 
     def __init__(
         self,
@@ -133,10 +133,11 @@ class ForLoop(Loop):
         targets: Sequence[str],
     ) -> None:
         super().__init__(names, values, extra, stop)
-        is_vector = isinstance(items, TracedValue) and isinstance(items.type, Vector)
-        self.items, self.targets = list(items) if is_vector else items, set(targets)
+        self.items, self.targets = items, set(targets)
         self.current: Any = None
-        if isinstance(items, TracedValue) and not is_vector:
+        if isinstance(items, TracedValue) and isinstance(items.type, Vector):
+            self.items = list(items)
+        elif isinstance(items, TracedValue):
             raise EnigmaTypeError(
                 f"cannot iterate over {describe(items)}",
                 loc=self.loc,

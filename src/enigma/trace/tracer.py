@@ -11,13 +11,13 @@ from types import CodeType
 from typing import Any
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, Space, Vector, promote, widened
+from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, Vector, promote, widened
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
-from enigma.trace import access, swizzle
+from enigma.trace import access, matrices, swizzle
 from enigma.trace.infer import (
     check_assignable,
     check_literal,
@@ -100,8 +100,12 @@ class Tracer:
         self.blocks[-1].nodes.append(node)
 
     def constant(self, value: bool | int | float, dtype: Numeric, loc: SourceLoc | None = None) -> TracedValue:
-        """Return a new constant; the value must fit the dtype."""
+        """Return a new constant; the value must fit the dtype. All components of a vector have it."""
         loc = loc or caller()
+        if isinstance(dtype, Vector):
+            return self.splat(self.constant(value, dtype.element, loc), dtype, loc)
+        if isinstance(dtype, SimdgroupMatrix):
+            return matrices.filled(value, dtype, loc)
         result = TracedValue(dtype)
         node = Op(
             by_algebra()[Algebra.CONST], (), {"dtype": dtype, "value": check_literal(value, dtype, loc)}, result, loc
@@ -130,6 +134,10 @@ class Tracer:
         """
         loc = loc or caller()
         target = located_dtype(dtype, loc)
+        if isinstance(x, TracedValue) and isinstance(x.type, SimdgroupMatrix):
+            return x if target in (x.type, x.type.element) else matrices.converted(x, target, loc)
+        if isinstance(target, SimdgroupMatrix):
+            return matrices.filled(x, target, loc)
         if isinstance(target, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self.convert(x, target.element, loc), target, loc)
         number = literal(x)
@@ -208,7 +216,10 @@ class Tracer:
     # what a value's own attributes and brackets mean; a value does not know these modules
     named_components = staticmethod(swizzle.read)
     numbered_component = staticmethod(swizzle.item)
+    matrix_elements = staticmethod(matrices.elements)
+    matrix_element = staticmethod(matrices.element)
     replaced_components = staticmethod(swizzle.replaced)
+    refuse_attribute = staticmethod(swizzle.refuse)
 
     def component(self, v: TracedValue, lane: int, loc: SourceLoc) -> TracedValue:
         """Return the component of a vector with this number."""
@@ -305,6 +316,8 @@ class Tracer:
     def operator(self, symbol: str, operands: Sequence[Any], loc: SourceLoc | None = None) -> Any:
         """Record a Python operator."""
         loc = loc or caller()
+        if symbol == "@" or any(matrices.kind_of(x) is not None for x in operands):
+            return matrices.operator(symbol, operands, loc)
         if symbol == "**" and (product := self._small_power(operands, loc)) is not None:
             return product
         row = by_operator().get(symbol)
