@@ -139,8 +139,8 @@ def whole_simdgroups(program: Program, geometry: Geometry) -> None:
             raise LaunchError(
                 f"kernel {program.name} computes with matrices of simdgroups, which need 32 threads each, but a threadgroup has "
                 f"{x * y * z} threads: grid is {geometry.grid} and threads {geometry.threads}",
-                help="launch threadgroups of a multiple of 32 threads, and a grid that consists of whole ones; enigma.gemm does without such "
-                "matrices where it is given use_simdgroup=False",
+                help="launch threadgroups of a multiple of 32 threads, and a grid that consists of whole ones; "
+                "enigma.gemm does without such matrices where it is given use_simdgroup=False",
             )
 
 
