@@ -26,7 +26,20 @@ from enigma.dtypes import WIDTHS, Numeric, Space, widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling
-from enigma.spec.terms import ANY_LANES, Algebra, Buffer, DTypeArg, Element, Numbers, Static, Term, Var, Vec, concrete
+from enigma.spec.terms import (
+    ANY_LANES,
+    Algebra,
+    Buffer,
+    DTypeArg,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Texture,
+    Var,
+    Vec,
+    concrete,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ def variable(term: Term | None) -> Var | None:
     match term:
         case Var():
             return term
-        case Buffer(element=Var() as var) | Vec(element=Var() as var):
+        case Buffer(element=Var() as var) | Vec(element=Var() as var) | Texture(element=var):
             return var
         case _:
             return None
@@ -84,7 +97,7 @@ def shape(row: Intrinsic) -> Shape:
     terms, bound, shown = tuple(row.terms(0).values()), set[Var](), list[int]()
     for i, term in enumerate(terms):
         var = variable(term)
-        if isinstance(term, Buffer) or (var is not None and var not in bound):
+        if isinstance(term, Buffer | Texture) or (var is not None and var not in bound):
             shown.append(i)
         if var is not None:
             bound.add(var)
@@ -170,7 +183,9 @@ class IntrinsicOp(IRDLOperation):
         pairs = [*zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many)]
         pairs += [(self.ROW.result, result) for result in self.results if self.ROW.result is not None]
         for term, value in pairs:
-            if not isinstance(term, Buffer) and value.type != (right := to_mlir(concrete(term, bound, attrs, lanes))):
+            if not isinstance(term, Buffer | Texture) and value.type != (
+                right := to_mlir(concrete(term, bound, attrs, lanes))
+            ):
                 raise VerifyException(f"{value.type} where {right} is expected")
 
     def _verify_numbers(self, key: str, type: Attribute) -> None:

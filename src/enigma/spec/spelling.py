@@ -52,7 +52,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype.
+    """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype, `{S}`
+    the name of the sampler that the compile-time arguments describe.
 
     `{parameter:text {}}` is written only where a number fixed at compile time is not its default.
 

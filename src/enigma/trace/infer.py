@@ -14,6 +14,8 @@ from typing import Any
 from enigma.dtypes import (
     BufferType,
     Numeric,
+    TextureType,
+    Type,
     Vector,
     as_dtype,
     b1,
@@ -26,7 +28,7 @@ from enigma.dtypes import (
     promote,
     widened,
 )
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Compiled, Intrinsic
 from enigma.spec.terms import (
@@ -37,6 +39,7 @@ from enigma.spec.terms import (
     Numbers,
     Static,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
@@ -52,7 +55,7 @@ Literal = bool | int | float
 class Signature:
     """What a call was resolved to: the dtype of each value operand, the compile-time arguments and the result's type."""
 
-    operands: tuple[Numeric | BufferType, ...]
+    operands: tuple[Type, ...]
     attrs: dict[str, Any]
     result: Numeric | BufferType | None
 
@@ -72,7 +75,13 @@ def describe(value: Any) -> str:
     if isinstance(value, Undefined):
         value.refuse()
     if isinstance(value, TracedValue):
-        return value.type.name if isinstance(value.type, Numeric) else f"a buffer of {value.type.element.name}"
+        match value.type:
+            case Numeric():
+                return value.type.name
+            case BufferType():
+                return f"a buffer of {value.type.element.name}"
+            case TextureType():
+                return f"a {value.type.kind.title} of {value.type.element.name}"
     if literal(value) is not None:
         return f"the literal {value!r}"
     if isinstance(value, str):
@@ -175,15 +184,17 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             if isinstance(term.element, Var):
                 bound[term.element] = element
                 fixed.add(term.element)
+        elif isinstance(term, Texture):
+            bound[term.element] = _texture(row, term, arguments[name], loc)
     for name, term in row.operands.items():
         var = term.element if isinstance(term, Vec) else term
         if isinstance(var, Var) and var not in bound:
             bound[var] = _unify(row, var, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc, lanes)
         elif isinstance(var, Var) and var in fixed:
             check_assignable(arguments[name], bound[var], _element(row, name, arguments), loc)
-    operands: list[Numeric | BufferType] = []
+    operands: list[Type] = []
     for name, term in row.operands.items():
-        if isinstance(term, Buffer):
+        if isinstance(term, Buffer | Texture):
             operands.append(arguments[name].type)
         elif isinstance(term, Variadic):
             if len(arguments[name]) > term.most:
@@ -235,7 +246,7 @@ def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Num
 def _title(row: Intrinsic) -> str:
     if row.operator is not None and "()" not in row.operator:
         return f"`{row.operator.removeprefix('u')}`"
-    return "where" if row.algebra is Algebra.SELECT else row.public_name or row.name
+    return "where" if row.algebra is Algebra.SELECT else row.public_name or row.method or row.name
 
 
 def _element(row: Intrinsic, name: str, arguments: Mapping[str, Any]) -> str:
@@ -331,6 +342,21 @@ def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc)
         raise EnigmaTypeError(
             f"{_title(row)} works on buffers of {names(term.element.dtypes)}, but {value.name} holds {kind.element.name}", loc=loc,
             help=row.instead.get(kind.element) or f"declare {value.name} as one of them, or use another operation",
+        )  # fmt: skip
+    return kind.element
+
+
+def _texture(row: Intrinsic, term: Texture, value: Any, loc: SourceLoc) -> Numeric:
+    """Return the dtype of a texture's components; raises where it is declared for something else."""
+    if not isinstance(value, TracedValue) or not isinstance(value.type, TextureType):
+        raise InternalError(f"{_title(row)} is applied to {describe(value)}", loc=loc)
+    kind = value.type
+    if kind.access not in term.accesses:
+        legal = " or ".join(repr(access.value) for access in term.accesses)
+        name = f"Texture{kind.kind.axes}D{'Array' if kind.kind.is_array else ''}"
+        raise EnigmaTypeError(
+            f"{_title(row)} needs a texture with the access {legal}, but {value.name} has {kind.access.value!r}", loc=loc,
+            help=f'declare {value.name}: enigma.{name}(enigma.{kind.element.name}, "{term.accesses[-1].value}")',
         )  # fmt: skip
     return kind.element
 

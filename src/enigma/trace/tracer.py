@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, Space, Vector, promote, widened
+from enigma.dtypes import BufferType, Numeric, Space, TextureType, Type, Vector, promote, widened
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
@@ -239,7 +239,7 @@ class Tracer:
 
         return row.outcome(call, result, operands)
 
-    def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
+    def _operand(self, x: Any, dtype: Type, loc: SourceLoc) -> TracedValue:
         if isinstance(dtype, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self._operand(x, dtype.element, loc), dtype, loc)
         if not isinstance(x, TracedValue) and isinstance(dtype, Numeric):
@@ -247,7 +247,7 @@ class Tracer:
         self.check_scope(x, loc)
         return (
             x
-            if x.type is dtype or isinstance(dtype, BufferType)
+            if x.type is dtype or isinstance(dtype, BufferType | TextureType)
             else self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": dtype}, dtype, loc)
         )
 

@@ -21,6 +21,7 @@ from enigma.spec.tables import (
     simdgroup,
     structure,
     sync,
+    textures,
     vectors,
 )
 
@@ -35,6 +36,7 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "grid": grid.ROWS,
     "constants": constants.ROWS,
     "memory": memory.ROWS,
+    "textures": textures.ROWS,
     "sync": sync.ROWS,
     "simdgroup": simdgroup.ROWS,
     "quadgroup": quadgroup.ROWS,
