@@ -22,7 +22,20 @@ from enigma.context import current
 from enigma.dtypes import Numeric, b1, i32, promote
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, MemoryOrder, Static, Term, Var, Vec
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    DTypeArg,
+    Effect,
+    Element,
+    MemoryOrder,
+    Static,
+    Term,
+    Texture,
+    Var,
+    Vec,
+)
 
 FIELDS = ((0, 1), (4, 8), (0, 0), (3, 0), (5, 2), (0, None), (7, 1))
 """Offset and number of bits of the bit field rows; None means up to the width."""
@@ -135,11 +148,16 @@ def is_composite(row: Intrinsic) -> bool:
     return any(isinstance(t, Vec | Element) or (isinstance(t, Var) and 1 not in t.lanes) for t in terms)
 
 
+def texture_rows() -> tuple[Intrinsic, ...]:
+    """The rows that are methods of textures."""
+    return tuple(r for r in all_rows() if any(isinstance(t, Texture) for t in r.params.values()))
+
+
 def pure_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from scalars alone: the operators and functions."""
     special = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX}
     rows = (r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special)
-    return tuple(r for r in rows if not is_composite(r) and not r.at_launch)
+    return tuple(r for r in rows if not is_composite(r) and not r.at_launch and not r.method)
 
 
 def composite_rows() -> tuple[Intrinsic, ...]:

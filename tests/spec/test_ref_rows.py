@@ -27,7 +27,13 @@ TOLERANCE = {"floordiv": 1, "mod": 1}
 def computed() -> Iterator[Intrinsic]:
     """Yield the rows that compute a value from operands."""
     for row in all_rows():
-        if row.effect is Effect.PURE and row.operands and not is_composite(row) and not row.at_launch:
+        if (
+            row.effect is Effect.PURE
+            and row.operands
+            and not is_composite(row)
+            and not row.at_launch
+            and not row.method
+        ):
             yield row
 
 

@@ -34,7 +34,7 @@ from enigma.spec.terms import (
 
 
 def irdl_text(rows: Iterable[Intrinsic] | None = None) -> str:
-    """Return the IRDL definition of the dialect: its types of buffers and textures, and an operation of each row (default: all rows)."""
+    """Return the IRDL definition of the dialect: its types of memory, and an operation of each row (default: all rows)."""
     lines = ["irdl.dialect @enigma {"]
     for cls in BY_SPACE.values():
         lines += [f"  irdl.type @{_leaf(cls.name)} {{", "    %0 = irdl.any", "    irdl.parameters(%0)", "  }"]

@@ -1,4 +1,4 @@
-"""Samplers at file scope, and the fences between a thread's writes to a texture and its later reads (Metal specification, 2.9, 2.10)."""
+"""Samplers at file scope, and fences between a thread's writes to a texture and its reads (Metal specification, 2.9 and 2.10)."""
 
 from __future__ import annotations
 

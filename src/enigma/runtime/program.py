@@ -76,6 +76,28 @@ class Argument:
         return self.struct.name if self.struct is not None else self.params[0].dtype.metal_name
 
 
+@dataclass(frozen=True, slots=True)
+class TextureParam:
+    """A texture parameter as a runtime of Metal binds it: `[[texture(index)]]`, and its place `slot` among all arguments.
+
+    `kind` and `access` are Metal's words, `dtype` that of a component. Its array says the pixel format: one, two or four components
+    of that dtype, or of unsigned bytes normalized to 0 to 1.
+    """
+
+    name: str
+    slot: int
+    index: int
+    kind: str
+    access: str
+    dtype: Numeric
+    is_written: bool
+
+    @property
+    def metal_type(self) -> str:
+        """The parameter's type in Metal: `texture2d<float, access::read>`."""
+        return f"{self.kind}<{self.dtype.metal_name}, access::{self.access}>"
+
+
 class Program:
     """A traced kernel with its derived stages. Raises `LaunchError` for more than 31 parameters, Metal's limit of buffer slots."""
 
@@ -135,6 +157,18 @@ class Program:
     def scalars(self) -> tuple[Argument, ...]:
         """The arguments passed by value, in slot order."""
         return tuple(argument for argument in self.arguments if argument.is_scalar)
+
+    @cached_property
+    def textures(self) -> tuple[TextureParam, ...]:
+        """The texture parameters in slot order."""
+        return tuple(
+            TextureParam(
+                argument.name, argument.slot, argument.index, texture.kind.value, texture.access.value, texture.element,
+                argument.slot in self.written,
+            )
+            for argument in self.arguments
+            if (texture := argument.texture) is not None
+        )  # fmt: skip
 
     @cached_property
     def written(self) -> frozenset[int]:

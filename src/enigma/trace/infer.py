@@ -96,6 +96,13 @@ def describe(value: Any) -> str:
     )
 
 
+def part_of(value: TracedValue, name: str) -> str:
+    """Return what to write instead of a buffer or a texture where one number is meant."""
+    if isinstance(value.type, TextureType):
+        return f"read a component of a texel: {value.name or name}.read(...).x"
+    return f"read an element: {name}[i]"
+
+
 def plural(count: int, word: str) -> str:
     """Return `1 value`, `2 values`."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
@@ -209,7 +216,8 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
                 _fixed(row, name, wanted, arguments[name], loc, exact=isinstance(term, Vec))
             operands.append(wanted)
     if row.check is not None and (wrong := row.check(bound, attrs)) is not None:
-        raise EnigmaTypeError(f"{_title(row)}: {wrong}", loc=loc, help=f"for example: enigma.{row.example}")
+        example = row.example if row.method else f"enigma.{row.example}"
+        raise EnigmaTypeError(f"{_title(row)}: {wrong}", loc=loc, help=f"for example: {example}")
     result = row.result
     if result is None or isinstance(result, Buffer):
         return Signature(tuple(operands), attrs, _buffer_result(result, bound))
@@ -429,9 +437,7 @@ def _scalar_dtype(row: Intrinsic, name: str, value: Any, var: Var, loc: SourceLo
     if isinstance(value, TracedValue) and isinstance(value.type, Numeric) and value.type.parts == value.type.lanes:
         return value.type.element
     shown = _operand_name(row, name, value)
-    help = (
-        f"read an element: {shown}[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number"
-    )
+    help = part_of(value, shown) if isinstance(value, TracedValue) else "pass a traced value or a Python number"
     raise EnigmaTypeError(
         f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc, help=help
     )
@@ -471,7 +477,9 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         raise EnigmaTypeError(
             f"{_title(row)}: {name} must be {wanted.name}, but it is {describe(value)}", loc=loc,
-            help="read an element: A[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number",
+            help=part_of(value, "A") if isinstance(value, TracedValue)
+            else "make a vector: enigma.f32x4(x, y, z, w)" if exact and wanted.parts > 1
+            else "pass a traced value or a Python number",
         )  # fmt: skip
     widths = (wanted.parts,) if exact else (1, wanted.parts)
     if value.type.parts not in widths or value.type.parts != value.type.lanes:
@@ -501,7 +509,7 @@ def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> 
         check_literal(number, dtype, loc)
         return
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
-        help = "read an element: B[i]" if isinstance(value, TracedValue) else "store a traced value or a Python number"
+        help = part_of(value, "B") if isinstance(value, TracedValue) else "store a traced value or a Python number"
         raise EnigmaTypeError(f"{what} must be {dtype.name}, but it is given {describe(value)}", loc=loc, help=help)
     if value.type.parts not in (1, wanted.parts) or value.type.parts != value.type.lanes:
         hint = f"store a component: {value.name or 'v'}.x" if wanted.parts == 1 else "make a vector of that length"

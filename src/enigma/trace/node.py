@@ -18,8 +18,8 @@ from enigma.spec.terms import Precision
 class Value:
     """One value of the traced IR: the result of a node, a block's argument or a kernel's parameter.
 
-    `type` is a dtype, a `BufferType` or a `TextureType`; `name` is the Python variable it was first assigned to, or None. Subclassed by the
-    traced values that users handle (`trace/value.py`); identity is equality.
+    `type` is a dtype, a `BufferType` or a `TextureType`; `name` is the Python variable it was first assigned to, or None.
+    Subclassed by the traced values that users handle (`trace/value.py`); identity is equality.
     """
 
     __slots__ = ("name", "owner", "type")

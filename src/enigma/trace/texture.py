@@ -207,6 +207,17 @@ class _Method:
         )  # fmt: skip
 
 
+def spoken(row: Intrinsic) -> str:
+    """Return how a kernel calls a method of a texture: `T.write(value, x, y)`."""
+    values = [name for name, term in list(row.operands.items())[1:] if not _is_place(term)]
+    options: list[str] = []
+    for key, term in row.attributes.items():
+        value = getattr(row.defaults[key], "value", row.defaults[key])
+        shown = str(value == SamplerCoord.NORMALIZED.value) if _public(key, term) == NORMALIZED else f'"{value}"'
+        options.append(f"{_public(key, term)}={shown}")
+    return f"T.{row.method}({', '.join([*values, *_names(row), *options])})"
+
+
 def _public(key: str, term: Term) -> str:
     """Return the keyword of a compile-time argument."""
     return NORMALIZED if getattr(term, "enum", None) is SamplerCoord else key

@@ -18,7 +18,16 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
 from enigma.trace import access, swizzle
-from enigma.trace.infer import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, resolve
+from enigma.trace.infer import (
+    check_assignable,
+    check_literal,
+    describe,
+    literal,
+    located_dtype,
+    number_dtype,
+    part_of,
+    resolve,
+)
 from enigma.trace.node import Block, Node, Op, Value, walk
 from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
@@ -143,7 +152,7 @@ class Tracer:
         if not isinstance(x, TracedValue) or not isinstance(x.type, Numeric):
             raise EnigmaTypeError(
                 f"{target.name}(...) takes a value or a number, but it got {describe(x)}", loc=loc,
-                help="read an element: A[i]" if isinstance(x, TracedValue) else "pass a traced value or a Python number",
+                help=part_of(x, "A") if isinstance(x, TracedValue) else "pass a traced value or a Python number",
             )  # fmt: skip
         self.check_scope(x, loc)
         if target.parts == 1 and x.type.lanes == x.type.parts:

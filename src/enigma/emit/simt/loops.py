@@ -15,6 +15,7 @@ from enigma.emit.simt.control import VERSIONS
 from enigma.emit.simt.lanes import Flat, Lanes, Ramp, Root, Scalar, constant, flat, lanes
 from enigma.emit.simt.merge import Carried
 from enigma.emit.simt.scalars import known_less
+from enigma.emit.simt.textures import TextureOps
 
 
 class NotUniform(Exception):

@@ -26,8 +26,8 @@ from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 Array = NDArray[Any]
 Held = Any
-"""What a value is while the kernel runs: the `Memory` of a buffer, the `Image` of a texture, or an `Array` with an axis each for simdgroups and lanes, of
-length 1 where all are the same. A vector has one more in front, for its components."""
+"""What a value is while the kernel runs: the `Memory` of a buffer, the `Image` of a texture, or an `Array` with an axis each for
+simdgroups and lanes, of length 1 where all are the same. A vector has one more in front, for its components."""
 
 MAX_ROUNDS = 10_000_000
 

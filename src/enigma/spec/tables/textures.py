@@ -100,7 +100,7 @@ def _sample(kind: TextureKind) -> Intrinsic:
         result=Vec(TEXEL, 4), effect=Effect.READ, public="", method="sample", check=_sampler_rule,
         doc=f"What a {kind.title} is at a place between texels, found as a filter and an address mode say.",
         msl=Template(f"{{tex}}.sample({{S}}, {where}{level})", tight=("tex",)), cuda=LATER,
-        llvm=sampling.lowering, ref=_sampled, example="sample(T, u, v, filter='linear', address='repeat')")  # fmt: skip
+        llvm=sampling.lowering, ref=_sampled, example='T.sample(u, v, filter="linear", address="repeat")')  # fmt: skip
 
 
 def _sampled(np: Any, env: Any, tex: Any, at: Any, *layer: Any, **options: Any) -> Any:
