@@ -49,6 +49,7 @@ def test_an_example_with_a_picture_writes_a_png(name: str, tmp_path: Path) -> No
 # wrong operations of each kernel; mandelbrot's picture would still look right
 WRONG = [
     ("vector_add", "a[i] + b[i]", "a[i] - b[i]"),
+    ("vector_add", "x + y, limit=n", "x + y, limit=n - 1"),
     ("saxpy", "a * x[i] + y[i]", "a * (x[i] + 1e-5) + y[i]"),
     ("rmsnorm", "total / n + eps", "total / n"),
     ("softmax", "if lane < SIMDGROUPS else identity", "if lane < 7 else identity"),

@@ -25,6 +25,7 @@ from enigma.spec.terms import (
     Choice,
     DTypeArg,
     Effect,
+    Element,
     Numbers,
     Static,
     Term,
@@ -43,7 +44,8 @@ TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"
 
 TITLES = {
-    "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion", "math": "Float functions",
+    "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion",
+    "geometry": "Geometry", "packing": "Packing into words", "math": "Float functions",
     "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "textures": "Textures",
     "sync": "Barriers", "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
     "report": "Printing and asserting",
@@ -126,6 +128,8 @@ def takes(term: Term | None) -> str:
             if not any(dtype.is_float for dtype in dtypes):
                 return _set((*dtypes, *narrow))
             return f"{_set((*dtypes, *narrow))}; integers below 32 bits count as i32"
+        case Var(dtypes=dtypes, lanes=lanes) if 1 not in lanes:
+            return f"a vector of {', '.join(map(str, lanes[:-1]))}{' or ' if lanes[1:] else ''}{lanes[-1]} of {_set(dtypes)}"
         case Var(dtypes=dtypes):
             return _set(dtypes)
         case Buffer(element=element, spaces=spaces):
@@ -142,6 +146,10 @@ def takes(term: Term | None) -> str:
             return f"a Python int from {low} to {high}"
         case DTypeArg(var=var):
             return f"a dtype: {takes(var)}"
+        case Vec(element=element, lanes=lanes):
+            return f"a vector of {lanes} of {takes(element)}"
+        case Element(of=of):
+            return f"a number, of the components' dtype: {_set(of.dtypes)}"
         case Text():
             return "a text"
         case Variadic(dtypes=dtypes):
@@ -168,14 +176,10 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
             ]
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
-            parts = [(before, field or "", own or "{}") for before, field, own, _ in string.Formatter().parse(text)]
-            return (
-                "`"
-                + "".join(
-                    before + own.replace("{}", {"S": "sampler"}.get(field, field)) for before, field, own in parts
-                )
-                + "`"
-            )
+            fields = string.Formatter().parse(text)
+            words = {"W": "N", "S": "sampler"}
+            parts = [(before, words.get(field or "", field or ""), own or "{}") for before, field, own, _ in fields]
+            return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
         case Printf(function=function):
             return f'`{function}("...", values...)`'
         case Builtin(attribute=attribute, vector=vector):

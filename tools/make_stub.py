@@ -18,7 +18,7 @@ import enigma
 from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1, i32, u32
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Level, Static, Term, Var
+from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Element, Level, Static, Term, Var, Vec
 from enigma.trace import scoped
 from enigma.trace.calls import methods
 from enigma.trace.constants import PUBLIC
@@ -87,6 +87,24 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "return": "None",
     },
     "pipeline": {"dtype": "Any", "size": "int", "stages": "int", "return": "Pipeline"},
+    "simdgroup_matrix_load": {
+        "buf": "Value",
+        "elements_per_row": "_Index",
+        "rows": "int",
+        "cols": "int",
+        "offset": "_Index | tuple[_Index, ...]",
+        "transpose": "bool",
+        "return": "Any",
+    },
+    "simdgroup_matrix_store": {
+        "matrix": "Value",
+        "buf": "Value",
+        "elements_per_row": "_Index",
+        "offset": "_Index | tuple[_Index, ...]",
+        "transpose": "bool",
+        "return": "None",
+    },
+    "make_filled_simdgroup_matrix": {"value": "Value | float", "rows": "int", "cols": "int", "return": "Any"},
     "gemm": {
         "A": "Any",
         "B": "Any",
@@ -139,6 +157,29 @@ LANGUAGE: dict[str, dict[str, str]] = {
     **{
         f"cmp_{name}": {"x": "Value | float", "y": "Value | float", "return": "b1"}
         for name in ("ult", "ule", "ugt", "uge")
+    },
+    "make_vec": {"c": "Value | float", "return": "Any"},
+    **{f"make_float{lanes}": {"c": "Value | float", "return": "Any"} for lanes in (2, 3, 4)},
+    "pack_uint8x4": {**dict.fromkeys(("b0", "b1", "b2", "b3"), "_Index"), "return": "u32"},
+    "unpack_uint8x4": {"p": "_Index", "return": "tuple[u32, u32, u32, u32]"},
+    "pack_int4x2": {"lo": "_Index", "hi": "_Index", "return": "u32"},
+    "unpack_int4x2": {"p": "_Index", "return": "tuple[i32, i32]"},
+    "dequantize_int8": {"x": "Value | int", "scale": "Value | float", "zero_point": "_Index", "return": "Any"},
+    "dequantize_int4": {
+        "p": "_Index",
+        "scale": "Value | float",
+        "zero_point": "Value | float",
+        "signed": "bool",
+        "return": "tuple[Any, Any]",
+    },
+    "load_int4": {
+        "weights": "u32",
+        "word": "_Index",
+        "scales": "Value",
+        "group": "int",
+        "zero_points": "Value | None",
+        "signed": "bool",
+        "return": "tuple[Any, Any]",
     },
     "for_range": {"init": "Any", "return": "AbstractContextManager[Any]"},
     "if_": {"condition": "Value | bool", "return": "AbstractContextManager[Any]"},
@@ -228,6 +269,10 @@ def _parameter(row: Intrinsic, name: str, term: Term, variables: Variables) -> s
             return f"{name}: int" + (f" = {default}" if default is not None else "")
         case DTypeArg(var=var):
             return f"{name}: type[{variables.name(var)}]"
+        case Vec():
+            return f"{name}: Value"
+        case Element() | Numeric(is_float=True):
+            return f"{name}: Value | float"
         case _:
             return f"{name}: _Index"
 
@@ -247,6 +292,8 @@ def row_stub(public: str, row: Intrinsic, variables: Variables) -> str:
             result = variables.name(var)
         case Numeric() as dtype:
             result = dtype.name
+        case Vec() | Element():
+            result = "Any"
         case _:
             result = "None"
     if row.outcome is not None:

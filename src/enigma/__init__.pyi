@@ -470,11 +470,11 @@ def metal_cast(x: Value, dtype: Any) -> Any:
 
 @overload
 def as_type(x: Value, dtype: type[_R]) -> _R:
-    """The bits of x read as another dtype of the same size."""
+    """The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size."""
 
 @overload
 def as_type(x: Value, dtype: Any) -> Any:
-    """The bits of x read as another dtype of the same size."""
+    """The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size."""
 
 def all(v: b1) -> b1:
     """Whether every component is true."""
@@ -482,8 +482,122 @@ def all(v: b1) -> b1:
 def any(v: b1) -> b1:
     """Whether some component is true."""
 
-def vec_extract(v: Value, lane: int) -> None:
+def vec_extract(v: Value, lane: int) -> Any:
     """The component of a vector with this number, counted from 0."""
+
+def dot(a: _F | float, b: _F | float) -> Any:
+    """The sum of the products of the components."""
+
+def length_squared(v: _Float) -> Any:
+    """The dot product of v with itself."""
+
+def length(v: _Float) -> Any:
+    """How long v is: the square root of the sum of squares, infinite where that overflows."""
+
+def distance_squared(a: _F | float, b: _F | float) -> Any:
+    """The square of how far apart two points are."""
+
+def distance(a: _F | float, b: _F | float) -> Any:
+    """How far apart two points are."""
+
+def cross(a: _F | float, b: _F | float) -> _F:
+    """The cross product of two vectors of three."""
+
+def normalize(v: _F) -> _F:
+    """v divided by its length; NaN in every component of the zero vector."""
+
+def reflect(i: _F | float, n: _F | float) -> _F:
+    """The direction in which i leaves a surface of normal n: i - 2 dot(n, i) n; n has length 1."""
+
+def refract(i: _F | float, n: _F | float, eta: Value | float) -> _F:
+    """i bent by a surface of normal n, by the ratio eta of refractive indices; 0 where all is reflected. Both have length 1."""
+
+def faceforward(n: _F | float, i: _F | float, nref: _F | float) -> _F:
+    """n where i comes from the front of nref, dot(nref, i) < 0, else -n."""
+
+def pack_float_to_snorm4x8(x: Value) -> u32:
+    """The components of x as signed normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_unorm4x8(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_snorm2x16(x: Value) -> u32:
+    """The components of x as signed normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm2x16_to_float(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_float_to_unorm2x16(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm2x16_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_float_to_srgb_unorm4x8(x: Value) -> u32:
+    """The components of x as sRGB unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_srgb_unorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the sRGB unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_unorm10a2(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 10, 10, 10, 2 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm10a2_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 10, 10, 10, 2 bits in p, x from the lowest."""
+
+def pack_float_to_unorm565(x: Value) -> u16:
+    """The components of x as unsigned normalized integers of 5, 6, 5 bits in one u16, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm565_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 5, 6, 5 bits in p, x from the lowest."""
+
+def pack_half_to_snorm4x8(x: Value) -> u32:
+    """The components of x as signed normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_unorm4x8(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_snorm2x16(x: Value) -> u32:
+    """The components of x as signed normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm2x16_to_half(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_half_to_unorm2x16(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm2x16_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_half_to_srgb_unorm4x8(x: Value) -> u32:
+    """The components of x as sRGB unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_srgb_unorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the sRGB unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_unorm10a2(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 10, 10, 10, 2 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm10a2_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 10, 10, 10, 2 bits in p, x from the lowest."""
+
+def pack_half_to_unorm565(x: Value) -> u16:
+    """The components of x as unsigned normalized integers of 5, 6, 5 bits in one u16, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm565_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 5, 6, 5 bits in p, x from the lowest."""
 
 def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""
@@ -857,6 +971,12 @@ def quad_any(p: _Index) -> b1:
 def quad_is_first() -> b1:
     """Whether this is the first active lane of the quadgroup: true in exactly one of them."""
 
+def simdgroup_multiply(a: _F | float, b: _F | float) -> _F:
+    """The matrix product a b, added up in f32."""
+
+def simdgroup_multiply_accumulate(a: _F | float, b: _F | float, c: _F | float) -> _F:
+    """The matrix product a b, added to c; c holds what a and b hold, or f32."""
+
 def atomic_load(buf: _A, i: _Index, order: _MemoryOrder = "relaxed") -> _A:
     """Element i, read in one step."""
 
@@ -928,6 +1048,31 @@ def print(*message: Any) -> None:
 
 def assert_(condition: Any, *message: Any) -> None:
     """Make the launch fail if a condition does not hold, with the values in the text."""
+
+def simdgroup_matrix_load(
+    buf: Value,
+    elements_per_row: _Index,
+    elem: Any = None,
+    rows: int = 8,
+    cols: int = 8,
+    *,
+    offset: _Index | tuple[_Index, ...] = 0,
+    transpose: bool = False,
+) -> Any:
+    """Return the 8 x 8 matrix that begins at element `offset` of a buffer, whose rows are `elements_per_row` elements apart."""
+
+def simdgroup_matrix_store(
+    matrix: Value,
+    buf: Value,
+    elements_per_row: _Index,
+    *,
+    offset: _Index | tuple[_Index, ...] = 0,
+    transpose: bool = False,
+) -> None:
+    """Write an 8 x 8 matrix to a buffer, from element `offset` on, its rows `elements_per_row` elements apart."""
+
+def make_filled_simdgroup_matrix(value: Value | float, elem: Any = "float", rows: int = 8, cols: int = 8) -> Any:
+    """Return the 8 x 8 matrix of `elem` (f32, f16 or bf16) whose elements are all `value`."""
 
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
@@ -1011,8 +1156,55 @@ def gemm(
 ) -> None:
     """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
 
+def make_vec(*c: Value | float) -> Any:
+    """Return the vector of two to four numbers, in order; vectors among them count with all their components."""
+
+def make_float2(*c: Value | float) -> Any:
+    """Return the vector of 2 f32 of these numbers, each converted; vectors among them count with all their components."""
+
+def make_float3(*c: Value | float) -> Any:
+    """Return the vector of 3 f32 of these numbers, each converted; vectors among them count with all their components."""
+
+def make_float4(*c: Value | float) -> Any:
+    """Return the vector of 4 f32 of these numbers, each converted; vectors among them count with all their components."""
+
 def pipeline(dtype: Any, size: int, stages: int = 2) -> Pipeline:
     """Return `stages` buffers of `size` elements in threadgroup memory that take turns, one in front."""
+
+def pack_uint8x4(b0: _Index, b1: _Index, b2: _Index, b3: _Index) -> u32:
+    """Return the u32 with the low eight bits of four integers: b0 in bits 0 to 7, b3 in bits 24 to 31."""
+
+def unpack_uint8x4(p: _Index) -> tuple[u32, u32, u32, u32]:
+    """Return the four bytes of a word as u32 from 0 to 255, the lowest first."""
+
+def pack_int4x2(lo: _Index, hi: _Index) -> u32:
+    """Return the u32 with the low four bits of two integers: lo in bits 0 to 3, hi in bits 4 to 7; the others are 0."""
+
+def unpack_int4x2(p: _Index) -> tuple[i32, i32]:
+    """Return the two lowest nibbles of p as i32 from -8 to 7: bits 0 to 3, and bits 4 to 7."""
+
+def dequantize_int8(x: Value | int, scale: Value | float, zero_point: _Index = 0) -> Any:
+    """Return `(x - zero_point) * scale` in f32, the difference in i32: the float that an 8-bit integer stands for."""
+
+def dequantize_int4(
+    p: _Index,
+    scale: Value | float,
+    zero_point: Value | float = 0,
+    *,
+    signed: bool = True,
+) -> tuple[Any, Any]:
+    """Return the floats that the eight nibbles of a word stand for: two f32x4, the lowest nibbles first."""
+
+def load_int4(
+    weights: u32,
+    word: _Index,
+    scales: Value,
+    group: int,
+    zero_points: Value | None = None,
+    *,
+    signed: bool = True,
+) -> tuple[Any, Any]:
+    """Return the weights 8 * word to 8 * word + 7 of a buffer quantised in groups: two f32x4."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""

@@ -87,6 +87,7 @@ class Expressions:
             self._mixed,
             self._guarded,
             self._own,
+            self._component,
         ]
         return self.choose(forms)(dtype, depth - 1)
 
@@ -180,6 +181,26 @@ class Expressions:
         whole = [n for n in _INTEGERS if n != "100"] + [n for n in _ENDS.get(dtype, ()) if abs(int(n)) < 2**31]
         numbers = ", ".join(self.choose(_REALS if dtype in FLOATS else whole) for _ in range(OWN))
         return f"en.{dtype}(({numbers})[{self.place(depth)}])"
+
+    def _component(self, dtype: str, depth: int) -> str:
+        """Return a component of an expression of vectors."""
+        if dtype not in (*WIDE, "f32"):  # narrow ones would widen
+            return self.leaf(dtype)
+        lanes = self.choose((2, 3, 4))
+        text = f"({self._vector(dtype, lanes, depth)} {self._between(dtype)} {self._vector(dtype, lanes, depth)})"
+        if self.choose((True, False)):
+            names = "".join(self.choose("xyzw"[:lanes]) for _ in range(lanes))
+            text = f"({text}.{names} {self._between(dtype)} {self.value(dtype, depth - 1)})"
+        return f"{text}.{self.choose('xyzw'[:lanes])}"
+
+    def _between(self, dtype: str) -> str:
+        return self.choose("+-*" if dtype == "f32" else "+-*&|^")
+
+    def _vector(self, dtype: str, lanes: int, depth: int) -> str:
+        if self.memory and dtype in self.dtypes and self.choose((True, False)):
+            return f"A_{dtype}.load({self.value('u32', 0)} & {INPUT - 5}, {lanes})"
+        parts = 1 if self.choose((False, True)) else lanes
+        return f"en.{dtype}x{lanes}({', '.join(self.value(dtype, depth - 1) for _ in range(parts))})"
 
     def place(self, depth: int) -> str:
         """Return an index into an array of the thread's own."""

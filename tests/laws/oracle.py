@@ -32,11 +32,50 @@ class Buffer:
     def __setitem__(self, index: Any, value: Any) -> None:
         self.values[self._place(index)] = convert(typed(value, self.dtype), self.dtype)
 
+    def load(self, start: Any, lanes: int) -> Vector:
+        """The elements from one on."""
+        first = self._place(start)
+        return Vector([self[first + k] for k in range(lanes)])
+
     def _place(self, index: Any) -> int:
         place = index.value if isinstance(index, Num) else index
         if not 0 <= place < len(self.values):
             raise IndexError(f"{place} of {len(self.values)}")
         return place
+
+
+class Vector:
+    """Two to four numbers, computed with one by one."""
+
+    def __init__(self, parts: Sequence[Num]) -> None:
+        self.parts = list(parts)
+
+    def __getattr__(self, names: str) -> Any:
+        found = [self.parts["xyzw".index(name)] for name in names]
+        return found[0] if len(found) == 1 else Vector(found)
+
+    def _with(self, other: Any, operator: Callable[[Num, Num], Num]) -> Vector:
+        others = other.parts if isinstance(other, Vector) else [other] * len(self.parts)
+        return Vector([operator(x, y) for x, y in zip(self.parts, others, strict=True)])
+
+    # fmt: off
+    def __add__(self, other: Any) -> Vector: return self._with(other, lambda x, y: x + y)
+    def __sub__(self, other: Any) -> Vector: return self._with(other, lambda x, y: x - y)
+    def __mul__(self, other: Any) -> Vector: return self._with(other, lambda x, y: x * y)
+    def __and__(self, other: Any) -> Vector: return self._with(other, lambda x, y: x & y)
+    def __or__(self, other: Any) -> Vector: return self._with(other, lambda x, y: x | y)
+    def __xor__(self, other: Any) -> Vector: return self._with(other, lambda x, y: x ^ y)
+    # fmt: on
+
+
+def vector(dtype: str, lanes: int) -> Callable[..., Vector]:
+    """Return what makes vectors of a dtype: of a number for each component, or of one for all."""
+
+    def make(*parts: Any) -> Vector:
+        given = parts if len(parts) == lanes else parts * lanes
+        return Vector([convert(typed(x, dtype), dtype) for x in given])
+
+    return make
 
 
 class Thread:
@@ -58,6 +97,8 @@ class Namespace:
         self.thread: Thread | None = None
         for dtype in (*WIDTH, *EPSILON, "b1"):
             setattr(self, dtype, lambda x, dtype=dtype: convert(typed(x, dtype), dtype))
+            for lanes in (2, 3, 4):
+                setattr(self, f"{dtype}x{lanes}", vector(dtype, lanes))
         for name, exact in INTEGER.items():
             setattr(self, name, integers(exact))
         for name in ("thread_position_in_threadgroup", "threadgroup_position_in_grid", "threads_per_threadgroup",

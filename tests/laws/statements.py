@@ -120,6 +120,9 @@ class Author:
             dtype = self.choose(dtypes)
             self.line(f"{self.choose(self.ex.arrays[dtype])}[{self.ex.place(1)}] = {self.ex.value(dtype, 2)}")
             return
+        if self.level > 1:  # a loop that is unrolled around a `break` would leave one of several arrays behind
+            self.assign()
+            return
         dtype, name = self.choose((*self.ex.dtypes, "b1")), self.new("m")
         fill = self.choose(("False", "True") if dtype == "b1" else ("0", "1", "7"))
         self.line(

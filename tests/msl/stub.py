@@ -216,10 +216,10 @@ def _lane_functions() -> list[str]:
 
 def _packing() -> list[str]:
     lines: list[str] = []
-    for form, lanes, packed in tables.PACKED_FORMATS:
+    for form, unpacked, lanes, packed in tables.PACKED_FORMATS:
         for element in FLOATS:
             lines.append(f"{packed} pack_{element}_to_{form}({element}{lanes} x);")
-            lines.append(f"{element}{lanes} unpack_{form}_to_{element}({packed} x);")
+            lines.append(f"{element}{lanes} unpack_{unpacked}_to_{element}({packed} x);")
     return lines
 
 

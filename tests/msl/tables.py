@@ -193,15 +193,15 @@ LANE_MOVES = (
 )
 LANE_FILLS = ("shuffle_and_fill_up", "shuffle_and_fill_down")
 
-# (format, lanes, packed type): pack_float_to_<format> and unpack_<format>_to_float, with half twins.
+# (format packed, format unpacked, lanes, packed type): pack_float_to_<format> and unpack_<format>_to_float, with half twins.
 PACKED_FORMATS = (
-    ("unorm4x8", 4, "uint"),
-    ("snorm4x8", 4, "uint"),
-    ("srgb_unorm4x8", 4, "uint"),
-    ("unorm2x16", 2, "uint"),
-    ("snorm2x16", 2, "uint"),
-    ("unorm10a2", 4, "uint"),
-    ("unorm565", 3, "ushort"),
+    ("unorm4x8", "unorm4x8", 4, "uint"),
+    ("snorm4x8", "snorm4x8", 4, "uint"),
+    ("srgb_unorm4x8", "unorm4x8_srgb", 4, "uint"),
+    ("unorm2x16", "unorm2x16", 2, "uint"),
+    ("snorm2x16", "snorm2x16", 2, "uint"),
+    ("unorm10a2", "unorm10a2", 4, "uint"),
+    ("unorm565", "unorm565", 3, "ushort"),
 )
 
 CONSTANTS = {

@@ -26,6 +26,7 @@ from enigma.spec.terms import (
     Algebra,
     Buffer,
     Choice,
+    Derived,
     DTypeArg,
     Effect,
     Element,
@@ -153,16 +154,24 @@ def texture_rows() -> tuple[Intrinsic, ...]:
     return tuple(r for r in all_rows() if any(isinstance(t, Texture) for t in r.params.values()))
 
 
+def is_matrix(row: Intrinsic) -> bool:
+    """Whether a row takes or gives matrices: `test_matrices.py` has their kernels."""
+    terms = (*row.params.values(), row.result)
+    return any(isinstance(t, Derived) or (isinstance(t, Var) and bool(t.exact)) for t in terms)
+
+
 def pure_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from scalars alone: the operators and functions."""
     special = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX}
     rows = (r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special)
-    return tuple(r for r in rows if not is_composite(r) and not r.at_launch and not r.method)
+    return tuple(r for r in rows if not is_composite(r) and not is_matrix(r) and not r.at_launch and not r.method)
 
 
 def composite_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from or to vectors."""
-    return tuple(r for r in all_rows() if r.effect is Effect.PURE and r.operands and is_composite(r))
+    return tuple(
+        r for r in all_rows() if r.effect is Effect.PURE and r.operands and is_composite(r) and not is_matrix(r)
+    )
 
 
 def lane_rows() -> tuple[Intrinsic, ...]:
@@ -173,6 +182,7 @@ def lane_rows() -> tuple[Intrinsic, ...]:
         if r.effect is Effect.SYNC
         and r.result is not None
         and not any(isinstance(t, Buffer) for t in r.params.values())
+        and not is_matrix(r)
     )
 
 

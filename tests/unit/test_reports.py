@@ -452,3 +452,50 @@ def test_a_text_that_needs_quoting_is_the_same_in_metal(launch: Any, capfd: Any)
         == said_here
         == '100% "quoted" \\ back\ttab ??/ ?? {} \u00e9 2.5%'
     )
+
+
+@en.kernel
+def of_vectors(A: en.f32x3, B: en.u8x4, C: en.bf16x2, Out: en.i32):  # type: ignore[valid-type]
+    i = en.thread_position_in_grid
+    v, w = A[i], B[i]
+    if i % 2 == 0:
+        en.print("v = {}, w = {:3d}, {}", v, w, v > 1.0)  # vectors
+        v.y = 9.0
+    en.print(C[i], v.zy, list(v)[1])  # swizzles
+    en.assert_(en.all(v < 60.0), "v is {:.1f}", v)  # vector too large
+    Out[i] = 1
+
+
+@pytest.mark.parametrize("n", (1, 33, 70))
+def test_a_vector_is_shown_as_a_tuple(launch: Any, capsys: Any, n: int) -> None:
+    a = np.arange(3 * n, dtype=np.float32).reshape(n, 3) / 2
+    b = np.arange(4 * n).astype(np.uint8).reshape(n, 4)
+    c = (np.arange(2 * n) % 8).astype(en.bf16.numpy).reshape(n, 2)
+    out = np.zeros(n, np.int32)
+    fails = n == 70
+    if fails:
+        with pytest.raises(en.KernelAssertionError, match=r"v is \(60.0, 9.0, 61.0\)"):
+            launch(of_vectors, a, b, c, out, grid=n, threads=32)
+    else:
+        launch(of_vectors, a, b, c, out, grid=n, threads=32)
+    wanted: list[str] = []
+    for i in range(n):
+        v, w = [str(x) for x in a[i].tolist()], b[i].tolist()
+        if i % 2 == 0:
+            truths = ", ".join(str(x > 1) for x in a[i].tolist())
+            shown = ", ".join(f"{x:3d}" for x in w)
+            wanted.append(
+                said((i, 0, 0), (i // 32, 0, 0), f"v = ({', '.join(v)}), w = ({shown}), ({truths})", "vectors")
+            )
+            v[1] = "9.0"
+        pair = ", ".join(str(x) for x in c[i])
+        wanted.append(said((i, 0, 0), (i // 32, 0, 0), f"({pair}) ({v[2]}, {v[1]}) {v[1]}", "swizzles"))
+    assert capsys.readouterr().out.splitlines() == wanted
+    assert (out == 1).all()
+
+
+def test_the_log_of_metal_shows_components() -> None:
+    text = compile_kernel(of_vectors, emit_only=True).metal_source
+    assert 'v = (%f, %f, %f), w = (%3u, %3u, %3u, %3u), (%d, %d, %d)", ' in text
+    assert "uint(w.x), uint(w.y), uint(w.z), uint(w.w)" in text
+    assert_legal(text, msl_version=(3, 2))

@@ -34,6 +34,7 @@ from enigma.spec.terms import (
     Algebra,
     Buffer,
     Choice,
+    Derived,
     DTypeArg,
     Effect,
     Element,
@@ -118,7 +119,7 @@ def _constraint(term: Term, *, lifts: bool = False) -> AttrConstraint:
         case Var():
             # AnyOf refuses several types of one class, such as ui32 and si32
             return VarConstraint(term.name, AttrSetConstraint.get(*(to_mlir(dtype) for dtype in term.members())))
-        case Vec() | Element():
+        case Vec() | Element() | Derived():
             return AttrSetConstraint.get(*(to_mlir(dtype) for dtype in members(term)))
         case Buffer():
             element = _constraint(term.element)

@@ -20,6 +20,7 @@ from enigma.spec.terms import (
     Algebra,
     Buffer,
     Choice,
+    Derived,
     DTypeArg,
     Element,
     Numbers,
@@ -101,7 +102,7 @@ class _Writer:
                 if term not in variables:
                     variables[term] = self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in term.members()])
                 return variables[term]
-            case Vec() | Element():
+            case Vec() | Element() | Derived():
                 return self._any_of([self._define(f"irdl.is {to_mlir(d)}") for d in members(term)])
             case Buffer():
                 element = self._term(term.element, variables)

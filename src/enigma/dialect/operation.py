@@ -30,6 +30,7 @@ from enigma.spec.terms import (
     ANY_LANES,
     Algebra,
     Buffer,
+    Derived,
     DTypeArg,
     Element,
     Numbers,
@@ -70,6 +71,8 @@ def members(term: Term, *, lifts: bool = False) -> tuple[Numeric, ...]:
             return term.members()
         case Element(of=of):
             return of.dtypes
+        case Derived(among=among):
+            return among
         case Vec(element=element, lanes=lanes):
             dtypes = element.dtypes if isinstance(element, Var) else (element,)
             return tuple(
@@ -171,11 +174,11 @@ class IntrinsicOp(IRDLOperation):
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
             if isinstance(term, Numbers):
                 self._verify_numbers(key, to_mlir(self.bound()[term.var]))
-        self._check_types()
         if self.SHAPE.many and self.attributes.get(SEGMENTS) != segments(self.ROW, len(self.operands)):
             raise VerifyException(f"{SEGMENTS} does not fit {len(self.operands)} operands")
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
+        self._check_types()
 
     def _check_types(self) -> None:
         """Check the relations between types that constraints do not state: components, and the width of what lifts."""
@@ -270,6 +273,11 @@ def lanes_of(op: IntrinsicOp) -> int:
     """Return the components of the vectors that an operation which lifts works on; 1 where it works on scalars."""
     values = (*op.operands, *op.results) if op.ROW.lifts else ()
     return max((dtype_of(value.type).lanes for value in values), default=1)
+
+
+def width_of(op: IntrinsicOp) -> int:
+    """Return the components of the vectors that an operation is done on one by one; 1 where there are none."""
+    return op.dtype.lanes if op.ROW.by_component and not op.ROW.lifts and op.dtype is not None else lanes_of(op)
 
 
 def _bound_by(term: Term | None, attr: Attribute) -> Numeric:

@@ -19,10 +19,14 @@ from xdsl.irdl import irdl_attr_definition, param_def
 
 from enigma.dtypes import (
     DTYPES,
+    MATRICES,
+    SIMDGROUP_MATRICES,
     TEXELS,
     VECTORS,
     BufferType,
+    Matrix,
     Numeric,
+    SimdgroupMatrix,
     Space,
     TextureAccess,
     TextureKind,
@@ -130,6 +134,10 @@ _SPACES: dict[type[MemoryType], Space] = {cls: space for space, cls in BY_SPACE.
 def _scalar(dtype: Numeric) -> Attribute:
     if (builtin := _BUILTIN.get(dtype)) is not None:
         return builtin
+    if isinstance(dtype, SimdgroupMatrix):
+        return VectorType(_scalar(dtype.element), [8, 8])
+    if isinstance(dtype, Matrix):
+        return VectorType(_scalar(dtype.element), [dtype.columns, dtype.rows])
     if dtype.lanes > 1:
         return VectorType(_scalar(dtype.element), [dtype.lanes])
     return IntegerType(dtype.width, Signedness.SIGNED if dtype.is_signed else Signedness.UNSIGNED)
@@ -143,7 +151,7 @@ _BUILTIN: dict[Numeric, Attribute] = {
     index: IndexType(),
 }
 _TO_MLIR: dict[Type, Attribute] = {
-    **{dtype: _scalar(dtype) for dtype in (*DTYPES, index, *VECTORS)},
+    **{dtype: _scalar(dtype) for dtype in (*DTYPES, index, *VECTORS, *SIMDGROUP_MATRICES, *MATRICES)},
     **{
         BufferType(dtype, space): cls(_scalar(dtype))
         for dtype in (*DTYPES, *VECTORS)

@@ -27,6 +27,7 @@ class Loose(Enum):
     WIDENING = "a conversion that loses nothing"
     SIGN = "a signed integer read as unsigned of the same width"
     SPLAT = "a number beside a vector, which repeats it"
+    PACKED = "a packed vector, which becomes a plain one where it is assigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def _implicit(source: Numeric, target: Numeric) -> Loose | None:
 
 def assigned(expr: Expr) -> Expr:
     """Return the expression as it is written where it is stored into its own dtype."""
-    if expr.loose is not None and expr.why in (Loose.LITERAL, Loose.PROMOTION, Loose.WIDENING):
+    if expr.loose is not None and expr.why in (Loose.LITERAL, Loose.PROMOTION, Loose.WIDENING, Loose.PACKED):
         return expr.loose
     return expr
 
@@ -195,7 +196,7 @@ def _balance(op: Infix, left: Expr, right: Expr) -> tuple[Expr, Expr]:
         return expr.why is not Loose.LITERAL
 
     def shorter(expr: Expr, other: Expr) -> Expr | None:
-        if expr.loose is None or _mixes_badly(expr, op):
+        if expr.loose is None or expr.why is Loose.PACKED or _mixes_badly(expr, op):
             return None
         if expr.why is Loose.SPLAT:
             return None if other.why is Loose.SPLAT or op.symbol not in _REPEATS else assigned(expr.loose)

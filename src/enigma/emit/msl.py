@@ -23,12 +23,13 @@ from enigma.emit.expr import Expr, Loose, merged, subscript
 from enigma.emit.fences import Fences
 from enigma.emit.file_scope import FileConstants, Structs
 from enigma.emit.literal import untyped
+from enigma.emit.multiples import is_multiple
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
 from enigma.emit.textures import Samplers, fenced
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Template
+from enigma.spec.spelling import Builtin, Call, Infix, Into, Precedence, Prefix, Printf, Template
 from enigma.spec.terms import (
     MEMORY,
     Algebra,
@@ -246,16 +247,20 @@ class _MslKernel(KernelWriter):
         space = space_of(memory.type)
         const = "const " if space is Space.DEVICE and memory not in self.written else ""
         kind = f"{space.value} {const}"
-        whole = _quotient(index, dtype.lanes) if space is Space.DEVICE and dtype.lanes != 3 else None
+        could = space is Space.DEVICE and dtype.lanes != 3
+        whole = _quotient(index, dtype.lanes) if could else None
+        aligned = whole is not None or (could and is_multiple(op.operands[1], dtype.lanes))
         if whole is not None:
             place = f"(({kind}{dtype.metal_name}*){buf.inside(Precedence.POSTFIX)})[{whole}]"
         else:
-            place = f"*({kind}packed_{dtype.metal_name}*)({buf.text} + {subscript(index).inside(Precedence.ADDITIVE, right=True)})"
+            packed = "" if aligned else "packed_"
+            where = subscript(index).inside(Precedence.ADDITIVE, right=True)
+            place = f"*({kind}{packed}{dtype.metal_name}*)({buf.text} + {where})"
         if value:
             return merged(f"{place} = {value[0].text}", dtype, Precedence.ANY, (buf, index, *value))
         level = Precedence.POSTFIX if whole is not None else Precedence.UNARY
         made = replace(merged(place, dtype, level, (buf, index)), reads=True)
-        return made if whole is not None else unpacked(made, self.speller)
+        return made if aligned else unpacked(made, self.speller)
 
     def _as_atomic(self, value: SSAValue, expr: Expr) -> Expr:
         """Return a buffer that is declared plainly as one of atomic elements."""
@@ -381,7 +386,7 @@ class _MslKernel(KernelWriter):
                 kind = self.speller.type_name(element if element is not None and key in op.ROW.prelude else f32)
                 for part in text.format(T=kind).split("\n\n"):  # some share a declaration
                     found[part] = None
-                    if op.dtype is not None and op.dtype.lanes > 1 and op.ROW.lifts:
+                    if op.dtype is not None and op.dtype.lanes > 1 and op.ROW.by_component:
                         found[_overload(part, kind, op.dtype.lanes)] = None
         return list(found)
 
@@ -440,7 +445,7 @@ def _written_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
 def unpacked(expr: Expr, speller: Speller) -> Expr:
     """Return a packed vector read from memory as the plain one; where it is assigned, Metal converts by itself."""
     kind = speller.type_name(expr.dtype)
-    return replace(expr, text=f"{kind}({expr.text})", level=Precedence.POSTFIX, loose=expr, why=Loose.WIDENING)
+    return replace(expr, text=f"{kind}({expr.text})", level=Precedence.POSTFIX, loose=expr, why=Loose.PACKED)
 
 
 def _quotient(index: Expr, lanes: int) -> str | None:
@@ -478,6 +483,8 @@ def _functions(ops: list[IntrinsicOp]) -> Iterator[str]:
                 yield function.partition(".")[0]
             case Template(text=text):
                 yield from _WORD.findall(text)
+            case Into(lines=lines):
+                yield from (word for line in lines for word in _WORD.findall(line))
             case Infix() | Prefix() | _:
                 pass
 

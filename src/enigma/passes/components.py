@@ -9,15 +9,15 @@ from xdsl.ir import SSAValue
 
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.structure import defining
-from enigma.dialect.types import dtype_of
 from enigma.spec.terms import MAKES, Algebra
 
-_MAKES = frozenset(MAKES.values())
+_MAKES = frozenset((*MAKES.values(), Algebra.MAKE_TILE))
+_TAKES = (Algebra.EXTRACT, Algebra.TILE_ELEMENT)
 
 
 def simplify(op: IntrinsicOp) -> SSAValue | None:
     """Return a value that exists already and equals the result of `op`, or None."""
-    if op.ROW.algebra is Algebra.EXTRACT:
+    if op.ROW.algebra in _TAKES:
         return _component(op)
     if op.ROW.algebra in _MAKES:
         return _whole(op)
@@ -39,9 +39,9 @@ def _whole(op: IntrinsicOp) -> SSAValue | None:
     source: SSAValue | None = None
     for lane, operand in enumerate(op.operands):
         part = defining(operand)
-        if part is None or part.ROW.algebra is not Algebra.EXTRACT or part.attr("lane") != lane:
+        if part is None or part.ROW.algebra not in _TAKES or part.attr("lane") != lane:
             return None
         if source is not None and part.operands[0] is not source:
             return None
         source = part.operands[0]
-    return source if source is not None and dtype_of(source.type).lanes == len(op.operands) else None
+    return source if source is not None and source.type == op.results[0].type else None

@@ -15,12 +15,17 @@ from enigma.spec import across, across_msl
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import EXACT, LATER, ulps
 from enigma.spec.spelling import Call, Spelling, Template
-from enigma.spec.terms import BIT, Effect, Level, Static, Var
+from enigma.spec.terms import ANY_LANES, BIT, Effect, Level, Static, Var
 
 NUMBERS: tuple[Numeric, ...] = (f32, f16, bf16, i32, u32, i64, u64, i16, u16, i8, u8)
-X = Var("X", NUMBERS)
-B = Var("B", (*(d for d in NUMBERS if d.is_integer), b1))
-ANY = Var("ANY", (*NUMBERS, b1))
+WHOLE = tuple(d for d in NUMBERS if d.width < 64)
+"""What Metal moves and combines as bits in whole vectors: the halves of 64-bit integers fill vectors of their own."""
+
+X = Var("X", NUMBERS, lanes=ANY_LANES)
+B = Var(
+    "B", (*(d for d in NUMBERS if d.is_integer), b1), lanes=ANY_LANES, whole=tuple(d for d in WHOLE if d.is_integer)
+)
+ANY = Var("ANY", (*NUMBERS, b1), lanes=ANY_LANES, whole=(*WHOLE, b1))
 
 REDUCTIONS = (
     ("sum", "add", "The sum", X),

@@ -53,6 +53,7 @@ class Intrinsic:
     - `ref`: the NumPy meaning. `msl`, `cuda`: spellings. `llvm`: lowering. Each is given or `unsupported("why")`.
     - `domain`, `ulp`: where generated tests sample floats, and how far the CPU may be from `ref`, per dtype.
     - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
+    - `whole`: whether a vector is taken as the bits that it is made of, so that the row is not applied to each component.
     - `level`: for a row without operands, over what its result is the same.
     - `role`: what the language itself uses the operation for, which then needs no name.
     - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
@@ -85,6 +86,7 @@ class Intrinsic:
     algebra: Algebra | None = None
     commutes: bool = False
     negation: str | None = None
+    whole: bool = False
     level: Level | None = None
     role: Role | None = None
     together: Level | None = None
@@ -166,11 +168,23 @@ class Intrinsic:
 
     @cached_property
     def lifts(self) -> bool:
-        """Whether the operation is done component by component: then every operand may be a vector, scalars are repeated."""
+        """Whether every operand may be a vector: then the operation is done by component, and all else is repeated."""
+        return self.effect is Effect.PURE and self._is_by_component
+
+    @cached_property
+    def by_component(self) -> bool:
+        """Whether the operation on vectors is that on each component.
+
+        Of a row that talks to other lanes the variables may be vectors; an operand of a fixed dtype is a number all the same.
+        """
+        return self.lifts or (self.effect is Effect.SYNC and bool(self.variables) and self._is_by_component)
+
+    @cached_property
+    def _is_by_component(self) -> bool:
         terms = (*self.operands.values(), self.result)
         scalars = any(isinstance(term, Var) and term.lanes != ANY_LANES for term in terms)
         plain = all(isinstance(term, Var | Numeric) for term in terms)
-        return self.effect is Effect.PURE and bool(self.operands) and plain and not scalars
+        return bool(self.operands) and plain and not scalars and not self.whole
 
     def spelling(self, target: str, dtype: Numeric | None, space: Space | None = None) -> Spelling:
         """Return how `target` ("msl" or "cuda") writes this operation on `dtype`, with its buffer in `space`."""

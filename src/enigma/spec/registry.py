@@ -11,7 +11,7 @@ from typing import Any, cast
 from enigma.dtypes import TextureKind
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.spelling import Spelling, Template
+from enigma.spec.spelling import Into, Spelling, Template
 from enigma.spec.terms import Algebra, Role, Texture
 
 # attributes of xDSL's Operation: an operand of such a name would vanish or hide the attribute
@@ -46,9 +46,11 @@ def check(row: Intrinsic) -> None:
 
 
 def _check_spelling(row: Intrinsic, target: str, dtype: str, spelling: Spelling) -> None:
+    for text in spelling.lines if isinstance(spelling, Into) else ():
+        _check_spelling(row, target, dtype, Template(text.replace("{out}", "out")))
     if isinstance(spelling, Template):
         fields = {name for _, name, _, _ in string.Formatter().parse(spelling.text) if name}
-        unknown = fields - set(row.params) - {"T", "R", "S"}
+        unknown = fields - set(row.params) - {"T", "R", "S", "W"}
         if unknown:
             raise InternalError(f"row {row.name}: {target} template for {dtype} names {', '.join(sorted(unknown))}")
 

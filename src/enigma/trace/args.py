@@ -14,7 +14,9 @@ from enigma.dtypes import (
     DTYPES,
     FLOATS,
     TEXELS,
+    Matrix,
     Numeric,
+    SimdgroupMatrix,
     Space,
     TextureAccess,
     TextureKind,
@@ -321,6 +323,11 @@ def _dtype(annotation: Any) -> Numeric | None:
 
 
 def _refuse_bools(dtype: Numeric, name: str, loc: SourceLoc) -> None:
+    if isinstance(dtype, SimdgroupMatrix | Matrix):
+        raise EnigmaTypeError(
+            f"parameter {name} is a buffer of {dtype.name}, but a buffer holds numbers or vectors", loc=loc,
+            help=f"write {name}: enigma.{dtype.element.name}, and load the matrix from it",
+        )  # fmt: skip
     if dtype.parts > 1 and dtype.element is b1:
         raise EnigmaTypeError(
             f"parameter {name} is a buffer of {dtype.name}, but a buffer holds no vectors of bools", loc=loc,

@@ -15,6 +15,7 @@ from enigma.spec.registry import by_public_name
 from enigma.spec.terms import (
     Buffer,
     Choice,
+    Derived,
     DTypeArg,
     Effect,
     Element,
@@ -63,6 +64,10 @@ def _widths(lanes: tuple[int, ...]) -> str:
 
 def _accepts(term: Term) -> str:
     match term:
+        case Var(exact=exact) if exact:
+            return "a matrix"
+        case Derived():
+            return "what the doc says"
         case Var(dtypes=dtypes, lanes=lanes):
             return names(dtypes) + _widths(lanes)
         case Vec(element=element, lanes=lanes):
@@ -96,7 +101,7 @@ def docstring(row: Intrinsic) -> str:
     """Return the docstring of a row's function: what it gives, what it takes, an example, and how Metal spells it."""
     lines = [row.doc, ""]
     lines += [f"    {name}: {_accepts(term)}" for name, term in row.params.items()]
-    if isinstance(row.result, Var):
+    if isinstance(row.result, Var) and not row.result.exact:
         lines.append(f"    returns {names(row.result.dtypes)}" + (", as given" if row.variables else ""))
     elif row.result is not None:
         lines.append(f"    returns {_accepts(row.result)}")

@@ -55,6 +55,11 @@ def truth(x: Any, loc: SourceLoc | None = None) -> Any:
             f"{x.name or 'the condition'} is {x.type.name}, which has no single truth value", loc=loc,
             help="write enigma.any(c) or enigma.all(c), or choose component by component: enigma.where(c, x, y)",
         )  # fmt: skip
+    if x.dtype.parts > 1:
+        raise EnigmaTypeError(
+            f"{x.name or 'the condition'} is {x.dtype.name}, which has no truth value", loc=loc,
+            help=f"test a number of it: {x.name or 'm'}[0] != 0",
+        )  # fmt: skip
     return x if x.type is b1 else tracer.operator("!=", (x, 0), loc)
 
 

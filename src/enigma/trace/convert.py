@@ -49,6 +49,9 @@ class Runtime:
     undefined = staticmethod(Undefined)
     assign_component = staticmethod(components.assign)
     assign_component_in = staticmethod(components.assign_in)
+    assign_element = staticmethod(components.assign_element)
+    assign_element_in = staticmethod(components.assign_element_in)
+    assign_component_of = staticmethod(components.assign_of)
 
     def __init__(self) -> None:
         # by identity: equal code in two files is still two places; holding the code keeps its id its own
@@ -278,7 +281,7 @@ def runtime_range(*args: Any) -> Range:
 
 def _extreme(python: Callable[..., Any], function: str) -> Callable[..., Any]:
     def choose(*args: Any, **kwargs: Any) -> Any:
-        one = len(args) == 1 and isinstance(args[0], Iterable) and not isinstance(args[0], TracedValue)
+        one = len(args) == 1 and isinstance(args[0], Iterable)  # a vector gives its components, a number refuses
         items = list(cast(Iterable[Any], args[0])) if one else list(args)
         if not _has_traced(items):
             return python(items, **kwargs) if one else python(*args, **kwargs)

@@ -183,7 +183,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
     bound: dict[Var, Numeric] = {}
     for name, term in row.attributes.items():
         if isinstance(term, DTypeArg):
-            attrs[name] = bound[term.var] = _dtype_at(row, attrs[name], lanes, loc) if row.lifts else attrs[name]
+            attrs[name] = bound[term.var] = _asked_for(row, attrs[name], arguments, lanes, loc)
     fixed: set[Var] = set()
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
@@ -195,7 +195,9 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             bound[term.element] = _texture(row, term, arguments[name], loc)
     for name, term in row.operands.items():
         var = term.element if isinstance(term, Vec) else term
-        if isinstance(var, Var) and var not in bound:
+        if isinstance(var, Var) and var.exact:
+            _whole(row, var, name, arguments[name], bound, loc)
+        elif isinstance(var, Var) and var not in bound:
             bound[var] = _unify(row, var, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc, lanes)
         elif isinstance(var, Var) and var in fixed:
             check_assignable(arguments[name], bound[var], _element(row, name, arguments), loc)
@@ -207,7 +209,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             if len(arguments[name]) > term.most:
                 raise EnigmaValueError(
                     f"{_title(row)} shows at most {term.most} values, but it got {len(arguments[name])}", loc=loc,
-                    help="write two of them",
+                    help="write two of them; a vector is as many values as it has components",
                 )  # fmt: skip
             operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
         else:
@@ -239,6 +241,26 @@ def lanes_of(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> in
     return next(iter(found), 1)
 
 
+def _asked_for(row: Intrinsic, dtype: Numeric, arguments: Mapping[str, Any], lanes: int, loc: SourceLoc) -> Numeric:
+    """Return the dtype that a dtype argument means, which is the one given where nothing is done for each component."""
+    if row.lifts:
+        return _dtype_at(row, dtype, lanes, loc)
+    given = [arguments[name].type for name in row.operands if isinstance(arguments[name], TracedValue)]
+    if row.whole and dtype.parts == 1 and given and isinstance(given[0], Vector) and given[0].width == dtype.width:
+        return widened(dtype, given[0].lanes)
+    return dtype
+
+
+def lanes_apart(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> int:
+    """Return the components of the vectors that a row takes one by one only; 1 where it takes whatever is given."""
+    if not row.by_component or row.lifts:
+        return 1
+    (var,) = row.variables
+    given = {name: arguments[name] for name, term in row.operands.items() if term == var}
+    lanes = lanes_of(row, {**dict.fromkeys(row.operands), **given}, loc)
+    return 1 if lanes == 1 or var.allows(widened(_unify_elements(row, var, given, loc), lanes)) else lanes
+
+
 def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Numeric:
     """Return the dtype that an operation at a width is asked for: a scalar one is meant for each component."""
     if dtype.parts == 1:
@@ -246,8 +268,10 @@ def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Num
     if dtype.lanes != lanes:
         what = f"a vector of {lanes}" if lanes > 1 else "a single number"
         raise EnigmaTypeError(
-            f"{_title(row)}: {what} cannot become {dtype.name}", loc=loc, help="make a vector: enigma.f32x4(x, y, z, w)"
-        )
+            f"{_title(row)}: {what} cannot become {dtype.name}", loc=loc,
+            help="take the components that are meant, such as v.xy, or make a longer vector: enigma.f32x4(v, 0.0)"
+            if lanes > 1 else "make a vector: enigma.f32x4(x, y, z, w)",
+        )  # fmt: skip
     return dtype
 
 
@@ -380,6 +404,21 @@ def _unify(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLo
     return dtype
 
 
+def _whole(row: Intrinsic, var: Var, name: str, value: Any, bound: dict[Var, Numeric], loc: SourceLoc) -> None:
+    """Bind a variable that stands for whole composites: the operand is of such a dtype, and all of them of the same."""
+    dtype = value.type if isinstance(value, TracedValue) else None
+    if not isinstance(dtype, Numeric) or not var.allows(dtype):
+        raise EnigmaTypeError(
+            f"{_title(row)} takes a matrix, but {_operand_name(row, name, value)} is {describe(value)}", loc=loc,
+            help=f"for example: enigma.{row.example}" if row.example else None,
+        )  # fmt: skip
+    if bound.setdefault(var, dtype) is not dtype:
+        raise EnigmaTypeError(
+            f"{_title(row)}: {_operand_name(row, name, value)} is {dtype.name}, but it must be {bound[var].name}", loc=loc,
+            help="both must be of one dtype: m.to(enigma.f32)",
+        )  # fmt: skip
+
+
 def _wrong_width(
     row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Numeric, loc: SourceLoc
 ) -> EnigmaTypeError:
@@ -387,23 +426,31 @@ def _wrong_width(
         (n for n, v in arguments.items() if isinstance(v, TracedValue) and v.type is dtype), next(iter(arguments))
     )
     shown = _operand_name(row, name, arguments[name])
+    legal = _counts(var.lanes)
     if dtype.lanes == 1:
-        legal = " or ".join(str(count) for count in var.lanes)
         return EnigmaTypeError(
             f"{_title(row)} takes a vector of {legal} components, but {shown} is {dtype.name}", loc=loc,
             help="make one: enigma.f32x4(x, y, z, w)",
         )  # fmt: skip
     if 1 not in var.lanes:
-        legal = " or ".join(str(count) for count in var.lanes)
+        least = var.lanes[0]
+        longer = (
+            f"make a longer one: enigma.{dtype.element.name}x{least}({shown if shown.isidentifier() else 'v'}, 0.0)"
+        )
         return EnigmaTypeError(
             f"{_title(row)} takes a vector of {legal} components, but {shown} is {dtype.name}",
             loc=loc,
-            help="take some: v.xyz",
+            help=longer if dtype.lanes < least else f"take some: v.{'xyzw'[:least]}",
         )
     return EnigmaTypeError(
         f"{_title(row)} takes a single number, but {shown} is the vector {dtype.name}", loc=loc,
         help=f"take a component: {shown if shown.isidentifier() else 'v'}.x",
     )  # fmt: skip
+
+
+def _counts(lanes: tuple[int, ...]) -> str:
+    *most, last = (str(count) for count in lanes)
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _unify_elements(row: Intrinsic, var: Var, arguments: Mapping[str, Any], loc: SourceLoc) -> Numeric:
@@ -437,6 +484,11 @@ def _scalar_dtype(row: Intrinsic, name: str, value: Any, var: Var, loc: SourceLo
     if isinstance(value, TracedValue) and isinstance(value.type, Numeric) and value.type.parts == value.type.lanes:
         return value.type.element
     shown = _operand_name(row, name, value)
+    if isinstance(value, TracedValue) and isinstance(value.type, Numeric):
+        raise EnigmaTypeError(
+            f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc,
+            help=f"take an element of the matrix: {shown}[0]",
+        )  # fmt: skip
     help = part_of(value, shown) if isinstance(value, TracedValue) else "pass a traced value or a Python number"
     raise EnigmaTypeError(
         f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc, help=help
@@ -465,7 +517,8 @@ def _outside(row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Nume
     shown = _operand_name(row, name, value)
     what = f"{shown} is {dtype.name}" if literal(value) is None else f"{name} is the literal {value!r}"
     wanted = "i32" if dtype.is_float and not all(d.is_float for d in var.dtypes) else var.dtypes[0].name
-    help = f"convert it first: {shown if shown.isidentifier() else 'x'}.to(enigma.{wanted})"
+    it = shown if shown.isidentifier() else "x"
+    help = f"compare: {it} != 0" if var.dtypes == (b1,) else f"convert it first: {it}.to(enigma.{wanted})"
     return EnigmaTypeError(f"{_title(row)} takes {names(var.dtypes)}, but {what}", loc=loc, help=help)
 
 
@@ -483,9 +536,15 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
         )  # fmt: skip
     widths = (wanted.parts,) if exact else (1, wanted.parts)
     if value.type.parts not in widths or value.type.parts != value.type.lanes:
-        hint = "make a vector: enigma.f32x4(x, y, z, w)" if wanted.parts > 1 else "take a component: v.x"
+        parts = ", ".join("xyzw"[: wanted.parts])
+        hint = f"make a vector: enigma.{wanted.name}({parts})" if wanted.parts > 1 else "take a component: v.x"
         raise EnigmaTypeError(
             f"{_title(row)}: {name} must be {wanted.name}, but {value.name or 'it'} is {value.type.name}", loc=loc, help=hint
+        )  # fmt: skip
+    if exact and value.type.element is not dtype and not _holds(dtype, value.type.element):
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be {wanted.name}, but {value.name or 'it'} is {value.type.name}", loc=loc,
+            help=f"convert it: {value.name or 'x'}.to(enigma.{dtype.name})",
         )  # fmt: skip
     if dtype is b1 and value.type.element is not b1:
         raise EnigmaTypeError(
@@ -500,6 +559,11 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
         )  # fmt: skip
 
 
+def _holds(wide: Numeric, dtype: Numeric) -> bool:
+    """Return whether every float of a dtype is one of another."""
+    return dtype.is_float and wide is f32
+
+
 def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> None:
     """Refuse to store what would silently lose its kind: a float into integers, a number into bools, half into bfloat."""
     dtype = wanted.element
@@ -511,7 +575,14 @@ def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> 
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         help = part_of(value, "B") if isinstance(value, TracedValue) else "store a traced value or a Python number"
         raise EnigmaTypeError(f"{what} must be {dtype.name}, but it is given {describe(value)}", loc=loc, help=help)
+    if value.type is wanted:
+        return
     if value.type.parts not in (1, wanted.parts) or value.type.parts != value.type.lanes:
+        if value.type.parts != value.type.lanes:
+            raise EnigmaTypeError(
+                f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc,
+                help=f"take an element of the matrix: {value.name or 'm'}[0]",
+            )  # fmt: skip
         hint = f"store a component: {value.name or 'v'}.x" if wanted.parts == 1 else "make a vector of that length"
         raise EnigmaTypeError(
             f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc, help=hint

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from enigma.dtypes import DTYPES, Numeric
+from enigma.dtypes import DTYPES, VECTORS, Numeric, Vector
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.formats import Field, FormatError, Piece, joined, parse, refused, rendered
@@ -17,13 +17,14 @@ from enigma.trace.infer import describe, literal, plural
 from enigma.trace.node import If
 from enigma.trace.value import TracedValue, active
 
-_FROZEN = re.compile(rf"<[^<>]*: ({'|'.join(repr(dtype) for dtype in DTYPES)})>")
+_FROZEN = re.compile(rf"<[^<>]*: ({'|'.join(repr(dtype) for dtype in (*DTYPES, *VECTORS))})>")
 """How a traced value shows itself: a text that has it was formatted when the kernel was compiled."""
 
 _MESSAGE = """
 The first argument, if it is a text, is a format: `{}` shows a value as Python does, `{:.3f}`, `{:5d}`, `{:08x}` as C and Python
-both do, and `{{` is a brace. Where it has no field, the values follow it, a space between them. Values are traced ones, Python
-numbers and texts; an f-string would be filled in when the kernel is compiled."""
+both do, and `{{` is a brace. A vector is `(x, y, z)`, each component in the field's format. Where the text has no field, the
+values follow it, a space between them. Values are traced ones, Python numbers and texts; an f-string would be filled in when the
+kernel is compiled."""
 
 
 def make_report(row: Intrinsic, kind: Report) -> Callable[..., Any]:
@@ -113,9 +114,24 @@ def _composed(row: Intrinsic, message: Sequence[Any], loc: SourceLoc) -> tuple[s
             filled.append(_formatted(value, piece, loc))
         else:
             _check_field(row, piece, value, loc)
-            filled.append(piece)
-            values.append(value)
+            shown = _numbers(value, loc)
+            filled += [piece] if len(shown) == 1 else _bracketed(piece, len(shown))
+            values += shown
     return joined(filled), values
+
+
+def _numbers(value: Any, loc: SourceLoc) -> list[Any]:
+    """Return the components of a vector; any other value as it is."""
+    is_vector = isinstance(value, TracedValue) and isinstance(value.type, Vector)
+    return list(active().components(value, loc)) if is_vector else [value]
+
+
+def _bracketed(field: Field, count: int) -> list[Piece]:
+    """Return the field of each component, as Python shows a tuple."""
+    fields: list[Piece] = ["("]
+    for k in range(count):
+        fields += [", ", field] if k else [field]
+    return [*fields, ")"]
 
 
 def _pieces(message: Sequence[Any], loc: SourceLoc) -> list[Piece]:

@@ -165,7 +165,7 @@ class Snapshot:
                 parts = (
                     list(cast(Iterable[Any], x)) if isinstance(x, set | deque) else None
                 )  # held: content is their ids
-                self._whole.append((x, content, parts))
+                self._whole.append((cast(Any, x), content, parts))
             return
         seen.add(id(x))
         held = items(x)
@@ -264,7 +264,8 @@ def _check_merged(name: str, number: bool | int | float, dtype: Numeric, other: 
 def _differ(name: str, a: Any, b: Any, loc: SourceLoc, what: str) -> EnigmaTypeError:
     notes = [(f"{describe(x)} here", place) for x in (a, b) if (place := where_made(x)) is not None]
     kinds = [number_dtype(x, loc) if isinstance(x, bool | int | float) else x.dtype for x in (a, b)]
-    dtype = max(kinds, key=lambda kind: (kind.is_float, kind.width)).name
+    wide = max(kinds, key=lambda kind: (kind.is_float, kind.width))
+    dtype = wide.name if wide.parts == wide.lanes else wide.element.name
     return EnigmaTypeError(
         f"{name} is {describe(a)} {what.split('|')[0]} and {describe(b)} {what.split('|')[1]}", loc=loc, notes=notes,
         help=f"convert one of them, for example enigma.{dtype}(...)",

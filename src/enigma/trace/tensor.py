@@ -140,7 +140,7 @@ class Tensor(Handle):
                 f"an element of {self.name or 'the buffer'} must be {self.dtype.name}, but it is given {describe(value)}", loc=loc,
                 help="store a traced value or a Python number",
             )  # fmt: skip
-        self._refuse_constant(loc)
+        self.refuse_constant(loc)
         tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
 
     def load(self, index: Any, lanes: int, *, limit: Any = None, default: Any = 0) -> TracedValue:
@@ -173,7 +173,7 @@ class Tensor(Handle):
                 f"store of {describe(value)}: it sets several elements to the components of a vector", loc=loc,
                 help=f"for one element write {self.name or 'A'}[i] = x; make a vector with enigma.f32x4(x, y, z, w)",
             )  # fmt: skip
-        self._refuse_constant(loc)
+        self.refuse_constant(loc)
         start = self.offset(index, loc)
         self._lanes(value.type.lanes, loc)
         tracer.store_vector(self.memory, start, value, limit, loc)
@@ -190,7 +190,8 @@ class Tensor(Handle):
             )
         return int(lanes)
 
-    def _refuse_constant(self, loc: SourceLoc) -> None:
+    def refuse_constant(self, loc: SourceLoc) -> None:
+        """Raise `EnigmaTypeError` for constant memory, which is not written."""
         if self.buffer_type.space is Space.CONSTANT:
             raise EnigmaTypeError(
                 f"{self.name} is constant memory and cannot be written", loc=loc, help="write to a buffer parameter"

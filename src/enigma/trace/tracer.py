@@ -11,17 +11,18 @@ from types import CodeType
 from typing import Any
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, Space, TextureType, Type, Vector, promote, widened
+from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureType, Type, Vector, promote, widened
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
-from enigma.trace import access, swizzle
+from enigma.trace import access, matrices, swizzle
 from enigma.trace.infer import (
     check_assignable,
     check_literal,
     describe,
+    lanes_apart,
     literal,
     located_dtype,
     number_dtype,
@@ -100,8 +101,12 @@ class Tracer:
         self.blocks[-1].nodes.append(node)
 
     def constant(self, value: bool | int | float, dtype: Numeric, loc: SourceLoc | None = None) -> TracedValue:
-        """Return a new constant; the value must fit the dtype."""
+        """Return a new constant; the value must fit the dtype. All components of a vector have it."""
         loc = loc or caller()
+        if isinstance(dtype, Vector):
+            return self.splat(self.constant(value, dtype.element, loc), dtype, loc)
+        if isinstance(dtype, SimdgroupMatrix):
+            return matrices.filled(value, dtype, loc)
         result = TracedValue(dtype)
         node = Op(
             by_algebra()[Algebra.CONST], (), {"dtype": dtype, "value": check_literal(value, dtype, loc)}, result, loc
@@ -130,6 +135,10 @@ class Tracer:
         """
         loc = loc or caller()
         target = located_dtype(dtype, loc)
+        if isinstance(x, TracedValue) and isinstance(x.type, SimdgroupMatrix):
+            return x if target in (x.type, x.type.element) else matrices.converted(x, target, loc)
+        if isinstance(target, SimdgroupMatrix):
+            return matrices.filled(x, target, loc)
         if isinstance(target, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self.convert(x, target.element, loc), target, loc)
         number = literal(x)
@@ -181,8 +190,7 @@ class Tracer:
                 return self.convert(only, dtype, loc)
         parts: list[Any] = []
         for value in values:
-            is_vector = isinstance(value, TracedValue) and isinstance(value.type, Vector)
-            parts += self.components(value, loc) if is_vector else [value]
+            parts += self.components(value, loc) if _is_vector(value) else [value]
         if len(parts) != dtype.lanes:
             raise EnigmaTypeError(
                 f"{dtype.name} has {dtype.lanes} components, but it got {len(parts)}", loc=loc,
@@ -209,7 +217,10 @@ class Tracer:
     # what a value's own attributes and brackets mean; a value does not know these modules
     named_components = staticmethod(swizzle.read)
     numbered_component = staticmethod(swizzle.item)
+    matrix_elements = staticmethod(matrices.elements)
+    matrix_element = staticmethod(matrices.element)
     replaced_components = staticmethod(swizzle.replaced)
+    refuse_attribute = staticmethod(swizzle.refuse)
 
     def component(self, v: TracedValue, lane: int, loc: SourceLoc) -> TracedValue:
         """Return the component of a vector with this number."""
@@ -223,12 +234,19 @@ class Tracer:
             arguments = {**row.defaults, **arguments}
         if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):
             arguments = _in_whole(row, arguments, loc)
+        if (lanes := lanes_apart(row, arguments, loc)) > 1:
+            return self._by_component(row, arguments, lanes, loc)
         signature = resolve(row, arguments, loc)
         given = [arguments[name] for name in row.operands if name != row.variadic]
         if row.variadic is not None:
             given += arguments[row.variadic]
         operands = [self._operand(x, dtype, loc) for x, dtype in zip(given, signature.operands, strict=True)]
         return self._emit(row, tuple(operands), signature.attrs.copy(), signature.result, loc)
+
+    def _by_component(self, row: Intrinsic, arguments: Mapping[str, Any], lanes: int, loc: SourceLoc) -> TracedValue:
+        """Record the operation on each component of the vectors, and return the vector of what they give."""
+        parts = {name: self.components(x, loc) if _is_vector(x) else [x] * lanes for name, x in arguments.items()}
+        return self.made([self.apply(row, {name: parts[name][k] for name in parts}, loc) for k in range(lanes)], loc)
 
     def call(self, row: Intrinsic, arguments: dict[str, Any]) -> Any:
         """Record a user's call of a row's public function: the index may be a coordinate, the result more than a value."""
@@ -299,6 +317,8 @@ class Tracer:
     def operator(self, symbol: str, operands: Sequence[Any], loc: SourceLoc | None = None) -> Any:
         """Record a Python operator."""
         loc = loc or caller()
+        if symbol == "@" or any(matrices.kind_of(x) is not None for x in operands):
+            return matrices.operator(symbol, operands, loc)
         if symbol == "**" and (product := self._small_power(operands, loc)) is not None:
             return product
         row = by_operator().get(symbol)
@@ -382,6 +402,10 @@ class Tracer:
         """Put the tables that are used before everything else."""
         used = {id(value) for node in walk(self.body) if isinstance(node, Op) for value in node.operands}
         self.body.nodes[:0] = [table.owner for table in self.tables.values() if id(table) in used and table.owner]
+
+
+def _is_vector(x: Any) -> bool:
+    return isinstance(x, TracedValue) and isinstance(x.type, Vector)
 
 
 def _in_whole(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> dict[str, Any]:

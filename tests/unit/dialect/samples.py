@@ -6,7 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from enigma.dtypes import DTYPES, BufferType, Numeric, Space, TextureType, Type, b1, bf16, f16, f32, i32, u32
+from enigma.dtypes import (
+    DTYPES,
+    BufferType,
+    Matrix,
+    Numeric,
+    SimdgroupMatrix,
+    Space,
+    TextureType,
+    Type,
+    b1,
+    bf16,
+    f16,
+    f32,
+    i32,
+    u32,
+)
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
@@ -66,6 +81,14 @@ class Sketch:
 
     def const(self, value: bool | int | float, dtype: Numeric, named: str | None = None) -> Value:
         return self.op("const", result=dtype, named=named, dtype=dtype, value=value)
+
+    def matrix(self, dtype: SimdgroupMatrix | Matrix) -> Value:
+        """Some matrix."""
+        if isinstance(dtype, SimdgroupMatrix):
+            return self.op("make_filled_simdgroup_matrix", self.const(1.5, dtype.element), result=dtype)
+        number = self.const(1.5, dtype.element)
+        column = self.op("vec_splat", number, result=dtype.column, lanes=dtype.rows)
+        return self.op(f"matrix_make{dtype.columns}", *[column] * dtype.columns, result=dtype)
 
     def same(self, name: str, *operands: Value, named: str | None = None) -> Value:
         """An operation whose result has its last operand's dtype."""
@@ -232,7 +255,8 @@ SAMPLES: dict[str, Callable[[], Traced]] = {
 def _numbers(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, int]:
     """Return compile-time numbers that the row's own check takes."""
     for more in (2, 1, 0):
-        found = {name: each.low + more for name, each in row.attributes.items() if isinstance(each, Static)}
+        statics = [(name, each) for name, each in row.attributes.items() if isinstance(each, Static)]
+        found = {name: min(each.low + more, each.high) for name, each in statics}
         if not found or row.check is None or row.check(bound, found) is None:
             return found
     raise ValueError(row)
@@ -270,6 +294,8 @@ def row_sample(row: Intrinsic) -> Traced:
             operands.append(s.texture(f"p_{name}", wanted))
         elif wanted.name == "index":
             operands.append(s.op("to_index", i, result=wanted))
+        elif isinstance(wanted, SimdgroupMatrix | Matrix):
+            operands.append(s.matrix(wanted))
         else:
             operands.append(s.load(s.buffer(f"p_{name}", wanted), i, name))
     attrs: dict[str, Any] = {}
@@ -289,7 +315,7 @@ def row_sample(row: Intrinsic) -> Traced:
         attrs["value"] = 1.5
     result = None if row.result is None else resolve(row.result)
     value = s.op(row.name, *operands, result=result, **attrs)
-    if isinstance(result, Numeric) and result.name != "index":
+    if isinstance(result, Numeric) and result.name != "index" and not isinstance(result, SimdgroupMatrix | Matrix):
         s.store(s.buffer("Out", result), i, value)
     return s.done()
 

@@ -16,7 +16,7 @@ from enigma.runtime.simulator.grid import LANES, Batch
 from enigma.runtime.simulator.memory import Access, Image, Kind, Memory, locate, thread_array, threadgroup_array
 from enigma.runtime.simulator.observer import Observer
 from enigma.source import SourceLoc
-from enigma.spec.terms import Effect, Report
+from enigma.spec.terms import Effect, Level, Report
 from enigma.trace.node import Op
 
 Array = NDArray[Any]
@@ -45,6 +45,8 @@ class Environment:
         self._node, self.active = node, active
         if node.row.effect is Effect.SYNC:
             self.observer.synchronize(node, active, self.batch)
+        if node.row.together is Level.SIMDGROUP and node.row.operands:
+            self._whole_simdgroups(node.row.public_name)
 
     def load(self, memory: Memory, index: Array) -> Array:
         """Return the elements; lanes that are not active get any value."""
@@ -148,12 +150,45 @@ class Environment:
 
     def simdgroup_barrier(self) -> None:
         """Check that all threads of a simdgroup are here, if any is."""
+        self._whole_simdgroups("barrier")
+
+    def _whole_simdgroups(self, what: str) -> None:
+        """Check that all threads of a simdgroup are here, if any is; a last simdgroup may have fewer of them."""
         rows = np.arange(len(self.active))
         live = self.batch.live.sum(axis=1)
-        self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, "barrier", self.node.loc)
+        self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, what, self.node.loc)
+
+    def whole_simdgroups(self) -> None:
+        """Check that all 32 lanes of a simdgroup are here, if any is."""
+        name = self.node.row.public_name or self.node.row.name
+        here, there = self.active.sum(axis=1), self.batch.live.sum(axis=1)
+        self._all_or_none("simdgroup", here, there, np.arange(len(here)), name, self.node.loc)
+        short = (here > 0) & (there < LANES)
+        if short.any():
+            row = int(np.flatnonzero(short)[0])
+            where = f"in threadgroup {self.batch.threadgroup(row)} of kernel {self.kernel}"
+            raise EnigmaError(
+                f"{name} in a simdgroup of {there[row]} threads, but it needs all {LANES}",
+                loc=self.node.loc, notes=[(where, None)],
+                help=f"launch threadgroups of a multiple of {LANES} threads, in a grid of whole threadgroups",
+            )  # fmt: skip
+
+    def same_in_simdgroups(self, what: str, x: Array) -> None:
+        """Check that the active lanes of each simdgroup hold the same."""
+        given = np.broadcast_to(x, self.active.shape)
+        differs = (self.active & (given != given[:, :1])).any(axis=1)
+        if differs.any():
+            row = int(np.flatnonzero(differs)[0])
+            where = f"simdgroup {row - int(self.batch.starts[self.batch.member[row]])} of threadgroup {self.batch.threadgroup(row)}"
+            raise EnigmaError(
+                f"{self.node.row.public_name or self.node.row.name}: {what} differs between the lanes of a simdgroup",
+                loc=self.node.loc, notes=[(f"in {where}, in kernel {self.kernel}", None)],
+                help="the lanes hold one matrix together: compute it from simdgroup_index_in_threadgroup, not from the lane",
+            )  # fmt: skip
 
     def _access(self, kind: Kind, memory: Memory, index: Array) -> Access:
-        kind = Kind.ATOMIC if self.node.row.effect is Effect.SYNC else kind
+        row = self.node.row
+        kind = Kind.ATOMIC if row.effect is Effect.SYNC and row.together is None else kind
         access = locate(kind, memory, index, self.active, self.node, self.batch, self.kernel)
         self.observer.access(access)
         return access
