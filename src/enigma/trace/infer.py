@@ -185,6 +185,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
         if isinstance(term, DTypeArg):
             attrs[name] = bound[term.var] = _asked_for(row, attrs[name], arguments, lanes, loc)
     fixed: set[Var] = set()
+    textured: set[Var] = set()
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
             element = _buffer(row, name, term, arguments[name], loc)
@@ -193,6 +194,7 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
                 fixed.add(term.element)
         elif isinstance(term, Texture):
             bound[term.element] = _texture(row, term, arguments[name], loc)
+            textured.add(term.element)
     for name, term in row.operands.items():
         var = term.element if isinstance(term, Vec) else term
         if isinstance(var, Var) and var.exact:
@@ -214,7 +216,9 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
         else:
             wanted = concrete(term, bound, attrs, lanes if row.lifts else 1)
-            if not isinstance(term, Var):
+            if isinstance(term, Vec) and term.element in textured:
+                _texel(row, name, wanted, arguments[name], loc)
+            elif not isinstance(term, Var):
                 _fixed(row, name, wanted, arguments[name], loc, exact=isinstance(term, Vec))
             operands.append(wanted)
     if row.check is not None and (wrong := row.check(bound, attrs)) is not None:
@@ -522,6 +526,17 @@ def _outside(row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Nume
     return EnigmaTypeError(f"{_title(row)} takes {names(var.dtypes)}, but {what}", loc=loc, help=help)
 
 
+def _texel(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLoc) -> None:
+    """Refuse to set a texel to what has another number of components, or would lose its kind."""
+    if not isinstance(value, TracedValue) or not isinstance(value.type, Vector) or value.type.lanes != wanted.lanes:
+        is_texture = isinstance(value, TracedValue) and isinstance(value.type, TextureType)
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be {wanted.name}, but it is {describe(value)}", loc=loc,
+            help="write what is read of it" if is_texture else f"make a vector: enigma.{wanted.name}(x, y, z, w)",
+        )  # fmt: skip
+    check_assignable(value, wanted, f"{_title(row)}: {name}", loc)
+
+
 def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLoc, *, exact: bool) -> None:
     dtype = wanted.element
     if (number := literal(value)) is not None and not exact:
@@ -530,9 +545,7 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         raise EnigmaTypeError(
             f"{_title(row)}: {name} must be {wanted.name}, but it is {describe(value)}", loc=loc,
-            help=part_of(value, "A") if isinstance(value, TracedValue)
-            else "make a vector: enigma.f32x4(x, y, z, w)" if exact and wanted.parts > 1
-            else "pass a traced value or a Python number",
+            help=part_of(value, "A") if isinstance(value, TracedValue) else "pass a traced value or a Python number",
         )  # fmt: skip
     widths = (wanted.parts,) if exact else (1, wanted.parts)
     if value.type.parts not in widths or value.type.parts != value.type.lanes:
