@@ -104,3 +104,30 @@ def test_max_and_min_of_one_vector_go_through_its_components(launch: Any) -> Non
     a, out = whole(31, 3, np.int32), np.zeros(31, np.int32)
     launch(largest, a, out, grid=31, threads=8)
     np.testing.assert_array_equal(out, a.max(1) * 100 + a.min(1) + a.sum(1))
+
+
+@en.kernel
+def opposites(A: en.i32x4, Out: en.i32x4):
+    i = en.thread_position_in_grid
+    v = A[i]
+    more = v > 0
+    count = 0
+    for x in v:
+        if ~(x > 0):
+            count += 1
+    more = ~more if i % 2 == 1 else more & ~more.wxyz
+    Out[i] = en.where(more, v, count)
+
+
+def test_bools_turned_over_are_the_opposite_and_a_loop_goes_through_components(launch: Any) -> None:
+    a, out = whole(33, 4, np.int32), np.zeros((33, 4), np.int32)
+    launch(opposites, a, out, grid=33, threads=16)
+    more, odd = a > 0, np.arange(33)[:, None] % 2 == 1
+    chosen = np.where(odd, ~more, more & ~np.roll(more, 1, 1))
+    np.testing.assert_array_equal(out, np.where(chosen, a, (~more).sum(1, keepdims=True)))
+
+
+def test_one_number_chooses_between_vectors_as_it_does_between_numbers() -> None:
+    text = en.compile(opposites, emit_only=True).metal_source
+    assert "bool4 more = v > 0;" in text
+    assert "select(int4(count), v, i % 2 == 1 ? !more : more && !more.wxyz);" in text

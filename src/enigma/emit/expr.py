@@ -287,6 +287,8 @@ def chosen(condition: Expr, if_true: Expr, if_false: Expr, dtype: Numeric) -> Ex
     """Return a choice component by component; one number decides for all of a vector with `?`."""
     if condition.why is Loose.SPLAT and condition.loose is not None:
         return ternary(condition.loose, if_true, if_false, dtype)
+    if condition.dtype.parts == 1:
+        return ternary(condition, if_true, if_false, dtype)
     parts = (condition, if_true, if_false)
     c, x, y = (part.text for part in parts)
     if dtype.element is b1:

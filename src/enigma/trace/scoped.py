@@ -43,6 +43,9 @@ class Carry:
     def __len__(self) -> int:
         return len(self.current)
 
+    def __iter__(self) -> Iterator[TracedValue]:
+        return iter(list(self.current))
+
     def __getitem__(self, k: int) -> TracedValue:
         return self.current[self._index(k)]
 

@@ -212,8 +212,11 @@ class Control(Merging):
         results: list[Lanes] = []
         for values in zip(*parts, strict=True):
             chunks: list[Chunk] = []
-            for (_, count, _), value in zip(windows, values, strict=True):
-                chunks += value.chunks * count if value.uniform is not None else value.chunks
+            for (first, count, _), value in zip(
+                windows, values, strict=True
+            ):  # it may be one of all chunks, from outside
+                here = replace(self.context, first=first, count=count)
+                chunks += self.within(here, lambda value=value: self.chunks(value))
             results.append(lanes(values[0].dtype, chunks, self.context.first))
         return results
 
