@@ -9,7 +9,7 @@ from enigma.dtypes import Numeric, Vector, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import SourceLoc, caller
 from enigma.spec.terms import Effect
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, If, Op
 from enigma.trace.state import (
     Snapshot,

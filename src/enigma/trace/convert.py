@@ -15,7 +15,7 @@ from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError
 from enigma.source import SourceLoc, caller, is_internal
 from enigma.trace import components, control
 from enigma.trace.exits import RUNTIME
-from enigma.trace.infer import literal
+from enigma.trace.given import literal
 from enigma.trace.loops import ForLoop, WhileLoop
 from enigma.trace.ranges import Range
 from enigma.trace.registers import Registers

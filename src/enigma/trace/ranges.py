@@ -9,7 +9,7 @@ from typing import Any
 from enigma.dtypes import Numeric, i32, i64, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import Handle, TracedValue

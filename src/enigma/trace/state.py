@@ -18,7 +18,7 @@ from enigma.dtypes import Numeric, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
 from enigma.trace.exits import RESULT
-from enigma.trace.infer import check_literal, describe, literal, number_dtype, plural
+from enigma.trace.given import check_literal, describe, literal, number_dtype, plural
 from enigma.trace.node import Op
 from enigma.trace.registers import Registers
 from enigma.trace.undefined import Undefined

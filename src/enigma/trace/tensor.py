@@ -11,7 +11,7 @@ from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
 from enigma.trace.calls import make_method, methods
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.value import Handle, TracedValue, active
 
 _INDEX = "write a whole number or a traced integer: A[i]"

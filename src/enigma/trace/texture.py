@@ -11,7 +11,7 @@ from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_texture
 from enigma.spec.terms import SamplerCoord, Term, Vec
-from enigma.trace.infer import describe, literal, plural
+from enigma.trace.given import describe, literal, plural
 from enigma.trace.value import Handle, TracedValue, active
 
 NORMALIZED = "normalized"

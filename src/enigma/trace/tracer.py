@@ -18,17 +18,8 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
 from enigma.trace import access, matrices, swizzle
-from enigma.trace.infer import (
-    check_assignable,
-    check_literal,
-    describe,
-    lanes_apart,
-    literal,
-    located_dtype,
-    number_dtype,
-    part_of,
-    resolve,
-)
+from enigma.trace.given import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, part_of
+from enigma.trace.infer import lanes_apart, resolve
 from enigma.trace.node import Block, Node, Op, Value, walk
 from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
