@@ -37,9 +37,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
+from typing_extensions import TypeVar as _DefaultedTypeVar
+
 '''
 
-OWN = ("Scalar", "Constant", "Numeric")
+OWN = ("Scalar", "Constant", "Texture1D", "Texture2D", "Texture3D", "Texture2DArray", "Numeric")
 """Public names that the stub states itself, for a dtype is a class in it."""
 
 LANGUAGE: dict[str, dict[str, str]] = {
@@ -449,6 +451,43 @@ Scalar = Annotated[_Passed, "by value"]
 Constant = Annotated[_Passed, "constant memory"]
 """
 
+TEXTURE = """\
+# `T: enigma.Texture2D[enigma.f32]` annotates a texture that is read, `enigma.Texture2D[enigma.f32, Literal["sample"]]` one that is
+# sampled, and so on
+_Texel = TypeVar("_Texel", bound=f32 | f16 | i32 | u32 | i16 | u16)
+_TextureAccess = Literal["read", "write", "read_write", "sample"]
+_Access = _DefaultedTypeVar("_Access", bound=_TextureAccess, default=Literal["read"])
+
+class _Texture(Generic[_Texel, _Access]):
+    def __init__(self, dtype: type[_Texel], access: _TextureAccess = "read") -> None: ...
+    @property
+    def dtype(self) -> type[_Texel]: ...
+    def read(self, *coordinates: Any) -> Any: ...
+    def write(self, value: Any, *coordinates: Any) -> None: ...
+    def sample(
+        self,
+        *coordinates: Any,
+        filter: Literal["nearest", "linear"] = "nearest",
+        address: Literal["clamp_to_zero", "clamp_to_edge", "repeat", "mirrored_repeat"] = "clamp_to_edge",
+        normalized: bool = True,
+    ) -> Any: ...
+    def width(self) -> u32: ...
+
+class Texture1D(_Texture[_Texel, _Access]): ...
+
+class Texture2D(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+
+class Texture3D(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+    def depth(self) -> u32: ...
+
+class Texture2DArray(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+    def array_size(self) -> u32: ...
+
+"""
+
 
 def _base(dtype: Numeric) -> str:
     """Return the class that a dtype derives from."""
@@ -472,7 +511,7 @@ def _classes() -> Iterator[str]:
     for dtype in DTYPES:
         yield f'class {dtype.name}({_base(dtype)}):\n    """{_first_line(type(dtype))}"""\n\n'
     yield "".join(f"{type(dtype).__name__} = {dtype.name}\n" for dtype in DTYPES) + "\n"
-    yield f"{SCALAR}constexpr = Any\n\n_Index = {_any_of(INTEGERS)} | int\n"
+    yield f"{SCALAR}constexpr = Any\n\n{TEXTURE}_Index = {_any_of(INTEGERS)} | int\n"
     yield from _choices()
 
 

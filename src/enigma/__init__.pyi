@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
+from typing_extensions import TypeVar as _DefaultedTypeVar
+
 from enigma import random as random
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
@@ -370,9 +372,46 @@ Scalar = Annotated[_Passed, "by value"]
 Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
+# `T: enigma.Texture2D[enigma.f32]` annotates a texture that is read, `enigma.Texture2D[enigma.f32, Literal["sample"]]` one that is
+# sampled, and so on
+_Texel = TypeVar("_Texel", bound=f32 | f16 | i32 | u32 | i16 | u16)
+_TextureAccess = Literal["read", "write", "read_write", "sample"]
+_Access = _DefaultedTypeVar("_Access", bound=_TextureAccess, default=Literal["read"])
+
+class _Texture(Generic[_Texel, _Access]):
+    def __init__(self, dtype: type[_Texel], access: _TextureAccess = "read") -> None: ...
+    @property
+    def dtype(self) -> type[_Texel]: ...
+    def read(self, *coordinates: Any) -> Any: ...
+    def write(self, value: Any, *coordinates: Any) -> None: ...
+    def sample(
+        self,
+        *coordinates: Any,
+        filter: Literal["nearest", "linear"] = "nearest",
+        address: Literal["clamp_to_zero", "clamp_to_edge", "repeat", "mirrored_repeat"] = "clamp_to_edge",
+        normalized: bool = True,
+    ) -> Any: ...
+    def width(self) -> u32: ...
+
+class Texture1D(_Texture[_Texel, _Access]): ...
+
+class Texture2D(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+
+class Texture3D(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+    def depth(self) -> u32: ...
+
+class Texture2DArray(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+    def array_size(self) -> u32: ...
+
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
 _Precision = Literal["default", "fast", "precise"]
 _Axis = Literal["x", "y", "z"]
+_SamplerFilter = Literal["nearest", "linear"]
+_SamplerAddress = Literal["clamp_to_zero", "clamp_to_edge", "repeat", "mirrored_repeat"]
+_SamplerCoord = Literal["normalized", "pixel"]
 _MemFlags = Literal["mem_none", "mem_device", "mem_threadgroup", "mem_device_and_threadgroup", "mem_texture"]
 _MemoryOrder = Literal["relaxed", "acquire", "release", "acq_rel"]
 _FenceOrder = Literal["acquire", "release", "acq_rel", "seq_cst"]

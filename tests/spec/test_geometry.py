@@ -13,12 +13,28 @@ import enigma
 from enigma.compile import compile as compile_kernel
 from enigma.dtypes import FLOATS, Numeric, bf16, f16, f32
 from enigma.spec.registry import rows
+from tests.msl.check import clang_available
+from tests.msl.run import run_kernel
 from tests.spec.forms import load
 from tests.spec.values import Array
 from tests.spec.vector_truths import LAYOUTS, pack
 
-TARGETS = {"sim": enigma.SimRuntime, "cpu": enigma.CpuRuntime}
+TARGETS = (
+    "sim",
+    "cpu",
+    pytest.param("clang", marks=pytest.mark.skipif(not clang_available(), reason="clang-22 is not installed")),
+)
 SIZES = (1, 31, 33, 255, 1023)
+
+
+def run(kernel: Any, target: str, arrays: list[Array], size: int) -> None:
+    """Run a kernel on a runtime, or its Metal text compiled by clang."""
+    if target == "clang":
+        text = compile_kernel(kernel, emit_only=True).metal_source
+        run_kernel(text, dict(enumerate(arrays)), grid=(size, 1, 1), threads=(96, 1, 1))
+        return
+    runtime = {"sim": enigma.SimRuntime, "cpu": enigma.CpuRuntime}[target]()
+    runtime.run(compile_kernel(kernel).program, arrays, (size, 1, 1), (96, 1, 1))
 
 
 def _geometry_source(dtype: Numeric, lanes: int) -> str:
@@ -80,13 +96,12 @@ def test_geometry_is_that_of_numpy_in_double_precision(dtype: Numeric, lanes: in
     kernel = getattr(_module(), f"geometry_{dtype.name}x{lanes}")
     # operands are at most 4 long, so absolute errors are a few units in the last place of 16
     bound = {f32: 1e-5, f16: 0.02, bf16: 0.16}[dtype]
-    for size in SIZES:
+    for size in SIZES if target != "clang" else (33,):
         random = np.random.default_rng(size)
         a, b = (random.uniform(-2, 2, (size, lanes)).astype(dtype.numpy) for _ in range(2))
         eta = random.uniform(0.4, 0.95, size).astype(dtype.numpy)  # no total reflection, whose edge is nowhere near
         numbers, vectors = np.zeros((size, 5), dtype.numpy), np.zeros((size, 5, lanes), dtype.numpy)
-        program = compile_kernel(kernel).program
-        TARGETS[target]().run(program, [a, b, eta, numbers, vectors.reshape(-1, lanes)], (size, 1, 1), (96, 1, 1))
+        run(kernel, target, [a, b, eta, numbers, vectors.reshape(-1, lanes)], size)
         x, y, e = (v.astype(np.float64) for v in (a, b, eta))
         n = vectors[:, 0].astype(np.float64)
         wanted = [
@@ -114,7 +129,7 @@ def test_words_are_packed_and_unpacked_as_specified(layout: str, target: str) ->
     unpacks = rows()[f"unpack_{layout}_to_float"]
     word = unpacks.params["p"]
     assert isinstance(word, Numeric)
-    for size in (1, 33, 255):
+    for size in (1, 33, 255) if target != "clang" else (255,):
         random = np.random.default_rng(size)
         a = random.uniform(-1.2, 1.2, (size, count)).astype(np.float32)
         a[random.random(a.shape) < 0.2] = np.nan
@@ -122,9 +137,7 @@ def test_words_are_packed_and_unpacked_as_specified(layout: str, target: str) ->
         h, p = a.astype(np.float16), random.integers(0, 2**32, size).astype(word.numpy)
         words = np.zeros((size, 2), word.numpy)
         out, halves = np.zeros((size, count), np.float32), np.zeros((size, count), np.float16)
-        TARGETS[target]().run(
-            compile_kernel(kernel).program, [a, h, p, words.reshape(-1), out, halves], (size, 1, 1), (96, 1, 1)
-        )
+        run(kernel, target, [a, h, p, words.reshape(-1), out, halves], size)
         assert [int(w) for w in words[:, 0]] == [pack(layout, [float(x) for x in v]) for v in a]
         assert [int(w) for w in words[:, 1]] == [pack(layout, [float(x) for x in v]) for v in h]
         scales = np.array([2 ** (bits - layout.startswith("snorm")) - 1 for bits in LAYOUTS[layout]])
@@ -167,9 +180,7 @@ def test_bits_move_between_vectors_and_numbers_of_one_size(target: str) -> None:
     w, long = (random.integers(0, 2 ** (8 * kind().itemsize), size, kind) for kind in (np.uint32, np.uint64))
     words, raw = np.zeros((size, 3), np.uint32), np.zeros((size, 4), np.uint8)
     halves, floats = np.zeros((size, 4), np.float16), np.zeros((size, 2), np.float32)
-    TARGETS[target]().run(
-        compile_kernel(_bits).program, [a, w, long, words.reshape(-1), raw, halves, floats], (size, 1, 1), (64, 1, 1)
-    )
+    run(_bits, target, [a, w, long, words.reshape(-1), raw, halves, floats], size)
     np.testing.assert_array_equal(words[:, 0], a.view(np.uint32)[:, 0])
     np.testing.assert_array_equal(words[:, 1], w)
     np.testing.assert_array_equal(words[:, 2], w.byteswap())
