@@ -191,7 +191,7 @@ def tiled(
     x, y, _ = enigma.arch.block_idx()
     simdgroup = enigma.simdgroup_index_in_threadgroup()
     row, column = y * 32 + simdgroup // 2 * 16, x * 32 + simdgroup % 2 * 16
-    acc = enigma.simdgroup_tile(16, 16)
+    acc: enigma.SimdgroupTile = enigma.simdgroup_tile(16, 16)
     a = enigma.simdgroup_tile(16, 8, "half")
     b = enigma.simdgroup_tile(8, 16, "half")
     for k in range(0, K, 8):
