@@ -7,7 +7,7 @@ import functools
 import inspect
 import os
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from enigma.dtypes import Numeric, b1, f32, i32
@@ -48,6 +48,7 @@ class Runtime:
     while_ = staticmethod(WhileLoop)
     for_ = staticmethod(ForLoop)
     undefined = staticmethod(Undefined)
+    slice = staticmethod(builtins.slice)
     assign_component = staticmethod(components.assign)
     assign_component_in = staticmethod(components.assign_in)
 
@@ -114,9 +115,16 @@ class Runtime:
 
     def item(self, container: Any, index: Any, name: str | None) -> Any:
         """`container[index]`: a traced index into Python's numbers reads a table in constant memory."""
-        if not _is_traced_index(index) or isinstance(container, TracedValue) or not is_numbers(container):
+        if not _is_traced_index(index) or isinstance(container, TracedValue):
             return container[index]
-        return table(active(), container, None, name, caller())[index]
+        if is_numbers(container):
+            return table(active(), container, None, name, caller())[index]
+        if isinstance(container, Mapping):
+            raise EnigmaTypeError(
+                "a dict cannot be asked for a key that is known only when the kernel runs", loc=caller(),
+                help="put the numbers into a tuple, in order, and write T[i]",
+            )  # fmt: skip
+        return container[index]
 
     def call(self, function: Any) -> Any:
         """Return what to call instead of `function`: a rewritten copy, a builtin for traced values, or itself."""
