@@ -177,7 +177,7 @@ class Runtime:
 
     def _rewrite(self, function: types.FunctionType, *, is_kernel: bool = False) -> types.CodeType | None:
         code = function.__code__
-        plain = is_kernel or not (_is_foreign(function) or code.co_flags & _GENERATOR)
+        plain = is_kernel or not (is_foreign(function) or code.co_flags & _GENERATOR)
         source = source_of(function) if plain else None
         new = rewrite(source, code) if source is not None else None
         if source is not None and not source.is_current:
@@ -243,8 +243,8 @@ def _inner_codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _inner_codes(const)
 
 
-def _is_foreign(function: types.FunctionType) -> bool:
-    """Whether a function belongs to Python, to enigma or to a library of arrays: it runs as it is."""
+def is_foreign(function: types.FunctionType) -> bool:
+    """Return whether a function belongs to Python, to enigma or to a library of arrays: it runs as it is."""
     code = function.__code__
     if is_internal(code) or (code.co_filename.startswith(_STDLIB) and "site-packages" not in code.co_filename):
         return True

@@ -108,7 +108,7 @@ def number_dtype(number: Literal, loc: SourceLoc) -> Numeric:
         raise EnigmaValueError(error.message, loc=loc, help=error.help) from None
 
 
-_INFINITE = {f16: 65520, bf16: (1 << 128) - (1 << 119), f32: (1 << 128) - (1 << 103)}
+_INFINITE: dict[Numeric, int] = {f16: 65520, bf16: (1 << 128) - (1 << 119), f32: (1 << 128) - (1 << 103)}
 """The numbers from which on rounding to a dtype gives infinity."""
 
 
