@@ -8,6 +8,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from inspect import getattr_static
 from typing import Any, cast
 
 from enigma.trace.convert import is_foreign
@@ -19,6 +20,14 @@ Scope = Mapping[str, Any]
 _SIMPLE = (int, float, complex, str, bytes, bytearray, type(None))
 _FOREIGN = frozenset(("enigma", "numpy", "builtins"))
 _PARTIAL = ["func", "args", "keywords"]
+_WRAPPERS = (
+    types.MethodType,
+    staticmethod,
+    classmethod,
+    property,
+    functools.cached_property,
+    type(functools.cache(int)),
+)
 _UNDERLYING = ("__wrapped__", "__func__", "func", "fget")
 """Where decorators, methods, descriptors and the like keep the function that they are made of."""
 
@@ -88,7 +97,7 @@ class _Search:
         ]
         if isinstance(value, type):
             return classes
-        own: list[Scope] = [value.__dict__] if hasattr(value, "__dict__") else []
+        own: list[Scope] = [value.__dict__] if cls.__dictoffset__ else []
         names = slots(cls) if classes else []
         return [*own, *([_Slots(value, names)] if names else []), *classes]
 
@@ -96,8 +105,11 @@ class _Search:
         """Reach the function that a decorated one, a method or a property is made of, and the object of a method."""
         if isinstance(value, types.MethodType):
             self.pending.append(value.__self__)
+        if isinstance(value, type | types.ModuleType):
+            return
         for name in _UNDERLYING:
-            inner = None if isinstance(value, type | types.ModuleType) else getattr(value, name, None)
+            # statically, for an object may make up attributes when it is asked
+            inner = getattr(value, name, None) if isinstance(value, _WRAPPERS) else getattr_static(value, name, None)
             if isinstance(inner, types.FunctionType | types.MethodType | functools.partial):
                 self.pending.append(inner)
 
