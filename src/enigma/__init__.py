@@ -18,7 +18,8 @@ from enigma._version import __version__
 
 _HOME = {
     "kernel": "trace.kernel", "KernelDef": "trace.kernel", "KernelHandle": "trace.kernel",
-    "Scalar": "trace.args", "Constant": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
+    "Scalar": "trace.args", "Constant": "trace.args", "Texture1D": "trace.args", "Texture2D": "trace.args",
+    "Texture3D": "trace.args", "Texture2DArray": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
     "RegisterTensor": "trace.registers", "Pipeline": "trace.pipeline",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
     "compile": "compile", "CompiledKernel": "compile",
@@ -39,6 +40,10 @@ _DTYPES = (
 )  # fmt: skip
 _VECTOR = re.compile(r"([fiu](8|16|32|64)|bf16|b1)x[234]|(float|half|bfloat|u?(char|short|int|long)|bool)[234]")
 """The names of the vector dtypes, short and Metal's: `f32x4`, `float4`."""
+_MATRIX = re.compile(
+    r"(f32|f16)x[234]x[234]|(float|half)[234]x[234]|simdgroup_((f32|f16|bf16)x8x8|(float|half|bfloat)8x8)"
+)
+"""The names of the matrix dtypes: `f32x3x2`, `float3x2`, `simdgroup_float8x8`."""
 
 
 def __getattr__(name: str) -> Any:
@@ -46,7 +51,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'enigma' has no attribute {name!r}")
     if name in _DTYPES:
         value = _member("dtypes", name)
-    elif _VECTOR.fullmatch(name):
+    elif _VECTOR.fullmatch(name) or _MATRIX.fullmatch(name):
         value = _member("dtypes", "as_dtype")(name)
     elif name in _HOME:
         value = _member(_HOME[name], name)

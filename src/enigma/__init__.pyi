@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
+from typing_extensions import TypeVar as _DefaultedTypeVar
+
 from enigma import random as random
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
@@ -86,6 +88,16 @@ class Value(metaclass=Numeric):
     def to(self, dtype: type[_T]) -> _T: ...
     @overload
     def to(self, dtype: Any) -> Any: ...
+    # several elements of a buffer as a vector
+    def load(
+        self,
+        index: _Index | tuple[_Index, ...],
+        lanes: int,
+        *,
+        limit: _Index | None = None,
+        default: Value | float = 0,
+    ) -> Any: ...
+    def store(self, index: _Index | tuple[_Index, ...], value: Value, *, limit: _Index | None = None) -> None: ...
     def __getitem__(self, index: _Index | tuple[_Index, ...], /) -> Self: ...
     def __setitem__(self, index: _Index | tuple[_Index, ...], value: Value | float, /) -> None: ...
     def __pos__(self) -> Self: ...
@@ -364,15 +376,244 @@ UInt32 = u32
 UInt64 = u64
 Bool = b1
 
+class _Vector:
+    """Two to four numbers, or a buffer of them. `v.x`, `v.zyx` read and set components."""
+
+    x: Any
+    y: Any
+    z: Any
+    w: Any
+    def __init__(self, *values: Value | float) -> None: ...
+    def __getattr__(self, name: str, /) -> Any: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def replace(self, **components: Value | float) -> Any: ...
+    def __eq__(self, other: Any, /) -> Any: ...
+    def __ne__(self, other: Any, /) -> Any: ...
+    def __lt__(self, other: Any, /) -> Any: ...
+    def __le__(self, other: Any, /) -> Any: ...
+    def __gt__(self, other: Any, /) -> Any: ...
+    def __ge__(self, other: Any, /) -> Any: ...
+
+class _WholeVector(_Vector):
+    """A vector of integers or bools."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+    def __radd__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
+    def __mul__(self, other: Any, /) -> Any: ...
+    def __rmul__(self, other: Any, /) -> Any: ...
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
+    def __floordiv__(self, other: Any, /) -> Any: ...
+    def __rfloordiv__(self, other: Any, /) -> Any: ...
+    def __mod__(self, other: Any, /) -> Any: ...
+    def __rmod__(self, other: Any, /) -> Any: ...
+    def __and__(self, other: Any, /) -> Any: ...
+    def __rand__(self, other: Any, /) -> Any: ...
+    def __or__(self, other: Any, /) -> Any: ...
+    def __ror__(self, other: Any, /) -> Any: ...
+    def __xor__(self, other: Any, /) -> Any: ...
+    def __rxor__(self, other: Any, /) -> Any: ...
+    def __lshift__(self, other: Any, /) -> Any: ...
+    def __rlshift__(self, other: Any, /) -> Any: ...
+    def __rshift__(self, other: Any, /) -> Any: ...
+    def __rrshift__(self, other: Any, /) -> Any: ...
+    def __invert__(self) -> Any: ...
+    def __neg__(self) -> Any: ...
+
+class f32x2(_Vector, f32):
+    """2 numbers of f32: Metal `float2`."""
+
+class f32x3(_Vector, f32):
+    """3 numbers of f32: Metal `float3`."""
+
+class f32x4(_Vector, f32):
+    """4 numbers of f32: Metal `float4`."""
+
+class f16x2(_Vector, f16):
+    """2 numbers of f16: Metal `half2`."""
+
+class f16x3(_Vector, f16):
+    """3 numbers of f16: Metal `half3`."""
+
+class f16x4(_Vector, f16):
+    """4 numbers of f16: Metal `half4`."""
+
+class bf16x2(_Vector, bf16):
+    """2 numbers of bf16: Metal `bfloat2`."""
+
+class bf16x3(_Vector, bf16):
+    """3 numbers of bf16: Metal `bfloat3`."""
+
+class bf16x4(_Vector, bf16):
+    """4 numbers of bf16: Metal `bfloat4`."""
+
+class i8x2(_WholeVector, i8):
+    """2 numbers of i8: Metal `char2`."""
+
+class i8x3(_WholeVector, i8):
+    """3 numbers of i8: Metal `char3`."""
+
+class i8x4(_WholeVector, i8):
+    """4 numbers of i8: Metal `char4`."""
+
+class i16x2(_WholeVector, i16):
+    """2 numbers of i16: Metal `short2`."""
+
+class i16x3(_WholeVector, i16):
+    """3 numbers of i16: Metal `short3`."""
+
+class i16x4(_WholeVector, i16):
+    """4 numbers of i16: Metal `short4`."""
+
+class i32x2(_WholeVector, i32):
+    """2 numbers of i32: Metal `int2`."""
+
+class i32x3(_WholeVector, i32):
+    """3 numbers of i32: Metal `int3`."""
+
+class i32x4(_WholeVector, i32):
+    """4 numbers of i32: Metal `int4`."""
+
+class i64x2(_WholeVector, i64):
+    """2 numbers of i64: Metal `long2`."""
+
+class i64x3(_WholeVector, i64):
+    """3 numbers of i64: Metal `long3`."""
+
+class i64x4(_WholeVector, i64):
+    """4 numbers of i64: Metal `long4`."""
+
+class u8x2(_WholeVector, u8):
+    """2 numbers of u8: Metal `uchar2`."""
+
+class u8x3(_WholeVector, u8):
+    """3 numbers of u8: Metal `uchar3`."""
+
+class u8x4(_WholeVector, u8):
+    """4 numbers of u8: Metal `uchar4`."""
+
+class u16x2(_WholeVector, u16):
+    """2 numbers of u16: Metal `ushort2`."""
+
+class u16x3(_WholeVector, u16):
+    """3 numbers of u16: Metal `ushort3`."""
+
+class u16x4(_WholeVector, u16):
+    """4 numbers of u16: Metal `ushort4`."""
+
+class u32x2(_WholeVector, u32):
+    """2 numbers of u32: Metal `uint2`."""
+
+class u32x3(_WholeVector, u32):
+    """3 numbers of u32: Metal `uint3`."""
+
+class u32x4(_WholeVector, u32):
+    """4 numbers of u32: Metal `uint4`."""
+
+class u64x2(_WholeVector, u64):
+    """2 numbers of u64: Metal `ulong2`."""
+
+class u64x3(_WholeVector, u64):
+    """3 numbers of u64: Metal `ulong3`."""
+
+class u64x4(_WholeVector, u64):
+    """4 numbers of u64: Metal `ulong4`."""
+
+class b1x2(_WholeVector, b1):
+    """2 numbers of b1: Metal `bool2`."""
+
+class b1x3(_WholeVector, b1):
+    """3 numbers of b1: Metal `bool3`."""
+
+class b1x4(_WholeVector, b1):
+    """4 numbers of b1: Metal `bool4`."""
+
+float2 = f32x2
+float3 = f32x3
+float4 = f32x4
+half2 = f16x2
+half3 = f16x3
+half4 = f16x4
+bfloat2 = bf16x2
+bfloat3 = bf16x3
+bfloat4 = bf16x4
+char2 = i8x2
+char3 = i8x3
+char4 = i8x4
+short2 = i16x2
+short3 = i16x3
+short4 = i16x4
+int2 = i32x2
+int3 = i32x3
+int4 = i32x4
+long2 = i64x2
+long3 = i64x3
+long4 = i64x4
+uchar2 = u8x2
+uchar3 = u8x3
+uchar4 = u8x4
+ushort2 = u16x2
+ushort3 = u16x3
+ushort4 = u16x4
+uint2 = u32x2
+uint3 = u32x3
+uint4 = u32x4
+ulong2 = u64x2
+ulong3 = u64x3
+ulong4 = u64x4
+bool2 = b1x2
+bool3 = b1x3
+bool4 = b1x4
+
 # `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
 Scalar = Annotated[_Passed, "by value"]
 # `W: enigma.Constant[enigma.f32]` annotates a read-only buffer in constant memory, of at most 65536 bytes
 Constant = Annotated[_Passed, "constant memory"]
 constexpr = Any
 
+# `T: enigma.Texture2D[enigma.f32]` annotates a texture that is read, `enigma.Texture2D[enigma.f32, Literal["sample"]]` one that is
+# sampled, and so on
+_Texel = TypeVar("_Texel", bound=f32 | f16 | i32 | u32 | i16 | u16)
+_TextureAccess = Literal["read", "write", "read_write", "sample"]
+_Access = _DefaultedTypeVar("_Access", bound=_TextureAccess, default=Literal["read"])
+
+class _Texture(Generic[_Texel, _Access]):
+    def __init__(self, dtype: type[_Texel], access: _TextureAccess = "read") -> None: ...
+    @property
+    def dtype(self) -> type[_Texel]: ...
+    def read(self, *coordinates: Any) -> Any: ...
+    def write(self, value: Any, *coordinates: Any) -> None: ...
+    def sample(
+        self,
+        *coordinates: Any,
+        filter: Literal["nearest", "linear"] = "nearest",
+        address: Literal["clamp_to_zero", "clamp_to_edge", "repeat", "mirrored_repeat"] = "clamp_to_edge",
+        normalized: bool = True,
+    ) -> Any: ...
+    def width(self) -> u32: ...
+
+class Texture1D(_Texture[_Texel, _Access]): ...
+
+class Texture2D(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+
+class Texture3D(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+    def depth(self) -> u32: ...
+
+class Texture2DArray(_Texture[_Texel, _Access]):
+    def height(self) -> u32: ...
+    def array_size(self) -> u32: ...
+
 _Index = i8 | i16 | i32 | i64 | u8 | u16 | u32 | u64 | int
 _Precision = Literal["default", "fast", "precise"]
 _Axis = Literal["x", "y", "z"]
+_SamplerFilter = Literal["nearest", "linear"]
+_SamplerAddress = Literal["clamp_to_zero", "clamp_to_edge", "repeat", "mirrored_repeat"]
+_SamplerCoord = Literal["normalized", "pixel"]
 _MemFlags = Literal["mem_none", "mem_device", "mem_threadgroup", "mem_device_and_threadgroup", "mem_texture"]
 _MemoryOrder = Literal["relaxed", "acquire", "release", "acq_rel"]
 _FenceOrder = Literal["acquire", "release", "acq_rel", "seq_cst"]
@@ -431,11 +672,11 @@ def metal_cast(x: Value, dtype: Any) -> Any:
 
 @overload
 def as_type(x: Value, dtype: type[_R]) -> _R:
-    """The bits of x read as another dtype of the same size."""
+    """The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size."""
 
 @overload
 def as_type(x: Value, dtype: Any) -> Any:
-    """The bits of x read as another dtype of the same size."""
+    """The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size."""
 
 def all(v: b1) -> b1:
     """Whether every component is true."""
@@ -443,8 +684,122 @@ def all(v: b1) -> b1:
 def any(v: b1) -> b1:
     """Whether some component is true."""
 
-def vec_extract(v: Value, lane: int) -> None:
+def vec_extract(v: Value, lane: int) -> Any:
     """The component of a vector with this number, counted from 0."""
+
+def dot(a: _F | float, b: _F | float) -> Any:
+    """The sum of the products of the components."""
+
+def length_squared(v: _Float) -> Any:
+    """The dot product of v with itself."""
+
+def length(v: _Float) -> Any:
+    """How long v is: the square root of the sum of squares, infinite where that overflows."""
+
+def distance_squared(a: _F | float, b: _F | float) -> Any:
+    """The square of how far apart two points are."""
+
+def distance(a: _F | float, b: _F | float) -> Any:
+    """How far apart two points are."""
+
+def cross(a: _F | float, b: _F | float) -> _F:
+    """The cross product of two vectors of three."""
+
+def normalize(v: _F) -> _F:
+    """v divided by its length; NaN in every component of the zero vector."""
+
+def reflect(i: _F | float, n: _F | float) -> _F:
+    """The direction in which i leaves a surface of normal n: i - 2 dot(n, i) n; n has length 1."""
+
+def refract(i: _F | float, n: _F | float, eta: Value | float) -> _F:
+    """i bent by a surface of normal n, by the ratio eta of refractive indices; 0 where all is reflected. Both have length 1."""
+
+def faceforward(n: _F | float, i: _F | float, nref: _F | float) -> _F:
+    """n where i comes from the front of nref, dot(nref, i) < 0, else -n."""
+
+def pack_float_to_snorm4x8(x: Value) -> u32:
+    """The components of x as signed normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_unorm4x8(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_snorm2x16(x: Value) -> u32:
+    """The components of x as signed normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm2x16_to_float(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_float_to_unorm2x16(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm2x16_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_float_to_srgb_unorm4x8(x: Value) -> u32:
+    """The components of x as sRGB unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_srgb_unorm4x8_to_float(p: _Index) -> Any:
+    """The vector of the sRGB unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_float_to_unorm10a2(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 10, 10, 10, 2 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm10a2_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 10, 10, 10, 2 bits in p, x from the lowest."""
+
+def pack_float_to_unorm565(x: Value) -> u16:
+    """The components of x as unsigned normalized integers of 5, 6, 5 bits in one u16, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm565_to_float(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 5, 6, 5 bits in p, x from the lowest."""
+
+def pack_half_to_snorm4x8(x: Value) -> u32:
+    """The components of x as signed normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_unorm4x8(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_snorm2x16(x: Value) -> u32:
+    """The components of x as signed normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_snorm2x16_to_half(p: _Index) -> Any:
+    """The vector of the signed normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_half_to_unorm2x16(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 16 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm2x16_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 16 bits in p, x from the lowest."""
+
+def pack_half_to_srgb_unorm4x8(x: Value) -> u32:
+    """The components of x as sRGB unsigned normalized integers of 8 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_srgb_unorm4x8_to_half(p: _Index) -> Any:
+    """The vector of the sRGB unsigned normalized integers of 8 bits in p, x from the lowest."""
+
+def pack_half_to_unorm10a2(x: Value) -> u32:
+    """The components of x as unsigned normalized integers of 10, 10, 10, 2 bits in one u32, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm10a2_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 10, 10, 10, 2 bits in p, x from the lowest."""
+
+def pack_half_to_unorm565(x: Value) -> u16:
+    """The components of x as unsigned normalized integers of 5, 6, 5 bits in one u16, x in the lowest; NaN becomes 0."""
+
+def unpack_unorm565_to_half(p: _Index) -> Any:
+    """The vector of the unsigned normalized integers of 5, 6, 5 bits in p, x from the lowest."""
 
 def sqrt(x: _F, *, precision: _Precision = "default") -> _F:
     """Square root; NaN below zero."""
@@ -818,6 +1173,12 @@ def quad_any(p: _Index) -> b1:
 def quad_is_first() -> b1:
     """Whether this is the first active lane of the quadgroup: true in exactly one of them."""
 
+def simdgroup_multiply(a: _F | float, b: _F | float) -> _F:
+    """The matrix product a b, added up in f32."""
+
+def simdgroup_multiply_accumulate(a: _F | float, b: _F | float, c: _F | float) -> _F:
+    """The matrix product a b, added to c; c holds what a and b hold, or f32."""
+
 def atomic_load(buf: _A, i: _Index, order: _MemoryOrder = "relaxed") -> _A:
     """Element i, read in one step."""
 
@@ -889,6 +1250,31 @@ def print(*message: Any) -> None:
 
 def assert_(condition: Any, *message: Any) -> None:
     """Make the launch fail if a condition does not hold, with the values in the text."""
+
+def simdgroup_matrix_load(
+    buf: Value,
+    elements_per_row: _Index,
+    elem: Any = None,
+    rows: int = 8,
+    cols: int = 8,
+    *,
+    offset: _Index | tuple[_Index, ...] = 0,
+    transpose: bool = False,
+) -> Any:
+    """Return the 8 x 8 matrix that begins at element `offset` of a buffer, whose rows are `elements_per_row` elements apart."""
+
+def simdgroup_matrix_store(
+    matrix: Value,
+    buf: Value,
+    elements_per_row: _Index,
+    *,
+    offset: _Index | tuple[_Index, ...] = 0,
+    transpose: bool = False,
+) -> None:
+    """Write an 8 x 8 matrix to a buffer, from element `offset` on, its rows `elements_per_row` elements apart."""
+
+def make_filled_simdgroup_matrix(value: Value | float, elem: Any = "float", rows: int = 8, cols: int = 8) -> Any:
+    """Return the 8 x 8 matrix of `elem` (f32, f16 or bf16) whose elements are all `value`."""
 
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
@@ -972,8 +1358,55 @@ def gemm(
 ) -> None:
     """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
 
+def make_vec(*c: Value | float) -> Any:
+    """Return the vector of two to four numbers, in order; vectors among them count with all their components."""
+
+def make_float2(*c: Value | float) -> Any:
+    """Return the vector of 2 f32 of these numbers, each converted; vectors among them count with all their components."""
+
+def make_float3(*c: Value | float) -> Any:
+    """Return the vector of 3 f32 of these numbers, each converted; vectors among them count with all their components."""
+
+def make_float4(*c: Value | float) -> Any:
+    """Return the vector of 4 f32 of these numbers, each converted; vectors among them count with all their components."""
+
 def pipeline(dtype: Any, size: int, stages: int = 2) -> Pipeline:
     """Return `stages` buffers of `size` elements in threadgroup memory that take turns, one in front."""
+
+def pack_uint8x4(b0: _Index, b1: _Index, b2: _Index, b3: _Index) -> u32:
+    """Return the u32 with the low eight bits of four integers: b0 in bits 0 to 7, b3 in bits 24 to 31."""
+
+def unpack_uint8x4(p: _Index) -> tuple[u32, u32, u32, u32]:
+    """Return the four bytes of a word as u32 from 0 to 255, the lowest first."""
+
+def pack_int4x2(lo: _Index, hi: _Index) -> u32:
+    """Return the u32 with the low four bits of two integers: lo in bits 0 to 3, hi in bits 4 to 7; the others are 0."""
+
+def unpack_int4x2(p: _Index) -> tuple[i32, i32]:
+    """Return the two lowest nibbles of p as i32 from -8 to 7: bits 0 to 3, and bits 4 to 7."""
+
+def dequantize_int8(x: Value | int, scale: Value | float, zero_point: _Index = 0) -> Any:
+    """Return `(x - zero_point) * scale` in f32, the difference in i32: the float that an 8-bit integer stands for."""
+
+def dequantize_int4(
+    p: _Index,
+    scale: Value | float,
+    zero_point: Value | float = 0,
+    *,
+    signed: bool = True,
+) -> tuple[Any, Any]:
+    """Return the floats that the eight nibbles of a word stand for: two f32x4, the lowest nibbles first."""
+
+def load_int4(
+    weights: u32,
+    word: _Index,
+    scales: Value,
+    group: int,
+    zero_points: Value | None = None,
+    *,
+    signed: bool = True,
+) -> tuple[Any, Any]:
+    """Return the weights 8 * word to 8 * word + 7 of a buffer quantised in groups: two f32x4."""
 
 def where(condition: Value | bool, if_true: _T | float, if_false: _T | float) -> _T:
     """Return `if_true` where the condition holds, else `if_false`; both are computed."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, cast
 
 from enigma.context import current
 from enigma.errors import EnigmaTypeError
+from enigma.source import caller
 
 
 class Numeric:
@@ -267,6 +268,86 @@ class Vector(Composite):
         return tracer.vector(self, values)
 
 
+class SimdgroupMatrix(Composite):
+    """An 8 x 8 matrix that the 32 lanes of a simdgroup hold together: Metal `simdgroup_float8x8`.
+
+    Each lane has two elements of it, side by side in a row: `place` says which.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, element: Numeric) -> None:
+        metal = f"simdgroup_{element.metal_name}8x8"
+        super().__init__(element, f"simdgroup_{element.name}x8x8", metal, f"vector<8x8x{element.mlir_name}>")
+
+    @property
+    def parts(self) -> int:
+        """The elements that a lane holds."""
+        return 2
+
+    def __call__(self, value: Any) -> Any:
+        """Refuse to convert: a simdgroup matrix is loaded or filled."""
+        raise EnigmaTypeError(
+            f"{self.name}(...) makes no matrix", loc=caller(),
+            help="write enigma.simdgroup_matrix_load(...) or enigma.make_filled_simdgroup_matrix(0.0)",
+        )  # fmt: skip
+
+    @staticmethod
+    def place(lane: int) -> tuple[int, int]:
+        """Return the row and column of a lane's first element; the second one is right of it.
+
+        >>> [SimdgroupMatrix.place(lane) for lane in (0, 1, 2, 8, 16)]
+        [(0, 0), (0, 2), (1, 0), (0, 4), (4, 0)]
+        """
+        quad = lane // 4
+        return (quad & 4) + lane // 2 % 4, (quad & 2) * 2 + lane % 2 * 2
+
+
+class Matrix(Composite):
+    """A small matrix of each thread's own, two to four columns of two to four rows: `enigma.f32x3x2`, Metal `float3x2`.
+
+    Its components are counted column by column.
+    """
+
+    __slots__ = ("columns", "rows")
+
+    def __init__(self, element: Numeric, columns: int, rows: int) -> None:
+        shape = f"{columns}x{rows}"
+        name, metal = f"{element.name}x{shape}", f"{element.metal_name}{shape}"
+        super().__init__(element, name, metal, f"vector<{shape}x{element.mlir_name}>")
+        self.columns, self.rows = columns, rows
+
+    @property
+    def parts(self) -> int:
+        """The number of components."""
+        return self.columns * self.rows
+
+    @property
+    def column(self) -> Numeric:
+        """The dtype of a column: a vector."""
+        return widened(self.element, self.rows)
+
+    @property
+    def row(self) -> Numeric:
+        """The dtype of a row: a vector."""
+        return widened(self.element, self.columns)
+
+    def __call__(self, *values: Any) -> Any:
+        """Return the matrix of these columns, or of these numbers column by column; one number goes along the diagonal.
+
+            m = enigma.f32x2x2(1.0, 0.0, 0.0, 1.0)
+
+        Raises `EnigmaTypeError` for another number of components, and outside of a kernel.
+        """
+        tracer = current.get()
+        if tracer is None:
+            raise EnigmaTypeError(
+                f"{self.name}(...) makes a value of a kernel, and no kernel is being traced",
+                help="use a NumPy array outside of kernels",
+            )
+        return tracer.matrix(self, values)
+
+
 class Index(Numeric):
     """MLIR's index, in which scf loops count. Not a dtype of the language: only the dialect uses it."""
 
@@ -294,9 +375,19 @@ _VECTORS: dict[tuple[Numeric, int], Vector] = {
 }
 VECTORS: tuple[Vector, ...] = tuple(_VECTORS.values())
 
+_SIMDGROUP_MATRICES = {dtype: SimdgroupMatrix(dtype) for dtype in FLOATS}
+SIMDGROUP_MATRICES: tuple[SimdgroupMatrix, ...] = tuple(_SIMDGROUP_MATRICES.values())
+_MATRICES = {(dtype, c, r): Matrix(dtype, c, r) for dtype in (f32, f16) for c in WIDTHS for r in WIDTHS}
+MATRICES: tuple[Matrix, ...] = tuple(_MATRICES.values())
+
 _BY_NAME: dict[str, Numeric] = {
-    **{name: dtype for dtype in (*DTYPES, *VECTORS) for name in (dtype.name, dtype.metal_name, *dtype.aliases)},
+    **{
+        name: dtype
+        for dtype in (*DTYPES, *VECTORS, *SIMDGROUP_MATRICES, *MATRICES)
+        for name in (dtype.name, dtype.metal_name, *dtype.aliases)
+    },
     **{f"vec<{v.lanes},{name}>": v for v in VECTORS for name in (v.element.name, v.element.metal_name)},
+    **{f"simdgroup_matrix<8,8,{n}>": m for m in SIMDGROUP_MATRICES for n in (m.element.name, m.element.metal_name)},
 }
 
 
@@ -307,6 +398,24 @@ def widened(element: Numeric, lanes: int) -> Numeric:
     (float, float4)
     """
     return element if lanes == 1 else _VECTORS[element, lanes]
+
+
+def simdgroup_matrix(element: Numeric) -> SimdgroupMatrix:
+    """Return the dtype of the 8 x 8 matrices of `element`: f32, f16 or bf16.
+
+    >>> simdgroup_matrix(f16)
+    simdgroup_half8x8
+    """
+    return _SIMDGROUP_MATRICES[element]
+
+
+def matrix(element: Numeric, columns: int, rows: int) -> Matrix:
+    """Return the dtype of the small matrices of so many columns and rows of `element`, f32 or f16.
+
+    >>> matrix(f32, 3, 2)
+    float3x2
+    """
+    return _MATRICES[element, columns, rows]
 
 
 class Space(Enum):
@@ -333,7 +442,74 @@ class BufferType:
         return f"{self.space.value} {self.element.metal_name}*"
 
 
-Type = Numeric | BufferType
+class TextureKind(Enum):
+    """The kinds of textures, by Metal's name; `axes` coordinates say where a texel is, and of an array a layer besides."""
+
+    D1 = "texture1d"
+    D2 = "texture2d"
+    D3 = "texture3d"
+    D2_ARRAY = "texture2d_array"
+
+    @property
+    def axes(self) -> int:
+        """How many coordinates a texel has."""
+        return {TextureKind.D1: 1, TextureKind.D3: 3}.get(self, 2)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is several layers of one size."""
+        return self is TextureKind.D2_ARRAY
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.axes}-D texture array" if self.is_array else f"{self.axes}-D texture"
+
+
+class TextureAccess(Enum):
+    """What a kernel may do with a texture: `SAMPLE` allows reads of single texels too (Metal specification, 2.9)."""
+
+    READ = "read"
+    WRITE = "write"
+    READ_WRITE = "read_write"
+    SAMPLE = "sample"
+
+
+TEXELS: tuple[Numeric, ...] = (f32, f16, i32, u32, i16, u16)
+"""What the components of a texture can be (Metal specification, 2.9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextureType:
+    """The type of a texture: what a component of its texels is, its kind, and what may be done with it."""
+
+    element: Numeric
+    kind: TextureKind
+    access: TextureAccess
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}<{self.element.metal_name}, access::{self.access.value}>"
+
+
+@dataclass(frozen=True, slots=True)
+class TexelFormat:
+    """How a texel lies in memory: so many components of the dtype `stored`, one after another.
+
+    Where `stored` is u8 and the texture's own dtype a float, 0 to 255 stand for 0 to 1 (Metal specification, 8.7).
+    """
+
+    stored: Numeric
+    channels: int
+
+    def is_normalized(self, element: Numeric) -> bool:
+        """Return whether a texture of this dtype reads whole numbers as fractions."""
+        return element.is_float and not self.stored.is_float
+
+    def __str__(self) -> str:
+        return f"{self.stored.name}x{self.channels}"
+
+
+Type = Numeric | BufferType | TextureType
 """What a value of the traced IR can be."""
 
 

@@ -12,7 +12,7 @@ import pytest
 import enigma
 from enigma.spec.registry import by_public_name
 from tests.arch.tree import ROOT
-from tests.spec.forms import atomic_rows, lane_rows, pure_rows
+from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
 OTHER_ISSUES: dict[str, str] = {
     "jit JitDef": "host functions that launch kernels on tensors come with the layout algebra",
@@ -36,6 +36,7 @@ SHOWN_AS = {
 LANGUAGE = "tests/unit/test_language.py"
 MEMORY, TILES = "tests/unit/test_targets_memory.py", "tests/unit/test_targets_tiles.py"
 TARGETS, THREADS = "tests/unit/test_targets.py", "tests/unit/test_targets_threads.py"
+QUANTIZED = "tests/unit/test_quantized.py"
 NUMERIC: dict[str, str] = {
     f"{LANGUAGE}::test_every_dtype_converts_and_stores": "Float32 Float16 BFloat16 Int8 UInt8 Int16 UInt16 Int32 UInt32 Int64 "
     "UInt64 Bool f32 f16 bf16 i8 u8 i16 u16 i32 u32 i64 u64 b1",
@@ -44,6 +45,8 @@ NUMERIC: dict[str, str] = {
     "thread_position_in_threadgroup threadgroup_position_in_grid threads_per_threadgroup threads_per_grid threadgroups_per_grid "
     "grid_size thread_index_in_threadgroup thread_index_in_simdgroup simdgroup_index_in_threadgroup threads_per_simdgroup "
     "simdgroups_per_threadgroup arch.thread_idx arch.block_idx arch.block_dim",
+    "tests/spec/test_matrices.py::test_products_of_matrices_from_both_memories": "simdgroup_matrix_load simdgroup_matrix_store "
+    "simdgroup_multiply simdgroup_multiply_accumulate make_filled_simdgroup_matrix",
     f"{LANGUAGE}::test_unsigned_comparisons": "cmp_ult cmp_ule cmp_ugt cmp_uge",
     f"{LANGUAGE}::test_where_in_both_orders": "where",
     f"{LANGUAGE}::test_context_managers_of_control_flow": "for_range Carry if_ while_",
@@ -64,6 +67,12 @@ NUMERIC: dict[str, str] = {
     f"{TILES}::test_a_pipeline_rotates_in_a_loop_of_the_kernel": "pipeline",
     f"{TILES}::test_a_pipeline_rotates_in_the_context_manager_and_swaps": "Pipeline",
     "tests/spec/test_vectors.py::test_any_all_and_a_component_by_a_traced_number": "vec_extract",
+    f"{QUANTIZED}::test_pack_uint8x4_and_unpack_uint8x4": "pack_uint8x4 unpack_uint8x4",
+    f"{QUANTIZED}::test_pack_int4x2_and_unpack_int4x2_of_every_byte": "pack_int4x2 unpack_int4x2",
+    f"{QUANTIZED}::test_dequantize_int8_of_every_value": "dequantize_int8",
+    f"{QUANTIZED}::test_dequantize_int4": "dequantize_int4",
+    f"{QUANTIZED}::test_load_int4_in_a_matrix_times_a_vector": "load_int4",
+    f"{QUANTIZED}::test_make_vec_and_make_float": "make_vec make_float2 make_float3 make_float4",
     f"{TILES}::test_products_of_tiles": "gemm",
     f"{TILES}::test_tiles_at_the_edge_are_exactly_what_is_given": "async_copy_2d_d2t async_copy_2d_t2d async_copy_wait "
     "async_copy_commit",
@@ -133,6 +142,8 @@ def covered() -> dict[str, str]:
     for name, row in by_public_name().items():
         if row.name in computed:
             found.setdefault(name, "tests/spec/test_row_values.py")
+        if row in composite_rows():
+            found.setdefault(name, "tests/spec/test_vector_rows.py")
         if row in atomic_rows():
             found.setdefault(name, "tests/spec/test_atomic_rows.py")
             found.setdefault(f"Tensor.{name}", "tests/spec/test_atomic_rows.py")

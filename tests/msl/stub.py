@@ -155,14 +155,18 @@ def _overloads(row: Function, elements: tuple[str, ...] | None = None) -> list[s
             names = "abcd"[: len(row.params)]
             params = ", ".join(f"{_type(p, element, width)} {n}" for p, n in zip(row.params, names, strict=True))
             result = _type(row.result, element, width)
-            body = ";" if row.body is None else f" MSL_BODY({_body(row, element, width, result)})"
-            lines.append(
-                f"MSL_INLINE {result} {row.name}({params}){body}" if row.body else f"{result} {row.name}({params});"
-            )
+            runs = row.body is not None or row.whole is not None
+            body = f" MSL_BODY({_body(row, element, width, result)})" if runs else ";"
+            lines.append(f"{'MSL_INLINE ' if runs else ''}{result} {row.name}({params}){body}")
     return lines
 
 
 def _body(row: Function, element: str, width: int, result: str) -> str:
+    if row.whole is not None and width > 1:
+        names = (
+            f"using E = {element}; using R = {result}; using W = {vector('float', width)}; constexpr int N = {width};"
+        )
+        return f"{{ {names} {row.whole} }}"
     if width > 1:
         args = ", ".join(f"{n}[i]" for n in "abcd"[: len(row.params)])
         return f"{{ {result} r; for (int i = 0; i < {width}; ++i) r[i] = {row.name}({args}); return r; }}"
@@ -216,10 +220,16 @@ def _lane_functions() -> list[str]:
 
 def _packing() -> list[str]:
     lines: list[str] = []
-    for form, lanes, packed in tables.PACKED_FORMATS:
+    for form, unpacked, lanes, packed in tables.PACKED_FORMATS:
         for element in FLOATS:
-            lines.append(f"{packed} pack_{element}_to_{form}({element}{lanes} x);")
-            lines.append(f"{element}{lanes} unpack_{form}_to_{element}({packed} x);")
+            kind, bits = f"{element}{lanes}", ", ".join(map(str, tables.PACKED_BITS[form]))
+            signed, srgb = ("true" if part in form else "false" for part in ("snorm", "srgb"))
+            packing = f"const int bits[] = {{{bits}}}; return ({packed})msl::pack<{signed}, {srgb}>(x, bits, {lanes});"
+            unpacking = (
+                f"const int bits[] = {{{bits}}}; return msl::unpack<{kind}, {signed}, {srgb}>(x, bits, {lanes});"
+            )
+            lines.append(f"MSL_INLINE {packed} pack_{element}_to_{form}({kind} x) MSL_BODY({{ {packing} }})")
+            lines.append(f"MSL_INLINE {kind} unpack_{unpacked}_to_{element}({packed} x) MSL_BODY({{ {unpacking} }})")
     return lines
 
 

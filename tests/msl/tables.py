@@ -3,8 +3,8 @@
 A row's `params` has a letter a parameter: `T` the type itself, `I`/`U`/`B` the int, uint or bool of its width, `E` its
 element, `u` a uint scalar, `&` a `thread T&`, `j` a `thread int&` of its width. `result` uses the same letters, and `b`
 for a scalar bool.
-`body` is the value for one element in C, with parameters a, b, c, d; `T` in it is the element type. Rows without a body
-are declared but cannot be run.
+`body` is the value for one element in C, with parameters a, b, c, d; `T` in it is the element type. `whole` are statements
+for all of a vector. Rows with neither are declared but cannot be run.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Function:
     body: str | None = None
     result: str = "T"
     widths: tuple[int, ...] = WIDTHS
+    whole: str | None = None
 
 
 def _floats(params: str, rows: dict[str, str | None], result: str = "T") -> tuple[Function, ...]:
@@ -158,22 +159,28 @@ INTEGER = (
     Function("mad24", "TTT", ("int", "uint"), "a * b + c"),
 )
 
+# Bodies of whole vectors: W is the vector of floats of the same width, N how many, E the element.
 GEOMETRIC = (
-    Function("cross", "TT", FLOATS, widths=(3,)),
-    Function("distance", "TT", FLOATS, result="E", widths=VECTORS),
-    Function("distance_squared", "TT", FLOATS, result="E", widths=VECTORS),
-    Function("dot", "TT", FLOATS, result="E", widths=VECTORS),
-    Function("faceforward", "TTT", FLOATS, widths=VECTORS),
-    Function("length", "T", FLOATS, result="E", widths=VECTORS),
-    Function("length_squared", "T", FLOATS, result="E", widths=VECTORS),
-    Function("normalize", "T", FLOATS, widths=VECTORS),
-    Function("reflect", "TT", FLOATS, widths=VECTORS),
-    Function("refract", "TTE", FLOATS, widths=VECTORS),
-)
+    Function("dot", "TT", FLOATS, result="E", widths=VECTORS,
+             whole="float r = 0.0f; for (int i = 0; i < N; ++i) r += (float)a[i] * (float)b[i]; return (E)r;"),
+    Function("length_squared", "T", FLOATS, result="E", widths=VECTORS, whole="return (E)dot(W(a), W(a));"),
+    Function("length", "T", FLOATS, result="E", widths=VECTORS, whole="return (E)sqrt(dot(W(a), W(a)));"),
+    Function("distance_squared", "TT", FLOATS, result="E", widths=VECTORS, whole="return (E)length_squared(W(a) - W(b));"),
+    Function("distance", "TT", FLOATS, result="E", widths=VECTORS, whole="return (E)length(W(a) - W(b));"),
+    Function("cross", "TT", FLOATS, widths=(3,), whole="return R(W(a).yzx * W(b).zxy - W(a).zxy * W(b).yzx);"),
+    Function("normalize", "T", FLOATS, widths=VECTORS, whole="return R(W(a) / length(W(a)));"),
+    Function("reflect", "TT", FLOATS, widths=VECTORS, whole="return R(W(a) - 2.0f * dot(W(b), W(a)) * W(b));"),
+    Function("refract", "TTE", FLOATS, widths=VECTORS,
+             whole="const float d = dot(W(b), W(a)), e = (float)c, k = 1.0f - e * e * (1.0f - d * d); "
+             "return k < 0.0f ? R(W(0.0f)) : R(e * W(a) - (e * d + sqrt(k)) * W(b));"),
+    Function("faceforward", "TTT", FLOATS, widths=VECTORS, whole="return dot(W(c), W(b)) < 0.0f ? a : -a;"),
+)  # fmt: skip
 
 BOOLEAN = (
-    Function("all", "T", ("bool",), result="b"),
-    Function("any", "T", ("bool",), result="b"),
+    Function(
+        "all", "T", ("bool",), "a", "b", whole="for (int i = 0; i < N; ++i) if (!a[i]) return false; return true;"
+    ),
+    Function("any", "T", ("bool",), "a", "b", whole="for (int i = 0; i < N; ++i) if (a[i]) return true; return false;"),
 )
 
 FUNCTIONS = (*MATH, *RELATIONAL, *COMMON, *INTEGER, *GEOMETRIC, *BOOLEAN)
@@ -193,16 +200,21 @@ LANE_MOVES = (
 )
 LANE_FILLS = ("shuffle_and_fill_up", "shuffle_and_fill_down")
 
-# (format, lanes, packed type): pack_float_to_<format> and unpack_<format>_to_float, with half twins.
+# (format packed, format unpacked, lanes, packed type): pack_float_to_<format> and unpack_<format>_to_float, with half twins.
 PACKED_FORMATS = (
-    ("unorm4x8", 4, "uint"),
-    ("snorm4x8", 4, "uint"),
-    ("srgb_unorm4x8", 4, "uint"),
-    ("unorm2x16", 2, "uint"),
-    ("snorm2x16", 2, "uint"),
-    ("unorm10a2", 4, "uint"),
-    ("unorm565", 3, "ushort"),
+    ("unorm4x8", "unorm4x8", 4, "uint"),
+    ("snorm4x8", "snorm4x8", 4, "uint"),
+    ("srgb_unorm4x8", "unorm4x8_srgb", 4, "uint"),
+    ("unorm2x16", "unorm2x16", 2, "uint"),
+    ("snorm2x16", "snorm2x16", 2, "uint"),
+    ("unorm10a2", "unorm10a2", 4, "uint"),
+    ("unorm565", "unorm565", 3, "ushort"),
 )
+
+PACKED_BITS = {
+    "unorm4x8": (8, 8, 8, 8), "snorm4x8": (8, 8, 8, 8), "srgb_unorm4x8": (8, 8, 8, 8), "unorm2x16": (16, 16),
+    "snorm2x16": (16, 16), "unorm10a2": (10, 10, 10, 2), "unorm565": (5, 6, 5),
+}  # fmt: skip
 
 CONSTANTS = {
     "M_E": 2.718281828459045,

@@ -1,6 +1,8 @@
-"""Pitfalls 18 and 26 to 33: vectors, and what is read and written as one."""
+"""Pitfalls 12, 18, 22 and 26 to 33: vectors, and what is read and written as one."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,8 +109,60 @@ def test_pitfall_31_a_vector_may_begin_at_any_element() -> None:
 
 def test_pitfall_32_a_stored_vector_fills_its_elements_once() -> None:
     text = body(doubled)
-    assert text.count("Out") == 1 and text.count("packed_float4") == 2
+    assert text.count("Out") == 1 and text.count("float4*)") == 2
 
 
 def test_pitfall_33_a_vector_is_one_access() -> None:
     assert body(doubled).count("A") == 1
+
+
+def test_pitfall_12_bytes_of_128_and_more_are_unpacked_unsigned() -> None:
+    @en.kernel
+    def k(A: en.i32, Out: en.u32, Shifted: en.u32):
+        i = en.thread_position_in_grid
+        a, b, c, d = en.unpack_uint8x4(A[i])
+        Out[4 * i], Out[4 * i + 1], Out[4 * i + 2], Out[4 * i + 3] = a, b, c, d
+        Shifted[i] = en.pack_uint8x4(d, c, b, a)
+
+    a = numbers(N, np.int32, 5)
+    for given in everywhere(k, a, np.zeros(4 * N, np.uint32), np.zeros(N, np.uint32), grid=N):
+        np.testing.assert_array_equal(given[1], a.view(np.uint8))
+        np.testing.assert_array_equal(given[2], a.view(np.uint32).byteswap())
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        (lambda x, v: en.make_vec(x), "2 to 4 components, but it got 1"),
+        (lambda x, v: en.make_vec(x, v), "2 to 4 components, but it got 5"),
+        (lambda x, v: en.make_float3(x, x), "f32x3 has 3 components, but it got 2"),
+        (lambda x, v: en.vec_extract(v, 4), "lane must be from 0 to 3, but it is 4"),
+        (lambda x, v: en.dot(x, x), "dot takes a vector of 2, 3 or 4 components, but x is f32"),
+        (lambda x, v: en.cross(v, v), "cross takes a vector of 3 components, but v is f32x4"),
+        (lambda x, v: en.pack_float_to_snorm2x16(v), "must be f32x2, but v is f32x4"),
+    ],
+)
+def test_pitfall_22_misuse_of_vectors_says_what_was_found(call: Any, found: str) -> None:
+    @en.kernel
+    def k(A: en.f32, V: en.f32x4):
+        x, v = A[0], V[0]
+        call(x, v)
+
+    with pytest.raises(en.EnigmaError, match=rf"test_vectors\.py:\d+:\d+: error: .*{found}"):
+        k.trace()
+
+
+def test_pitfall_26_functions_of_whole_vectors_are_there() -> None:
+    @en.kernel
+    def k(A: en.f32x3, B: en.f32x3, Dots: en.f32, Out: en.f32x3):
+        i = en.thread_position_in_grid
+        a, b = A[i], B[i]
+        Dots[i] = en.dot(a, b) + en.length_squared(a)
+        Out[i] = en.where(en.any(a > b), en.cross(a, b), en.faceforward(a, b, b))
+
+    a, b = vectors(N, 3, seed=3), vectors(N, 3, seed=4)
+    above = (a > b).any(axis=1)[:, None]
+    faced = np.where((b * b).sum(axis=1, keepdims=True) < 0, a, -a)
+    for given in everywhere(k, a, b, np.zeros(N, np.float32), np.zeros((N, 3), np.float32), grid=N):
+        np.testing.assert_array_equal(given[2], (a * b).sum(axis=1) + (a * a).sum(axis=1))
+        np.testing.assert_array_equal(given[3], np.where(above, np.cross(a, b), faced))

@@ -22,7 +22,21 @@ from enigma.context import current
 from enigma.dtypes import Numeric, b1, i32, promote
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, MemoryOrder, Static, Term, Var, Vec
+from enigma.spec.terms import (
+    Algebra,
+    Buffer,
+    Choice,
+    Derived,
+    DTypeArg,
+    Effect,
+    Element,
+    MemoryOrder,
+    Static,
+    Term,
+    Texture,
+    Var,
+    Vec,
+)
 
 FIELDS = ((0, 1), (4, 8), (0, 0), (3, 0), (5, 2), (0, None), (7, 1))
 """Offset and number of bits of the bit field rows; None means up to the width."""
@@ -135,16 +149,29 @@ def is_composite(row: Intrinsic) -> bool:
     return any(isinstance(t, Vec | Element) or (isinstance(t, Var) and 1 not in t.lanes) for t in terms)
 
 
+def texture_rows() -> tuple[Intrinsic, ...]:
+    """The rows that are methods of textures."""
+    return tuple(r for r in all_rows() if any(isinstance(t, Texture) for t in r.params.values()))
+
+
+def is_matrix(row: Intrinsic) -> bool:
+    """Whether a row takes or gives matrices: `test_matrices.py` has their kernels."""
+    terms = (*row.params.values(), row.result)
+    return any(isinstance(t, Derived) or (isinstance(t, Var) and bool(t.exact)) for t in terms)
+
+
 def pure_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from scalars alone: the operators and functions."""
     special = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX}
     rows = (r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special)
-    return tuple(r for r in rows if not is_composite(r) and not r.at_launch)
+    return tuple(r for r in rows if not is_composite(r) and not is_matrix(r) and not r.at_launch and not r.method)
 
 
 def composite_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from or to vectors."""
-    return tuple(r for r in all_rows() if r.effect is Effect.PURE and r.operands and is_composite(r))
+    return tuple(
+        r for r in all_rows() if r.effect is Effect.PURE and r.operands and is_composite(r) and not is_matrix(r)
+    )
 
 
 def lane_rows() -> tuple[Intrinsic, ...]:
@@ -155,6 +182,7 @@ def lane_rows() -> tuple[Intrinsic, ...]:
         if r.effect is Effect.SYNC
         and r.result is not None
         and not any(isinstance(t, Buffer) for t in r.params.values())
+        and not is_matrix(r)
     )
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import enigma
-from enigma.dtypes import DTYPES, Numeric, b1, bf16, f16, f32, i32, names, u32, widened
+from enigma.dtypes import DTYPES, Matrix, Numeric, b1, bf16, f16, f32, i32, names, u32, widened
 from enigma.errors import EnigmaError, EnigmaTypeError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Static, Term, Var, Variadic
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Element, Static, Term, Var, Variadic, Vec
 from enigma.trace.functions import functions
 from tests.spec.forms import BY_CALL, accepts, expression, forms, kernels, lane_rows, load, pure_rows
 
@@ -174,6 +174,10 @@ def test_the_docstring_of_every_function_has_an_example_that_traces(name: str) -
         dtype = _example_dtype(term)
         if isinstance(term, Buffer):
             params.append(f"{parameter}: en.{dtype.name}")
+        elif isinstance(term, Var) and term.exact:  # no buffer holds matrices
+            whole = term.exact[0]
+            made = f"{whole.name}(1.0)" if isinstance(whole, Matrix) else "make_filled_simdgroup_matrix(1.0)"
+            lines.append(f"    {parameter} = en.{made}")
         elif dtype.parts > 1 and dtype.element is b1:  # no buffer holds such
             params.append(f"{parameter}_in: en.u8x{dtype.lanes}")
             lines.append(f"    {parameter} = {parameter}_in[0] != 0")
@@ -189,6 +193,11 @@ def test_the_docstring_of_every_function_has_an_example_that_traces(name: str) -
 def _example_dtype(term: Term) -> Numeric:
     if isinstance(term, Buffer):
         term = term.element
+    if isinstance(term, Vec):
+        assert isinstance(term.element, Numeric) and isinstance(term.lanes, int)
+        return widened(term.element, term.lanes)
+    if isinstance(term, Element):
+        return _example_dtype(term.of).element
     if isinstance(term, Var):
         dtype = f32 if f32 in term.dtypes else i32 if i32 in term.dtypes else term.dtypes[0]
         return dtype if 1 in term.lanes else widened(dtype, term.lanes[-1])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from enigma.dtypes import Numeric, f32, index
+from enigma.dtypes import Numeric, b1, f32, index
 from tests.spec.exact import FORMATS, bits, from_bits, hold, nearest, wrap
 
 
@@ -206,7 +206,8 @@ TRUTHS: dict[str, Callable[..., Any]] = {
     "abs_diff": wrapping(lambda x, y: abs(x - y)), "add_sat": holding(lambda x, y: x + y), "sub_sat": holding(lambda x, y: x - y),
     "mul_hi": lambda dtype, x, y: wrap((x * y) >> dtype.width, dtype), "mad_sat": holding(lambda a, b, c: a * b + c),
     "rotate": rotate, "bitand": plain(lambda x, y: x & y), "bitor": plain(lambda x, y: x | y), "bitxor": plain(lambda x, y: x ^ y),
-    "bitnot": wrapping(lambda x: ~x), "shl": lambda dtype, x, n: wrap(x << (n % dtype.width), dtype),
+    "bitnot": lambda dtype, x: not x if dtype is b1 else wrap(~x, dtype),
+    "shl": lambda dtype, x, n: wrap(x << (n % dtype.width), dtype),
     "shr": lambda dtype, x, n: x >> (n % dtype.width), "popcount": on_bits(lambda text: text.count("1")),
     "clz": on_bits(lambda text: len(text) - len(text.lstrip("0"))), "ctz": on_bits(lambda text: len(text) - len(text.rstrip("0"))),
     "reverse_bits": on_bits(lambda text: text[::-1]), "extract_bits": extract, "insert_bits": insert,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import enigma as en
+from tests.msl.check import assert_legal
 from tests.unit.test_targets import numbers
 
 
@@ -355,3 +356,43 @@ def test_work_that_only_some_threads_come_to_share_is_found() -> None:
         en.EnigmaError, match=r"copy not reached by every thread of the threadgroup(?s:.)*thread \(7, 0, 0\)"
     ):
         some.launch(a, out, 7, grid=32, threads=32, device="sim")
+
+
+@en.kernel
+def as_vectors(
+    A: en.f16, B: en.u8, Out: en.f32, Sum: en.i32, start: en.Scalar(en.u32), WIDTH: en.constexpr, COUNT: en.constexpr
+):  # type: ignore[valid-type]
+    group = en.threadgroup_position_in_grid()
+    tile, whole = en.threadgroup_alloc(en.f32, 64), en.threadgroup_alloc(en.u8, 64)
+    en.copy(A, tile, COUNT, src_offset=group * 64 + start, coalesced_width=WIDTH, cooperative=True)
+    event = en.async_copy_1d_d2t(whole, 0, B, group * 64, COUNT)
+    en.async_copy_wait(event)
+    en.copy(tile, Out, COUNT, dst_offset=group * COUNT, coalesced_width=WIDTH, cooperative=True)
+    en.copy(whole, Sum, COUNT, dst_offset=group * COUNT, coalesced_width=WIDTH, cooperative=True)
+
+
+@pytest.mark.parametrize("width", [2, 4])
+@pytest.mark.parametrize("count", [2, 4, 31, 60, 64])
+@pytest.mark.parametrize("start", [0, 1, 2])
+def test_copies_of_vectors_convert_and_end_where_they_should(launch: Any, width: int, count: int, start: int) -> None:
+    a, b = numbers(3 * 64 + 2, np.float16), (np.arange(3 * 64) * 7).astype(np.uint8)
+    out, total = np.full(3 * count + 4, 99, np.float32), np.full(3 * count + 4, 99, np.int32)
+    launch(as_vectors, a, b, out, total, start, grid=3 * 40 - 10, threads=40, WIDTH=width, COUNT=count)
+    parts = np.concatenate([a[k * 64 + start : k * 64 + start + count] for k in range(3)])
+    np.testing.assert_array_equal(out[: 3 * count], parts.astype(np.float32))
+    np.testing.assert_array_equal(total[: 3 * count], np.concatenate([b[k * 64 : k * 64 + count] for k in range(3)]))
+    assert (out[3 * count :] == 99).all() and (total[3 * count :] == 99).all()
+
+
+def test_a_copy_of_four_is_one_access_whole_where_it_is_aligned() -> None:
+    @en.kernel
+    def tiles(A: en.f32, Out: en.f32, n: en.Scalar(en.u32)):  # type: ignore[valid-type]
+        group, tile = en.threadgroup_position_in_grid(), en.threadgroup_alloc(en.f32, 256)
+        en.copy(A, tile, 256, src_offset=group * 256, coalesced_width=4, cooperative=True)
+        en.barrier()
+        en.copy(tile, Out, 256, dst_offset=group * 256 + n, coalesced_width=4, cooperative=True)
+
+    text = en.compile(tiles, emit_only=True).metal_source
+    assert "*(threadgroup packed_float4*)(tile + i * 4) = *(device const float4*)(A + (" in text
+    assert "*(device packed_float4*)(Out + " in text
+    assert_legal(text, msl_version=(3, 1))

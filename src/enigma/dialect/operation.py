@@ -26,7 +26,21 @@ from enigma.dtypes import WIDTHS, Numeric, Space, widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Spelling
-from enigma.spec.terms import ANY_LANES, Algebra, Buffer, DTypeArg, Element, Numbers, Static, Term, Var, Vec, concrete
+from enigma.spec.terms import (
+    ANY_LANES,
+    Algebra,
+    Buffer,
+    Derived,
+    DTypeArg,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Texture,
+    Var,
+    Vec,
+    concrete,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ def members(term: Term, *, lifts: bool = False) -> tuple[Numeric, ...]:
             return term.members()
         case Element(of=of):
             return of.dtypes
+        case Derived(among=among):
+            return among
         case Vec(element=element, lanes=lanes):
             dtypes = element.dtypes if isinstance(element, Var) else (element,)
             return tuple(
@@ -73,7 +89,7 @@ def variable(term: Term | None) -> Var | None:
     match term:
         case Var():
             return term
-        case Buffer(element=Var() as var) | Vec(element=Var() as var):
+        case Buffer(element=Var() as var) | Vec(element=Var() as var) | Texture(element=var):
             return var
         case _:
             return None
@@ -84,7 +100,7 @@ def shape(row: Intrinsic) -> Shape:
     terms, bound, shown = tuple(row.terms(0).values()), set[Var](), list[int]()
     for i, term in enumerate(terms):
         var = variable(term)
-        if isinstance(term, Buffer) or (var is not None and var not in bound):
+        if isinstance(term, Buffer | Texture) or (var is not None and var not in bound):
             shown.append(i)
         if var is not None:
             bound.add(var)
@@ -158,11 +174,11 @@ class IntrinsicOp(IRDLOperation):
                 raise VerifyException(f"{key} = {self.attr(key)} is not in {term.low}..{term.high}")
             if isinstance(term, Numbers):
                 self._verify_numbers(key, to_mlir(self.bound()[term.var]))
-        self._check_types()
         if self.SHAPE.many and self.attributes.get(SEGMENTS) != segments(self.ROW, len(self.operands)):
             raise VerifyException(f"{SEGMENTS} does not fit {len(self.operands)} operands")
         if (wrong := self.broken_rule()) is not None:
             raise VerifyException(wrong)
+        self._check_types()
 
     def _check_types(self) -> None:
         """Check the relations between types that constraints do not state: components, and the width of what lifts."""
@@ -170,7 +186,9 @@ class IntrinsicOp(IRDLOperation):
         pairs = [*zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many)]
         pairs += [(self.ROW.result, result) for result in self.results if self.ROW.result is not None]
         for term, value in pairs:
-            if not isinstance(term, Buffer) and value.type != (right := to_mlir(concrete(term, bound, attrs, lanes))):
+            if not isinstance(term, Buffer | Texture) and value.type != (
+                right := to_mlir(concrete(term, bound, attrs, lanes))
+            ):
                 raise VerifyException(f"{value.type} where {right} is expected")
 
     def _verify_numbers(self, key: str, type: Attribute) -> None:

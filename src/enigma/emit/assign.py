@@ -118,6 +118,21 @@ class Assigner:
         self._advance(op)
         return True
 
+    def receive(self, value: SSAValue, op: Operation) -> str:
+        """Return the name of what a statement is about to set to `value`: its variable, or a local of its own."""
+        variable = self.variables.of(value)
+        if variable is None:
+            return self.values.declare(value, dtype_of(value.type))
+        if variable not in self._declared:
+            self._declare(variable, None, place(op))
+        else:
+            self.values.before_assignment(self._declared[variable])
+        return self._declared[variable]
+
+    def received(self, op: Operation) -> None:
+        """Note that the statement is written."""
+        self._advance(op)
+
     def _advance(self, op: Operation) -> None:
         """Assign what waits for the end of the block as soon as nothing needs the variable's earlier value."""
         block = op.parent
@@ -215,7 +230,10 @@ class Assigner:
 
 
 def _assignment(local: str, expr: Expr) -> str:
-    """Return `local = expr;`, or `local += rest;` where the expression continues the variable."""
+    """Return `local = expr;`, `local += rest;` where the expression continues the variable, or `local.x = part;`."""
+    if expr.changed is not None and expr.changed[0] == local:
+        _, lanes, value = expr.changed
+        return _assignment(f"{local}.{lanes}", value)
     update = expr.update
     if update is not None and update.left == local and update.symbol in "+-" and update.right.text == "1":
         return f"{local}{update.symbol * 2};"

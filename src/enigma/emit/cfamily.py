@@ -27,7 +27,7 @@ from enigma.emit.values import Values
 from enigma.emit.variables import Variables, last
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
-from enigma.spec.spelling import Builtin, Precedence
+from enigma.spec.spelling import Builtin, Into, Precedence
 from enigma.spec.terms import MEMORY, Algebra, Buffer, Effect
 
 LONG = 92
@@ -118,12 +118,16 @@ class KernelWriter:
         if row.algebra is Algebra.TO_INDEX:
             self.values.define(op.results[0], self.values.take(op.operands[0]))
             return
-        if isinstance(op.spelling(self.speller.target), Builtin):
+        spelling = op.spelling(self.speller.target)
+        if isinstance(spelling, Builtin):
             self.values.define(op.results[0], self.builtin(op))
             return
         result = op.results[0] if op.results else None
         used = result is not None and any(True for _ in result.uses)
         operands = self._operands(op)
+        if isinstance(spelling, Into) and result is not None:
+            self._into(op, spelling, operands)
+            return
         expr = self.operation(op, operands)
         touches_memory = any(isinstance(term, Buffer) for term in row.operands.values())
         if result is None or not used:
@@ -135,6 +139,22 @@ class KernelWriter:
             self.values.hold_and_write(result, expr)
         else:
             self.values.define(result, expr)
+
+    def _into(self, op: IntrinsicOp, spelling: Into, operands: dict[str, Expr]) -> None:
+        """Write the statements that put a result into its variable; what they still need of its old value is kept."""
+        if op.ROW.effect is not Effect.PURE:
+            self.values.before_effect()
+        out = self.assigner.receive(op.results[0], op)
+        texts = self.speller.statements(op, spelling, operands, out)
+        own = [f"{text.partition(' = ')[0]}" for text in texts]
+        for number, (key, expr) in enumerate(operands.items()):
+            if len(texts) > 1 and number > 0 and out in expr.names and expr.text != own[number]:
+                operands[key] = self._named(expr, "element", place(op))
+        for text in self.speller.statements(op, spelling, operands, out):
+            target, _, value = text.partition(" = ")
+            if target != value:
+                self.sink.put(f"{text};", place(op))
+        self.assigner.received(op)
 
     def _effect(self, op: IntrinsicOp, expr: Expr) -> None:
         self.values.before_effect()

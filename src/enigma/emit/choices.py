@@ -8,7 +8,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.structure import constant_of
 from enigma.emit.liveness import is_within
-from enigma.spec.terms import Effect
+from enigma.spec.terms import Algebra, Effect
 
 _MANY = 12  # operations in both branches beyond which statements read better
 
@@ -56,8 +56,8 @@ def _only_computes(block: Block, inner: set[Operation]) -> bool:
         if isinstance(op, scf.YieldOp):
             continue
         if isinstance(op, IntrinsicOp):
-            if op.ROW.effect not in (Effect.PURE, Effect.READ):
-                return False
+            if op.ROW.effect not in (Effect.PURE, Effect.READ) or op.ROW.algebra is Algebra.MAKE_TILE:
+                return False  # such a matrix is set element by element
             free = not op.operands
         elif op in inner:
             free = False

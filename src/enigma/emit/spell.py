@@ -27,6 +27,7 @@ from enigma.emit.expr import (
     infix,
     literal,
     merged,
+    name,
     prefix,
     splat,
     subscript,
@@ -34,7 +35,18 @@ from enigma.emit.expr import (
 )
 from enigma.emit.printf import printf_call
 from enigma.errors import EnigmaError, InternalError
-from enigma.spec.spelling import Builtin, Call, Infix, Precedence, Prefix, Printf, Structural, Template, Unsupported
+from enigma.spec.spelling import (
+    Builtin,
+    Call,
+    Infix,
+    Into,
+    Precedence,
+    Prefix,
+    Printf,
+    Structural,
+    Template,
+    Unsupported,
+)
 from enigma.spec.terms import Algebra, Choice, DTypeArg, Effect, Static
 
 SHORT_CIRCUIT = (Precedence.LOGICAL_AND, Precedence.LOGICAL_OR, Precedence.TERNARY)
@@ -57,6 +69,10 @@ class Speller(ABC):
     def function(self, op: IntrinsicOp, function: str) -> str:
         """Return the name under which a function is called, in the precision that is asked for."""
         return function
+
+    def sampler(self, op: IntrinsicOp) -> str:
+        """Return the name of the sampler that an operation uses."""
+        raise InternalError(f"{self.title} has no samplers", loc=place(op))
 
     def is_short_circuit(self, op: IntrinsicOp) -> bool:
         """Return whether the written form computes an operand only sometimes."""
@@ -114,12 +130,21 @@ class Speller(ABC):
                 return merged(text, dtype, spelling.level, values)
             case Template():
                 return merged(self._template(op, spelling, operands), dtype, spelling.level, values)
+            case Into():
+                return merged(
+                    "; ".join(self.statements(op, spelling, operands, "it")), dtype, Precedence.POSTFIX, values
+                )
             case Printf():
                 return merged(printf_call(op, spelling, operands), dtype, Precedence.POSTFIX, values)
             case Unsupported():
                 raise self.unsupported(op, spelling.why)
             case Builtin() | Structural():
                 raise InternalError(f"{row.name} is no expression", loc=place(op))
+
+    def statements(self, op: IntrinsicOp, spelling: Into, operands: Mapping[str, Expr], out: str) -> list[str]:
+        """Return the statements that put the result of `op` into the variable `out`."""
+        parts = {**operands, "out": name(out, dtype_of(op.results[0].type))}
+        return [self._template(op, Template(line), parts) for line in spelling.lines]
 
     def unsupported(self, op: IntrinsicOp, why: str) -> EnigmaError:
         """Return the error for an operation that the target cannot express."""
@@ -146,12 +171,17 @@ class Speller(ABC):
             number = key in operands and operands[key].dtype.lanes == 1  # as is what it is converted to
             parts.append(before if lanes == 1 or number else _TYPE.sub(rf"\g<0>{lanes}", before))
             if optional:
-                parts.append(self._unless_default(op, key, optional))
+                zero = _unless_zero(operands[key], optional) if key in operands else None
+                parts.append(self._unless_default(op, key, optional) if zero is None else zero)
                 continue
             if key == "T":
                 parts.append(self.type_name(self._bound(op)))
             elif key == "R":
                 parts.append(self.type_name(dtype_of(op.results[0].type)))
+            elif key == "S":
+                parts.append(self.sampler(op))
+            elif key == "W":
+                parts.append(str(self._bound(op).lanes).removeprefix("1"))
             elif key in operands:
                 parts.append(_in_role(operands[key], role, spelling))
             elif key:
@@ -169,6 +199,14 @@ class Speller(ABC):
         if op.dtype is None:
             raise InternalError(f"{op.ROW.name} has no dtype to write")
         return op.dtype
+
+
+def _unless_zero(expr: Expr, text: str) -> str:
+    """Return an operand within `text`, and nothing where it is the number 0."""
+    shown = subscript(expr)
+    if shown.text == "0":
+        return ""
+    return text.format(shown.inside(Precedence.ADDITIVE, right=True) if "+" in text else shown.text)
 
 
 def _updated(values: tuple[Expr, ...]) -> str | None:
@@ -224,7 +262,7 @@ def _fields(spelling: Template) -> tuple[tuple[str, str, _Role, str], ...]:
             role = _Role.SUBSCRIPT
         elif before.endswith(" = "):
             role = _Role.ASSIGNED
-        elif before.endswith(types) or (before == "(" and previous in ("T", "R")):
+        elif before.endswith(types) or (before == "(" and previous in ("T", "R", "W")):
             role = _Role.CAST
         found.append((before, key or "", role, optional or ""))
         previous = key or ""

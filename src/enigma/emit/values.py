@@ -94,6 +94,14 @@ class Values:
         self.sink.put(f"{self.type_name(expr.dtype)} {local} = {assigned(expr).text};", location(value))
         self._known[value] = name(local, expr.dtype)
 
+    def declare(self, value: SSAValue, dtype: Numeric) -> str:
+        """Declare a local that a statement is about to set to `value`; returns its name."""
+        wish = user_name(value)
+        local = self.names.fresh(wish) if wish is not None else self.names.numbered("t")
+        self.sink.put(f"{self.type_name(dtype)} {local};", location(value))
+        self._known[value] = name(local, dtype)
+        return local
+
     def is_mentioned(self, local: str, *, besides: SSAValue) -> bool:
         """Return whether a value that is held back, other than `besides`, names `local`."""
         return any(local in expr.names for value, expr in self._pending.items() if value is not besides)

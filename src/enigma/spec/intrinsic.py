@@ -27,6 +27,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
@@ -52,6 +53,7 @@ class Intrinsic:
     - `ref`: the NumPy meaning. `msl`, `cuda`: spellings. `llvm`: lowering. Each is given or `unsupported("why")`.
     - `domain`, `ulp`: where generated tests sample floats, and how far the CPU may be from `ref`, per dtype.
     - `algebra`: the arithmetic meaning passes may use. `negation`: the comparison that is true where this one is false.
+    - `whole`: whether a vector is taken as the bits that it is made of, so that the row is not applied to each component.
     - `level`: for a row without operands, over what its result is the same.
     - `role`: what the language itself uses the operation for, which then needs no name.
     - `together`: over what all threads must be there, or Metal leaves undefined what happens; None: the active ones suffice.
@@ -63,6 +65,7 @@ class Intrinsic:
     - `outcome(call, result, operands)`: what the public function returns where that is more than the result;
       `call(name, **arguments)` applies another row. `outcome_type` is how the type stub writes it.
     - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
+    - `method`: the name under which textures of its kinds have it; its first parameter is then the texture.
     - `headers`: what Metal source that uses it includes beside the standard library.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
@@ -83,6 +86,7 @@ class Intrinsic:
     algebra: Algebra | None = None
     commutes: bool = False
     negation: str | None = None
+    whole: bool = False
     level: Level | None = None
     role: Role | None = None
     together: Level | None = None
@@ -99,6 +103,7 @@ class Intrinsic:
     arch: str | None = None
     reports: Report | None = None
     headers: tuple[str, ...] = ()
+    method: str = ""
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"
@@ -153,7 +158,7 @@ class Intrinsic:
         for term in (*self.params.values(), self.result):
             if isinstance(term, Var):
                 found[term] = None
-            elif isinstance(term, Buffer | Vec) and isinstance(term.element, Var):
+            elif isinstance(term, Buffer | Texture | Vec) and isinstance(term.element, Var):
                 found[term.element] = None
             elif isinstance(term, Element):
                 found[term.of] = None
@@ -179,7 +184,7 @@ class Intrinsic:
         terms = (*self.operands.values(), self.result)
         scalars = any(isinstance(term, Var) and term.lanes != ANY_LANES for term in terms)
         plain = all(isinstance(term, Var | Numeric) for term in terms)
-        return bool(self.operands) and plain and not scalars
+        return bool(self.operands) and plain and not scalars and not self.whole
 
     def spelling(self, target: str, dtype: Numeric | None, space: Space | None = None) -> Spelling:
         """Return how `target` ("msl" or "cuda") writes this operation on `dtype`, with its buffer in `space`."""

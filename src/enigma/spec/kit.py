@@ -58,6 +58,20 @@ def in_f64(meaning: Callable[..., Any]) -> Callable[..., Any]:
     return ref
 
 
+def fused(np: Any, x: Any, y: Any, z: Any) -> Any:
+    """Return x * y + z of f32 arrays, rounded once, as a fused multiply-add does.
+
+    The product is exact in double precision. What its sum with z loses is kept by rounding to odd, so that rounding to f32
+    afterwards is as from the exact sum.
+    """
+    product, addend = np.asarray(x, np.float64) * y, np.asarray(z, np.float64)
+    total = product + addend
+    back = total - product
+    lost = (product - (total - back)) + (addend - back)
+    inexact = np.isfinite(total) & np.isfinite(lost) & (lost != 0) & (total.view(np.int64) & 1 == 0)
+    return np.where(inexact, np.nextafter(total, np.copysign(np.inf, lost)), total).astype(np.float32)
+
+
 def quiet(meaning: Callable[..., Any]) -> Callable[..., Any]:
     """Return the NumPy meaning without NumPy's warnings: overflow wraps and NaN arises silently, as on a GPU."""
 

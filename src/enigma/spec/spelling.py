@@ -52,8 +52,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype.
+    """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype, `{R}` of the result's.
 
+    `{S}` is the name of the sampler that the compile-time arguments describe.
+
+    `{W}` is how many components the bound dtype has, as a type's name says it: nothing for one.
     `{parameter:text {}}` is written only where a number fixed at compile time is not its default.
 
     `level` is the precedence of the whole; parameters in `tight` are parenthesised unless they bind as a postfix does.
@@ -64,6 +67,16 @@ class Template:
     level: Precedence = Precedence.POSTFIX
     tight: tuple[str, ...] = ()
     atomic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Into:
+    """Statements, each a `Template`'s text, that put the result into a variable which `{out}` names.
+
+    `{operand:text {}}` is written only where an operand is not the number 0.
+    """
+
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,7 @@ class Unsupported:
     why: str
 
 
-Spelling = Infix | Prefix | Call | Template | Printf | Builtin | Structural | Unsupported
+Spelling = Infix | Prefix | Call | Template | Into | Printf | Builtin | Structural | Unsupported
 Spellings = Spelling | Mapping[Numeric, Spelling] | Mapping[tuple[Numeric, Space], Spelling]
 """One spelling for all dtypes, or one per dtype of the first type variable, or per dtype and the buffer's address space."""
 

@@ -5,12 +5,26 @@ A `Var` that stands twice in a signature binds to one dtype: that is the type ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, Space, b1, i32, i64, u32, u64, widened
+from enigma.dtypes import (
+    DTYPES,
+    FLOATS,
+    INTEGERS,
+    Numeric,
+    Space,
+    TextureAccess,
+    TextureKind,
+    b1,
+    i32,
+    i64,
+    u32,
+    u64,
+    widened,
+)
 from enigma.errors import InternalError
 
 
@@ -20,7 +34,8 @@ class Var:
 
     Operands of different dtypes are converted to their promoted dtype. A variable that `widens` computes as C does:
     integers below 32 bits become int even when they agree. It stands for vectors of its dtypes too, of so many components
-    as `lanes` says (1: a scalar); where `whole` is given, for vectors of these dtypes only.
+    as `lanes` says (1: a scalar); where `whole` is given, for vectors of these dtypes only. If `exact` is given, it stands for
+    one of these composite dtypes and nothing else, and no operand is converted.
     """
 
     name: str
@@ -28,15 +43,20 @@ class Var:
     widens: bool = False
     lanes: tuple[int, ...] = (1,)
     whole: tuple[Numeric, ...] | None = None
+    exact: tuple[Numeric, ...] = ()
 
     def allows(self, dtype: Numeric) -> bool:
         """Return whether the variable may be bound to a dtype."""
+        if self.exact:
+            return dtype in self.exact
         if dtype.parts != dtype.lanes or dtype.lanes not in self.lanes:
             return False
         return dtype.element in self._of_lanes(dtype.lanes)
 
     def members(self) -> tuple[Numeric, ...]:
         """Return every dtype that the variable may be bound to."""
+        if self.exact:
+            return self.exact
         return tuple(widened(dtype, lanes) for lanes in self.lanes for dtype in self._of_lanes(lanes))
 
     def _of_lanes(self, lanes: int) -> tuple[Numeric, ...]:
@@ -56,6 +76,16 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Texture:
+    """A texture operand: what its components may be, which kinds of texture, and declared with which access."""
+
+    element: Var
+    kinds: tuple[TextureKind, ...]
+    accesses: tuple[TextureAccess, ...]
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Vec:
     """A vector of exactly `lanes` components, or of as many as the compile-time argument of that name says."""
 
@@ -68,6 +98,14 @@ class Element:
     """The dtype of one component of what the variable `of` is bound to."""
 
     of: Var
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The dtype, one `among` these, that `rule(bound, attrs)` makes of what the variables are bound to."""
+
+    rule: Callable[[Mapping[Var, Numeric], Mapping[str, Any]], Numeric]
+    among: tuple[Numeric, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +152,9 @@ class Numbers:
     var: Var
 
 
-Term = Var | Vec | Element | Buffer | Variadic | Choice | Static | DTypeArg | Numbers | Text | Numeric
+Term = (
+    Var | Vec | Element | Derived | Buffer | Texture | Variadic | Choice | Static | DTypeArg | Numbers | Text | Numeric
+)
 """What may stand in a row's signature; a bare dtype means exactly that dtype."""
 
 
@@ -128,6 +168,8 @@ def concrete(term: Term, bound: Mapping[Var, Numeric], attrs: Mapping[str, Any],
             return bound[term]
         case Element(of=of):
             return bound[of].element
+        case Derived(rule=rule):
+            return rule(bound, attrs)
         case Vec(element=element, lanes=count):
             inner = bound[element] if isinstance(element, Var) else element
             return widened(inner.element, attrs[count] if isinstance(count, str) else count)
@@ -188,6 +230,33 @@ class Precision(Enum):
     DEFAULT = "default"
     FAST = "fast"
     PRECISE = "precise"
+
+
+class SamplerFilter(Enum):
+    """What a sample between texels is: the nearest one, or the weighted mean of those around (Metal specification, 2.10)."""
+
+    NEAREST = "nearest"
+    LINEAR = "linear"
+
+
+class SamplerAddress(Enum):
+    """What lies outside of a texture when it is sampled (Metal specification, 2.10)."""
+
+    CLAMP_TO_ZERO = "clamp_to_zero"
+    CLAMP_TO_EDGE = "clamp_to_edge"
+    REPEAT = "repeat"
+    MIRRORED_REPEAT = "mirrored_repeat"
+
+
+class SamplerCoord(Enum):
+    """Whether sample coordinates count textures, so that 1 is the far edge, or texels (Metal specification, 2.10)."""
+
+    NORMALIZED = "normalized"
+    PIXEL = "pixel"
+
+
+SAMPLER = (SamplerCoord, SamplerFilter, SamplerAddress)
+"""What a sampler is made of, in the order in which Metal lists it."""
 
 
 class Effect(Enum):
@@ -254,6 +323,8 @@ class Algebra(Enum):
     FUNCTION_CONSTANT = "function_constant"
     FUNCTION_CONSTANT_OR = "function_constant_or"
     IS_GIVEN = "is_given"
+    MAKE_TILE = "make_tile"
+    TILE_ELEMENT = "tile_element"
 
 
 MAKES = {2: Algebra.MAKE_2, 3: Algebra.MAKE_3, 4: Algebra.MAKE_4}
@@ -275,6 +346,11 @@ class Role(Enum):
     RAW_COPY_2D_D2T = "begins a copy of a tile to threadgroup memory by Apple's own instruction"
     RAW_COPY_2D_T2D = "begins a copy of a tile to device memory by Apple's own instruction"
     RAW_WAIT = "waits for such a copy"
+    TILE_LOAD = "reads the matrix of a simdgroup"
+    TILE_STORE = "writes the matrix of a simdgroup"
+    TILE_FILL = "makes the matrix of a simdgroup whose elements are equal"
+    TILE_MULTIPLY = "multiplies matrices of a simdgroup"
+    TILE_MULTIPLY_ADD = "multiplies matrices of a simdgroup and adds one"
 
 
 class Level(Enum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from enigma.dtypes import BufferType
+from enigma.dtypes import BufferType, widened
 from enigma.source import SourceLoc
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra, Buffer
-from enigma.trace.infer import literal
+from enigma.trace.given import literal
 from enigma.trace.node import If
 from enigma.trace.value import TracedValue
 
@@ -45,7 +45,10 @@ def _place(tracer: Tracer, start: Any, lane: int, loc: SourceLoc) -> Any:
 
 
 def store(tracer: Tracer, buffer: Any, start: Any, value: TracedValue, limit: Any, loc: SourceLoc) -> None:
-    """Set the elements from `start` on, none of them from `limit` on."""
+    """Set the elements from `start` on, none of them from `limit` on; they are converted as a single one would be."""
+    value = tracer.assigned(
+        value, widened(buffer.dtype, value.dtype.lanes), f"an element of {buffer.name or 'the buffer'}", loc
+    )
     if limit is not None:
         lanes = value.dtype.lanes
         whole, _ = _block(tracer, lambda: store(tracer, buffer, start, value, None, loc))

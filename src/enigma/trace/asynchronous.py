@@ -16,8 +16,8 @@ from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_role
 from enigma.spec.terms import Buffer, MemFlags, Role
 from enigma.trace.control import captured, either
-from enigma.trace.copying import Step, check_inside, check_whole, share
-from enigma.trace.infer import describe, literal
+from enigma.trace.copying import Step, check_inside, check_whole, share, widest
+from enigma.trace.given import describe, literal
 from enigma.trace.node import Block
 from enigma.trace.public import public
 from enigma.trace.scoped import if_
@@ -197,7 +197,8 @@ def _one(
     if tracer.raw_copies:
         role = Role.RAW_COPY_1D_T2D if to_device else Role.RAW_COPY_1D_D2T
         return _raw(tracer, role, (target, dst_off, source, src_off, count), loc)
-    share(tracer, Step(source, target, src_off, dst_off, None, loc), count, 1, function, loc)
+    step = Step(source, target, src_off, dst_off, None, loc)
+    share(tracer, step, count, widest(step, count), function, loc)
     return tracer.constant(0, i64, loc)
 
 

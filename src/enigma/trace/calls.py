@@ -12,7 +12,22 @@ from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_public_name
-from enigma.spec.terms import Buffer, Choice, DTypeArg, Effect, Element, Numbers, Static, Term, Text, Var, Variadic, Vec
+from enigma.spec.terms import (
+    Buffer,
+    Choice,
+    Derived,
+    DTypeArg,
+    Effect,
+    Element,
+    Numbers,
+    Static,
+    Term,
+    Text,
+    Texture,
+    Var,
+    Variadic,
+    Vec,
+)
 from enigma.trace.value import TracedValue, active
 
 _EMPTY = inspect.Parameter.empty
@@ -49,6 +64,10 @@ def _widths(lanes: tuple[int, ...]) -> str:
 
 def _accepts(term: Term) -> str:
     match term:
+        case Var(exact=exact) if exact:
+            return "a matrix"
+        case Derived():
+            return "what the doc says"
         case Var(dtypes=dtypes, lanes=lanes):
             return names(dtypes) + _widths(lanes)
         case Vec(element=element, lanes=lanes):
@@ -59,6 +78,9 @@ def _accepts(term: Term) -> str:
         case Buffer(element=element, spaces=spaces):
             dtypes = element.dtypes if isinstance(element, Var) else (element,)
             return f"a buffer of {names(dtypes)} in {' or '.join(space.value for space in spaces)} memory"
+        case Texture(element=element, kinds=kinds, accesses=accesses):
+            names_, legal = " or ".join(kind.title for kind in kinds), " or ".join(one.value for one in accesses)
+            return f"a {names_} of {names(element.dtypes)}, declared with the access {legal}"
         case Choice(enum=enum):
             return "one of " + ", ".join(repr(member.value) for member in enum)
         case Static(low=low, high=high):
@@ -79,7 +101,7 @@ def docstring(row: Intrinsic) -> str:
     """Return the docstring of a row's function: what it gives, what it takes, an example, and how Metal spells it."""
     lines = [row.doc, ""]
     lines += [f"    {name}: {_accepts(term)}" for name, term in row.params.items()]
-    if isinstance(row.result, Var):
+    if isinstance(row.result, Var) and not row.result.exact:
         lines.append(f"    returns {names(row.result.dtypes)}" + (", as given" if row.variables else ""))
     elif row.result is not None:
         lines.append(f"    returns {_accepts(row.result)}")

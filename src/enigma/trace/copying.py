@@ -8,12 +8,13 @@ from typing import Any, cast
 from enigma.dtypes import Space
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
+from enigma.trace.access import is_packed
 from enigma.trace.convert import RUNTIME_OBJECT
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
 from enigma.trace.scoped import for_range, if_
-from enigma.trace.tensor import Tensor, shifted
+from enigma.trace.tensor import Table, Tensor, shifted
 from enigma.trace.threads import at_least_none, shared_out
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
@@ -35,7 +36,8 @@ def copy(
     Every thread copies all of them. With `cooperative=True` the threads of the threadgroup share them out instead, neighbours
     side by side; all threads must get here, and a `barrier()` of yours is needed before another thread's elements are read.
     `mask_fn(i)` says which are copied: others are neither read nor written. With `coalesced_width` 2 or 4 a thread copies as
-    many at a time. A register tensor may stand on either side if `count` and its offset are Python ints.
+    many at a time, as one vector where both dtypes have at most 32 bits. A register tensor may stand on either side if `count`
+    and its offset are Python ints.
 
         enigma.copy(A, tile, 256, src_offset=group * 256, cooperative=True)
         enigma.barrier()
@@ -90,10 +92,29 @@ class Step:
             for k in range(count):
                 self._masked(shifted(k, first), self.mask_fn)
             return
+        if count > 1 and (memories := self.in_vectors) is not None:
+            self._vector(*memories, first, count)
+            return
         places = [shifted(k, first) for k in range(count)]
         values = [self.source[shifted(self.src_offset, place)] for place in places]
         for place, value in zip(places, values, strict=True):
             self.target[shifted(self.dst_offset, place)] = value
+
+    @property
+    def in_vectors(self) -> tuple[Tensor, Tensor] | None:
+        """The two memories if elements one after another are read and written as one vector, else None."""
+        source, target = self.source, self.target
+        if isinstance(source, Tensor) and isinstance(target, Tensor) and _has_vectors(source) and _has_vectors(target):
+            return source, target
+        return None
+
+    def _vector(self, source: Tensor, target: Tensor, first: Any, count: int) -> None:
+        """Copy the elements as one vector, converted as they would be one by one."""
+        loc, tracer = caller(), active()
+        value = tracer.load_vector(source.memory, source.offset(shifted(self.src_offset, first), loc), count, loc)
+        place = target.offset(shifted(self.dst_offset, first), loc)
+        target.refuse_constant(loc)
+        tracer.store_vector(target.memory, place, value, None, loc)
 
     def _masked(self, place: Any, mask_fn: Callable[[Any], Any]) -> None:
         wanted = mask_fn(place)
@@ -107,6 +128,18 @@ class Step:
             )  # fmt: skip
         elif wanted:
             self.target[shifted(self.dst_offset, place)] = self.source[shifted(self.src_offset, place)]
+
+
+def _has_vectors(memory: Tensor) -> bool:
+    return memory.dtype.parts == 1 and is_packed(memory.memory) and not isinstance(memory, Table)
+
+
+def widest(step: Step, count: Any) -> int:
+    """Return how many elements a thread had best copy at a time: a count that they divide leaves no tail."""
+    number = literal(count)
+    if number is None or step.in_vectors is None:
+        return 1
+    return next(width for width in reversed(WIDTHS) if number % width == 0)
 
 
 def repeat(step: Step, count: Any, width: int) -> None:

@@ -10,9 +10,9 @@ from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
-from enigma.trace import arrays, asynchronous, copying, gemm, pipeline, tables
+from enigma.trace import arrays, asynchronous, copying, gemm, making, matrices, pipeline, quantized, tables
 from enigma.trace.control import captured, either, truth
-from enigma.trace.infer import describe, literal, located_dtype
+from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.node import If
 from enigma.trace.public import PUBLIC, public
 from enigma.trace.registers import static_shape
@@ -21,7 +21,7 @@ from enigma.trace.value import TracedValue, active
 
 __all__ = ["MODULES", "PUBLIC", "public"]
 
-MODULES = (arrays, asynchronous, copying, gemm, pipeline, tables)
+MODULES = (arrays, asynchronous, copying, gemm, making, matrices, pipeline, quantized, tables)
 """Where further functions are made public."""
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from enigma.dtypes import Vector
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.trace.carried import Loop, Retry
 from enigma.trace.control import either, is_plain, is_traced, truth
-from enigma.trace.infer import describe
+from enigma.trace.given import describe
 from enigma.trace.node import Block, For, While
 from enigma.trace.ranges import Range, counted
 from enigma.trace.state import Snapshot, undefined_in
@@ -134,7 +135,9 @@ class ForLoop(Loop):
         super().__init__(names, values, extra, stop)
         self.items, self.targets = items, set(targets)
         self.current: Any = None
-        if isinstance(items, TracedValue):
+        if isinstance(items, TracedValue) and isinstance(items.type, Vector):
+            self.items = list(items)
+        elif isinstance(items, TracedValue):
             raise EnigmaTypeError(
                 f"cannot iterate over {describe(items)}",
                 loc=self.loc,

@@ -10,7 +10,7 @@ from enigma.dtypes import Numeric
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.control import truth
-from enigma.trace.infer import describe, literal, located_dtype, number_dtype, plural
+from enigma.trace.given import describe, literal, located_dtype, number_dtype, plural
 from enigma.trace.node import Block, For, If, While
 from enigma.trace.ranges import Range, counted
 from enigma.trace.registers import Held
@@ -42,6 +42,9 @@ class Carry:
 
     def __len__(self) -> int:
         return len(self.current)
+
+    def __iter__(self) -> Iterator[TracedValue]:
+        return iter(list(self.current))
 
     def __getitem__(self, k: int) -> TracedValue:
         return self.current[self._index(k)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from enigma.dtypes import Vector
 from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal, plural
 from enigma.trace.value import TracedValue, active
 
 ALPHABETS = ("xyzw", "rgba")
@@ -40,6 +40,20 @@ def read(v: TracedValue, name: str) -> TracedValue:
     loc, tracer = caller(), active()
     _check(v, name, lanes, loc)
     return tracer.made([tracer.component(v, lane, loc) for lane in lanes], loc)
+
+
+def refuse(v: TracedValue, name: str) -> NoReturn:
+    """Raise `EnigmaAttributeError` for `v.name = ...` where no variable can be given the vector with the component replaced."""
+    loc, shown = caller(), v.name or "a value"
+    lanes = lanes_named(name)
+    if lanes is None:
+        what = f"{shown} is {describe(v)}, whose attribute {name!r} cannot be set"
+        raise EnigmaAttributeError(what, loc=loc, help="components are named x, y, z and w, or r, g, b and a")
+    _check(v, name, lanes, loc)
+    raise EnigmaAttributeError(
+        f".{name} of {shown} cannot be set here: a vector is a value, and no variable of this function holds it", loc=loc,
+        help=f"write v = v.replace({name}=...); in an inner function, declare the variable: nonlocal v",
+    )  # fmt: skip
 
 
 def _check(v: TracedValue, name: str, lanes: tuple[int, ...], loc: SourceLoc) -> None:
@@ -89,7 +103,7 @@ def replaced(v: TracedValue, name: str, value: Any, loc: SourceLoc | None = None
     if isinstance(value, TracedValue) and isinstance(value.type, Vector):
         if value.type.lanes != len(lanes):
             raise EnigmaTypeError(
-                f".{name} takes {len(lanes)} components, but {value.name or 'the value'} is {value.type.name}", loc=loc,
+                f".{name} takes {plural(len(lanes), 'component')}, but {value.name or 'the value'} is {value.type.name}", loc=loc,
                 help="give as many components as are set",
             )  # fmt: skip
         given = tracer.components(value, loc)

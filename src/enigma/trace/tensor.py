@@ -11,13 +11,13 @@ from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
 from enigma.trace.calls import make_method, methods
-from enigma.trace.infer import describe, literal
-from enigma.trace.value import TracedValue, active
+from enigma.trace.given import describe, literal
+from enigma.trace.value import Handle, TracedValue, active
 
 _INDEX = "write a whole number or a traced integer: A[i]"
 
 
-class Tensor(TracedValue):
+class Tensor(Handle):
     """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
 
     Every function whose first argument is a buffer is a method too, without that argument. `size` is the number of elements
@@ -134,7 +134,7 @@ class Tensor(TracedValue):
                 f"an element of {self.name or 'the buffer'} must be {self.dtype.name}, but it is given {describe(value)}", loc=loc,
                 help="store a traced value or a Python number",
             )  # fmt: skip
-        self._refuse_constant(loc)
+        self.refuse_constant(loc)
         tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
 
     def load(self, index: Any, lanes: int, *, limit: Any = None, default: Any = 0) -> TracedValue:
@@ -167,7 +167,7 @@ class Tensor(TracedValue):
                 f"store of {describe(value)}: it sets several elements to the components of a vector", loc=loc,
                 help=f"for one element write {self.name or 'A'}[i] = x; make a vector with enigma.f32x4(x, y, z, w)",
             )  # fmt: skip
-        self._refuse_constant(loc)
+        self.refuse_constant(loc)
         start = self.offset(index, loc)
         self._lanes(value.type.lanes, loc)
         tracer.store_vector(self.memory, start, value, limit, loc)
@@ -184,7 +184,8 @@ class Tensor(TracedValue):
             )
         return int(lanes)
 
-    def _refuse_constant(self, loc: SourceLoc) -> None:
+    def refuse_constant(self, loc: SourceLoc) -> None:
+        """Raise `EnigmaTypeError` for constant memory, which is not written."""
         if self.buffer_type.space is Space.CONSTANT:
             raise EnigmaTypeError(
                 f"{self.name} is constant memory and cannot be written", loc=loc, help="write to a buffer parameter"

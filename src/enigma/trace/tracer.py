@@ -11,23 +11,15 @@ from types import CodeType
 from typing import Any
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, Space, Vector, promote, widened
+from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureType, Type, Vector, promote, widened
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
-from enigma.trace import access, swizzle
-from enigma.trace.infer import (
-    check_assignable,
-    check_literal,
-    describe,
-    lanes_apart,
-    literal,
-    located_dtype,
-    number_dtype,
-    resolve,
-)
+from enigma.trace import access, matrices, swizzle
+from enigma.trace.given import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, part_of
+from enigma.trace.infer import lanes_apart, resolve
 from enigma.trace.node import Block, Node, Op, Value, walk
 from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
@@ -100,8 +92,12 @@ class Tracer:
         self.blocks[-1].nodes.append(node)
 
     def constant(self, value: bool | int | float, dtype: Numeric, loc: SourceLoc | None = None) -> TracedValue:
-        """Return a new constant; the value must fit the dtype."""
+        """Return a new constant; the value must fit the dtype. All components of a vector have it."""
         loc = loc or caller()
+        if isinstance(dtype, Vector):
+            return self.splat(self.constant(value, dtype.element, loc), dtype, loc)
+        if isinstance(dtype, SimdgroupMatrix):
+            return matrices.filled(value, dtype, loc)
         result = TracedValue(dtype)
         node = Op(
             by_algebra()[Algebra.CONST], (), {"dtype": dtype, "value": check_literal(value, dtype, loc)}, result, loc
@@ -130,6 +126,10 @@ class Tracer:
         """
         loc = loc or caller()
         target = located_dtype(dtype, loc)
+        if isinstance(x, TracedValue) and isinstance(x.type, SimdgroupMatrix):
+            return x if target in (x.type, x.type.element) else matrices.converted(x, target, loc)
+        if isinstance(target, SimdgroupMatrix):
+            return matrices.filled(x, target, loc)
         if isinstance(target, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self.convert(x, target.element, loc), target, loc)
         number = literal(x)
@@ -152,7 +152,7 @@ class Tracer:
         if not isinstance(x, TracedValue) or not isinstance(x.type, Numeric):
             raise EnigmaTypeError(
                 f"{target.name}(...) takes a value or a number, but it got {describe(x)}", loc=loc,
-                help="read an element: A[i]" if isinstance(x, TracedValue) else "pass a traced value or a Python number",
+                help=part_of(x, "A") if isinstance(x, TracedValue) else "pass a traced value or a Python number",
             )  # fmt: skip
         self.check_scope(x, loc)
         if target.parts == 1 and x.type.lanes == x.type.parts:
@@ -208,7 +208,10 @@ class Tracer:
     # what a value's own attributes and brackets mean; a value does not know these modules
     named_components = staticmethod(swizzle.read)
     numbered_component = staticmethod(swizzle.item)
+    matrix_elements = staticmethod(matrices.elements)
+    matrix_element = staticmethod(matrices.element)
     replaced_components = staticmethod(swizzle.replaced)
+    refuse_attribute = staticmethod(swizzle.refuse)
 
     def component(self, v: TracedValue, lane: int, loc: SourceLoc) -> TracedValue:
         """Return the component of a vector with this number."""
@@ -254,7 +257,7 @@ class Tracer:
 
         return row.outcome(call, result, operands)
 
-    def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
+    def _operand(self, x: Any, dtype: Type, loc: SourceLoc) -> TracedValue:
         if isinstance(dtype, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self._operand(x, dtype.element, loc), dtype, loc)
         if not isinstance(x, TracedValue) and isinstance(dtype, Numeric):
@@ -262,7 +265,7 @@ class Tracer:
         self.check_scope(x, loc)
         return (
             x
-            if x.type is dtype or isinstance(dtype, BufferType)
+            if x.type is dtype or isinstance(dtype, BufferType | TextureType)
             else self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": dtype}, dtype, loc)
         )
 
@@ -305,6 +308,8 @@ class Tracer:
     def operator(self, symbol: str, operands: Sequence[Any], loc: SourceLoc | None = None) -> Any:
         """Record a Python operator."""
         loc = loc or caller()
+        if symbol == "@" or any(matrices.kind_of(x) is not None for x in operands):
+            return matrices.operator(symbol, operands, loc)
         if symbol == "**" and (product := self._small_power(operands, loc)) is not None:
             return product
         row = by_operator().get(symbol)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from enigma.context import current
-from enigma.dtypes import Numeric, Type
+from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, TextureType, Type
 from enigma.errors import EnigmaError, EnigmaTypeError
 from enigma.source import caller, is_internal
 from enigma.trace.node import Block, Node, Value
@@ -51,7 +51,13 @@ class TracedValue(Value):
         return self.type
 
     def _kind(self) -> str:
-        return self.type.name if isinstance(self.type, Numeric) else f"buffer of {self.type.element.name}"
+        match self.type:
+            case Numeric():
+                return self.type.name
+            case BufferType():
+                return f"buffer of {self.type.element.name}"
+            case TextureType():
+                return f"{self.type.kind.title} of {self.type.element.name}"
 
     def to(self, dtype: Any) -> TracedValue:
         """Return this value converted to `dtype`: floats to integers truncate and saturate, integers wrap.
@@ -81,6 +87,8 @@ class TracedValue(Value):
     def __rsub__(self, other: Any) -> Any: return _operator("-", other, self)
     def __mul__(self, other: Any) -> Any: return _operator("*", self, other)
     def __rmul__(self, other: Any) -> Any: return _operator("*", other, self)
+    def __matmul__(self, other: Any) -> Any: return _operator("@", self, other)
+    def __rmatmul__(self, other: Any) -> Any: return _operator("@", other, self)
     def __truediv__(self, other: Any) -> Any: return _operator("/", self, other)
     def __rtruediv__(self, other: Any) -> Any: return _operator("/", other, self)
     def __floordiv__(self, other: Any) -> Any: return _operator("//", self, other)
@@ -89,9 +97,6 @@ class TracedValue(Value):
     def __rmod__(self, other: Any) -> Any: return _operator("%", other, self)
     def __pow__(self, other: Any) -> Any: return _operator("**", self, other)
     def __rpow__(self, other: Any) -> Any: return _operator("**", other, self)
-    def __matmul__(self, other: Any) -> Any:
-        _refuse("`@` of a traced value", "write enigma.dot(a, b) for vectors, enigma.gemm(A, B, C, M=, N=, K=) for tiles")
-    __rmatmul__ = __matmul__
     def __and__(self, other: Any) -> Any: return _operator("&", self, other)
     def __rand__(self, other: Any) -> Any: return _operator("&", other, self)
     def __or__(self, other: Any) -> Any: return _operator("|", self, other)
@@ -133,7 +138,15 @@ class TracedValue(Value):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name == "thread_elements" and isinstance(self.type, SimdgroupMatrix):
+            return active().matrix_elements(self, caller())
         return active().named_components(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            object.__setattr__(self, name, value)
+        except AttributeError:
+            active().refuse_attribute(self, name)
 
     def replace(self, **components: Any) -> TracedValue:
         """Return this vector with some components replaced: `v.replace(x=1.0, zw=w)`. What `v.x = 1.0` does to `v`.
@@ -148,6 +161,8 @@ class TracedValue(Value):
     def __len__(self) -> int:
         if isinstance(self.type, Numeric) and self.type.lanes > 1:
             return self.type.lanes
+        if isinstance(self.type, SimdgroupMatrix):
+            return self.type.parts
         _refuse(
             f"len() of a single {self._kind()}", "only a list, a tuple, a vector or threadgroup memory has a length"
         )
@@ -171,11 +186,15 @@ class TracedValue(Value):
     def __iter__(self) -> Any:
         if isinstance(self.type, Numeric) and self.type.lanes > 1:
             return iter([self[lane] for lane in range(self.type.lanes)])
+        if isinstance(self.type, SimdgroupMatrix):
+            return iter(active().matrix_elements(self, caller()))
         _refuse(f"a traced {self._kind()} cannot be iterated over", "loop over indices: for i in range(n): A[i]")
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(self.type, Numeric) and self.type.lanes > 1:
             return active().numbered_component(self, index)
+        if isinstance(self.type, SimdgroupMatrix):
+            return active().matrix_element(self, index, caller())
         _refuse(f"{self.name or 'this value'} is a single {self._kind()}, not a buffer: it cannot be indexed",
                 "index a buffer parameter, annotated enigma.f32 and the like")  # fmt: skip
 
@@ -183,6 +202,9 @@ class TracedValue(Value):
         if isinstance(self.type, Numeric) and self.type.lanes > 1:
             _refuse(f"{self.name or 'this vector'}[...] cannot be assigned",
                     "write v.x = value, or v = v.replace(x=value)")  # fmt: skip
+        if isinstance(self.type, SimdgroupMatrix):
+            _refuse(f"{self.name or 'this matrix'}[...] cannot be assigned",
+                    f"write {self.name or 'm'}.thread_elements[0] = value")  # fmt: skip
         _refuse(f"{self.name or 'this value'} is a single {self._kind()}, not a buffer: its elements cannot be set",
                 "a Scalar is read-only; write to a buffer parameter, annotated enigma.f32 and the like")  # fmt: skip
 
@@ -191,3 +213,14 @@ class TracedValue(Value):
             f"a traced {self._kind()} cannot be called",
             "if this is a grid query, it is an attribute: write it without ()",
         )
+
+
+class Handle(TracedValue):
+    """What stands for memory rather than for a number: no variable of a branch or loop carries it."""
+
+    __slots__ = ()
+
+    @property
+    def memory(self) -> Handle:
+        """The memory that it stands for, whole."""
+        return self

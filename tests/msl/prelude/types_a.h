@@ -209,6 +209,37 @@ template <class T, class U> constexpr T as_type(U value) {
   return __builtin_bit_cast(T, value);
 }
 
+#ifdef MSL_RUN
+namespace msl {
+// Normalized integers, the first component in the lowest bits; sRGB on the first three.
+template <bool Signed, bool Srgb, class V> uint pack(V x, const int *bits, int count) {
+  uint word = 0, offset = 0;
+  for (int i = 0; i < count; offset += bits[i++]) {
+    const float value = (float)x[i], scale = (float)((1 << (bits[i] - Signed)) - 1);
+    const float low = Signed ? -1.0f : 0.0f, inside = value != value ? 0.0f : value < low ? low : value > 1.0f ? 1.0f : value;
+    float code = inside * scale;
+    if (Srgb && i < 3)
+      code = (float)(255 * (inside <= 0.0031308f ? 12.92 * inside : 1.055 * __builtin_pow(inside, 1 / 2.4) - 0.055));
+    word |= ((uint)(int)__builtin_rintf(code) & ((1u << bits[i]) - 1)) << offset;
+  }
+  return word;
+}
+template <class V, bool Signed, bool Srgb> V unpack(uint word, const int *bits, int count) {
+  V found = V();
+  int offset = 0;
+  for (int i = 0; i < count; offset += bits[i++]) {
+    const uint field = word << (32 - offset - bits[i]);
+    const float code = Signed ? (float)((int)field >> (32 - bits[i])) : (float)(field >> (32 - bits[i]));
+    float value = code / (float)((1 << (bits[i] - Signed)) - 1);
+    if (Srgb && i < 3)
+      value = (float)(code <= 10 ? code / 255.0 / 12.92 : __builtin_pow((code / 255.0 + 0.055) / 1.055, 2.4));
+    found[i] = (element<V>)(value < -1.0f ? -1.0f : value);
+  }
+  return found;
+}
+}
+#endif
+
 namespace msl {
 // The value of a function constant is known only when the pipeline is made, so it is no constant expression.
 struct unknown_until_pipeline {

@@ -6,7 +6,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from enigma.dtypes import DTYPES, BufferType, Numeric, Space, Type, b1, bf16, f16, f32, i32, u32
+from enigma.dtypes import (
+    DTYPES,
+    BufferType,
+    Matrix,
+    Numeric,
+    SimdgroupMatrix,
+    Space,
+    TextureType,
+    Type,
+    b1,
+    bf16,
+    f16,
+    f32,
+    i32,
+    u32,
+)
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, rows
@@ -21,6 +36,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     concrete,
@@ -44,6 +60,9 @@ class Sketch:
     def buffer(self, name: str, dtype: Numeric) -> Value:
         return self._param(name, BufferType(dtype), dtype, is_scalar=False)
 
+    def texture(self, name: str, type: TextureType) -> Value:
+        return self._param(name, type, type.element, is_scalar=False)
+
     def scalar(self, name: str, dtype: Numeric) -> Value:
         return self._param(name, dtype, dtype, is_scalar=True)
 
@@ -62,6 +81,14 @@ class Sketch:
 
     def const(self, value: bool | int | float, dtype: Numeric, named: str | None = None) -> Value:
         return self.op("const", result=dtype, named=named, dtype=dtype, value=value)
+
+    def matrix(self, dtype: SimdgroupMatrix | Matrix) -> Value:
+        """Some matrix."""
+        if isinstance(dtype, SimdgroupMatrix):
+            return self.op("make_filled_simdgroup_matrix", self.const(1.5, dtype.element), result=dtype)
+        number = self.const(1.5, dtype.element)
+        column = self.op("vec_splat", number, result=dtype.column, lanes=dtype.rows)
+        return self.op(f"matrix_make{dtype.columns}", *[column] * dtype.columns, result=dtype)
 
     def same(self, name: str, *operands: Value, named: str | None = None) -> Value:
         """An operation whose result has its last operand's dtype."""
@@ -228,7 +255,8 @@ SAMPLES: dict[str, Callable[[], Traced]] = {
 def _numbers(row: Intrinsic, bound: dict[Var, Numeric]) -> dict[str, int]:
     """Return compile-time numbers that the row's own check takes."""
     for more in (2, 1, 0):
-        found = {name: each.low + more for name, each in row.attributes.items() if isinstance(each, Static)}
+        statics = [(name, each) for name, each in row.attributes.items() if isinstance(each, Static)]
+        found = {name: min(each.low + more, each.high) for name, each in statics}
         if not found or row.check is None or row.check(bound, found) is None:
             return found
     raise ValueError(row)
@@ -247,6 +275,8 @@ def row_sample(row: Intrinsic) -> Traced:
             case Buffer():
                 element = term.element if isinstance(term.element, Numeric) else bound[term.element]
                 return BufferType(element, term.spaces[0])
+            case Texture():
+                return TextureType(bound[term.element], term.kinds[0], term.accesses[-1])
             case _:
                 return concrete(term, bound, numbers)
 
@@ -260,8 +290,12 @@ def row_sample(row: Intrinsic) -> Traced:
             operands.append(s.op("threadgroup_alloc", result=wanted, dtype=wanted.element, size=4))
         elif isinstance(wanted, BufferType):
             operands.append(s.buffer(f"p_{name}", wanted.element))
+        elif isinstance(wanted, TextureType):
+            operands.append(s.texture(f"p_{name}", wanted))
         elif wanted.name == "index":
             operands.append(s.op("to_index", i, result=wanted))
+        elif isinstance(wanted, SimdgroupMatrix | Matrix):
+            operands.append(s.matrix(wanted))
         else:
             operands.append(s.load(s.buffer(f"p_{name}", wanted), i, name))
     attrs: dict[str, Any] = {}
@@ -281,7 +315,7 @@ def row_sample(row: Intrinsic) -> Traced:
         attrs["value"] = 1.5
     result = None if row.result is None else resolve(row.result)
     value = s.op(row.name, *operands, result=result, **attrs)
-    if isinstance(result, Numeric) and result.name != "index":
+    if isinstance(result, Numeric) and result.name != "index" and not isinstance(result, SimdgroupMatrix | Matrix):
         s.store(s.buffer("Out", result), i, value)
     return s.done()
 

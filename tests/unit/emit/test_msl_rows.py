@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from enigma.dialect.build import build
-from enigma.dtypes import DTYPES, BufferType, Numeric, Space, b1, u8, u32, widened
+from enigma.dtypes import DTYPES, BufferType, Matrix, Numeric, SimdgroupMatrix, Space, TextureType, b1, u8, u32, widened
 from enigma.emit.msl import emit_msl
 from enigma.errors import EnigmaError
 from enigma.source import SourceLoc
@@ -25,14 +25,17 @@ from enigma.spec.terms import (
     Numbers,
     Static,
     Text,
+    Texture,
     Var,
     Variadic,
     concrete,
 )
 from enigma.trace.node import Param, Traced
 from enigma.trace.tensor import Tensor
+from enigma.trace.texture import Texture as Image
 from enigma.trace.tracer import Tracer
 from tests.msl.check import assert_legal
+from tests.spec.forms import is_matrix
 
 LOC = SourceLoc("rows.py", 1, 1)
 MADE_BY_THE_LANGUAGE = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX, *MEMORY}
@@ -45,6 +48,7 @@ class Kernel:
         self.tracer = Tracer(name)
         self.buffers: dict[str, Tensor] = {}
         self.tiles: dict[Numeric, Tensor] = {}
+        self.textures: dict[TextureType, Image] = {}
 
     def buffer(self, prefix: str, dtype: Numeric) -> Tensor:
         name = f"{prefix}_{dtype.name}"
@@ -59,9 +63,13 @@ class Kernel:
         bound = {var: var.members()[0] for var in row.variables}
         if row.variables:
             bound[row.variables[0]] = dtype
-        if row.check is not None and row.lifts:  # a conversion of the bits: to a dtype of the same size
-            for var in row.variables[1:]:
-                bound[var] = next(d for d in var.members() if (d.width, d.lanes) == (dtype.width, dtype.lanes))
+        if row.whole:  # a conversion of the bits: to a dtype of the same size
+            self.add_bits(row, dtype)
+            return
+        if is_matrix(row) or row.algebra is Algebra.STORE_VECTOR:  # what is stored has the elements of the buffer
+            for var in row.variables:
+                bound[var] = next((d for d in var.members() if d.element is dtype.element), bound[var])
+            bound[row.variables[0]] = dtype
         if row.lifts:
             bound = {var: widened(each.element, dtype.lanes) for var, each in bound.items()}
         attrs = {key: max(term.low, 1) for key, term in row.attributes.items() if isinstance(term, Static)}
@@ -72,6 +80,9 @@ class Kernel:
                     arguments[key] = self.tile(bound[var])
                 case Buffer(element=Var() as var):
                     arguments[key] = self.buffer("shared" if row.effect is Effect.SYNC else "out", bound[var])
+                case Texture(element=var):
+                    kind = TextureType(bound[var], term.kinds[0], term.accesses[-1])
+                    arguments[key] = self.textures.setdefault(kind, Image(kind, f"image{len(self.textures)}"))
                 case DTypeArg(var=var):
                     arguments[key] = bound[var]
                 case Choice(enum=enum):
@@ -88,17 +99,30 @@ class Kernel:
                     arguments[key] = self.value(concrete(term, bound, attrs, dtype.lanes if row.lifts else 1), k)
         result = self.tracer.apply(row, arguments, LOC)
         if result is not None and isinstance(result.type, Numeric):
+            if isinstance(result.dtype, SimdgroupMatrix | Matrix):  # no buffer holds them
+                return
             truths = result.dtype.parts > 1 and result.dtype.element is b1  # no buffer holds them
             kept = self.tracer.convert(result, u8, LOC) if truths else result
             self.buffer("out", kept.type)[0] = kept
 
+    def add_bits(self, row: Intrinsic, dtype: Numeric) -> None:
+        source, target = row.variables
+        for other in target.members():
+            if row.check is None or row.check({source: dtype, target: other}, {}) is None:
+                result = self.tracer.apply(row, {"x": self.value(dtype, 0), "dtype": other}, LOC)
+                assert result is not None
+                self.buffer("out", other)[0] = result
+
     def value(self, dtype: Numeric, k: int) -> object:
+        if isinstance(dtype, SimdgroupMatrix | Matrix):
+            return self.tracer.constant(1.5, dtype, LOC)
         if dtype.parts > 1 and dtype.element is b1:
             return self.tracer.convert(self.buffer("in", widened(u8, dtype.lanes))[k], b1, LOC)
         return self.buffer("in", dtype)[k]
 
     def traced(self) -> Traced:
-        params = [Param(name, k, t.dtype, False, t, LOC) for k, (name, t) in enumerate(self.buffers.items())]
+        memory = [*self.buffers.items(), *((str(each.name), each) for each in self.textures.values())]
+        params = [Param(name, k, each.dtype, False, each, LOC) for k, (name, each) in enumerate(memory)]
         return Traced(self.tracer.name, tuple(params), self.tracer.body, LOC)
 
 
@@ -119,7 +143,7 @@ def test_every_spelling_is_legal(table: str, lanes: int) -> None:
             continue
         for dtype in dtypes_of(row, lanes):
             if not isinstance(row.spelling("msl", dtype if row.variables else None, Space.DEVICE), Unsupported):
-                if len(kernels[-1].buffers) > 24:
+                if len(kernels[-1].buffers) > 16:
                     kernels.append(Kernel(f"all_{table}{len(kernels)}"))
                 with kernels[-1].tracer.active():
                     kernels[-1].add(row, dtype)

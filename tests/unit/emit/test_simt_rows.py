@@ -13,8 +13,9 @@ from enigma.runtime.simulator.machine import simulate
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Var, concrete
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Texture, Var, concrete
 from enigma.trace.node import Traced
+from tests.spec.forms import is_matrix
 from tests.unit.dialect.samples import Sketch
 from tests.unit.emit import simt_run
 
@@ -25,10 +26,13 @@ def usable(row: Intrinsic) -> bool:
     if (
         isinstance(row.llvm, Unsupported)
         or row.at_launch
+        or is_matrix(row)
         or row.algebra in (Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.CONST)
     ):
         return False
-    return row.effect in (Effect.PURE, Effect.SYNC) and not any(isinstance(t, Buffer) for t in row.operands.values())
+    return row.effect in (Effect.PURE, Effect.SYNC) and not any(
+        isinstance(t, Buffer | Texture) for t in row.operands.values()
+    )
 
 
 def bindings(row: Intrinsic) -> Iterator[dict[Var, Numeric]]:
@@ -196,6 +200,16 @@ def test_row_agrees_on_narrow_vectors(case: tuple[Intrinsic, dict[Var, Numeric]]
     traced = sketch(*case)
     if traced is not None:
         check(case[0], traced, vector_bits=128)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[0].level is not None], ids=identifier)
+@pytest.mark.parametrize("vector_bits", [128, 256])
+def test_places_are_right_where_fewer_lanes_than_a_simdgroup_run_together(
+    case: tuple[Intrinsic, dict[Var, Numeric]], vector_bits: int
+) -> None:
+    traced = sketch(*case)
+    assert traced is not None
+    check(case[0], traced, vector_bits=vector_bits)
 
 
 def test_all_dtypes_have_a_case() -> None:

@@ -12,8 +12,11 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
+from enigma.dtypes import f32
 from enigma.emit.simt.vmath import FUNCTIONS, arity, declarations, definition, symbol
 from enigma.errors import InternalError
+from tests.spec.exact import nearest
+from tests.spec.vector_truths import srgb_code, srgb_light, srgb_limits
 
 WIDTHS = (1, 4, 8, 16)
 INF, NAN = math.inf, math.nan
@@ -29,7 +32,10 @@ ULP = {
 ON_X86 = pytest.mark.skipif(not X86, reason="needs an x86 host, whose MXCSR and instruction sets it chooses")
 FLUSH = [pytest.param(False, id="gradual"), pytest.param(True, id="flush", marks=ON_X86)]
 
-UNARY = sorted(name for name in FUNCTIONS if arity(name) == 1)
+CURVES = {"srgb_code", "srgb_linear"}
+"""Functions of numbers in a small range, with tests of their own."""
+
+UNARY = sorted(name for name in FUNCTIONS - CURVES if arity(name) == 1)
 BINARY = sorted(name for name in FUNCTIONS if arity(name) == 2)
 
 # powers of two around which to sample, and extra points whose neighbourhood is swept
@@ -46,6 +52,7 @@ BRANCHES = {
     "log": NEAR_ONE, "log2": NEAR_ONE, "log10": NEAR_ONE, "sin": ANGLES, "cos": ANGLES, "tan": ANGLES,
     "asin": [0.5, 1.0], "acos": [0.5, 1.0], "atan": [0.5, 1.0, 2.0],
     "sinh": [*HALF_STEPS, 89.41], "cosh": [*HALF_STEPS, 89.41], "tanh": [1.0, 9.0, 10.0],
+    "srgb_code": [0.0031308, 0.5, 1.0], "srgb_linear": [10.3, 128.0, 255.0],
 }  # fmt: skip
 
 
@@ -325,6 +332,19 @@ def test_denormal_results_are_gradual_when_the_processor_keeps_them():
     x = np.linspace(-103.5, -87.4, 5000, dtype=np.float32)
     error, where = worst("exp", compiled("exp", 8)(x), x)
     assert error <= ULP["exp"], where
+
+
+@pytest.mark.parametrize("features", [None, pytest.param("+sse2", marks=ON_X86)])
+def test_the_srgb_curve_is_right_at_each_limit_and_for_each_code(features: str | None):
+    limits = srgb_limits()
+    reach = np.clip(limits.view(np.int32)[:, None] + np.arange(-40, 41, dtype=np.int32), 0, 0x3F800000).view(np.float32)
+    wanted = [srgb_code(float(x)) for x in reach[:, ::8].ravel()]
+    np.testing.assert_array_equal(compiled("srgb_code", 8, features)(reach[:, ::8].ravel()), wanted)
+    ends = np.concatenate([limits, np.nextafter(limits, np.float32(1))])
+    np.testing.assert_array_equal(compiled("srgb_code", 8, features)(ends), [srgb_code(float(x)) for x in ends])
+    codes = np.arange(256, dtype=np.float32)
+    light = [nearest(srgb_light(code), f32) for code in range(256)]
+    np.testing.assert_array_equal(compiled("srgb_linear", 8, features)(codes), np.array(light, np.float32))
 
 
 def machin_pi(bits: int) -> int:

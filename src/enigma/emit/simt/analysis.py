@@ -108,7 +108,7 @@ def sync_kind(row: Intrinsic) -> Sync | None:
 
 
 def _ask(row: Intrinsic) -> Sync:
-    if any(isinstance(term, Buffer) for term in row.operands.values()):
+    if row.together is None and any(isinstance(term, Buffer) for term in row.operands.values()):
         return Sync.ATOMIC
     if row.operands or row.result is not None or not callable(row.llvm):
         return Sync.ACROSS
@@ -182,7 +182,9 @@ def _measure(found: Analysis, op: Operation) -> Facts:
         facts.barrier = kind is Sync.BARRIER
         facts.across = kind in (Sync.ACROSS, Sync.SIMD_BARRIER)
         facts.writes = op.ROW.effect is Effect.WRITE or kind in (Sync.ATOMIC, Sync.BARRIER, Sync.FENCE)
-        facts.reads = op.ROW.effect is Effect.READ or kind in (Sync.ATOMIC, Sync.FENCE)
+        memory = [term for term in op.ROW.operands.values() if isinstance(term, Buffer)] if facts.across else []
+        facts.writes |= any(term.written for term in memory)
+        facts.reads = bool(memory) or op.ROW.effect is Effect.READ or kind in (Sync.ATOMIC, Sync.FENCE)
     facts.loops = isinstance(op, scf.ForOp | scf.WhileOp)
     for region in op.regions:
         for block in region.blocks:

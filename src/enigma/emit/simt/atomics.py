@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from enigma.dtypes import Numeric, b1, f32, u32
-from enigma.emit.simt.crosslane import CrossLane
 from enigma.emit.simt.lanes import Chunk, Lanes, Memory, Pattern, Scalar, Vector, constant, flat, lanes
 from enigma.emit.simt.masks import FALSE
+from enigma.emit.simt.tiles import TileOps
 from enigma.emit.simt.writer import element
 from enigma.spec.terms import FenceOrder, MemoryOrder, ThreadScope
 
@@ -35,7 +35,7 @@ def _rmw(kind: str, dtype: Numeric) -> str:
     return f"u{kind}" if kind in ("min", "max") and not dtype.is_signed else kind
 
 
-class Atomics(CrossLane):
+class Atomics(TileOps):
     """Writes atomic operations."""
 
     def result_is_used(self) -> bool:

@@ -117,8 +117,10 @@ class Place:
         return mask
 
     def lane(self) -> Lanes:
-        """Return each thread's lane in its simdgroup."""
-        return self.b.lane()
+        """Return each thread's lane in its simdgroup; lanes that run together may be half of one, and not its first half."""
+        if self.unit is not None and self.unit.mult % SIMDGROUP == 0:
+            return self.b.lane()
+        return self.b.rem(self.number(), self.constant(SIMDGROUP))
 
     def simdgroup(self) -> Lanes:
         """Return the number of each thread's simdgroup."""

@@ -17,17 +17,25 @@ from xdsl.irdl import attr_def, irdl_op_definition, traits_def, var_operand_def,
 from enigma.dialect.derive import op_class
 from enigma.dialect.operation import IntrinsicOp, Shape, shape
 from enigma.dialect.types import dtype_of, is_memory, to_mlir
+from enigma.dtypes import widened
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.terms import MAKES, Algebra, DTypeArg
 
 GROUPS = "groups"
 
-_MAKES = frozenset(MAKES.values())
+_MAKES = frozenset((*MAKES.values(), Algebra.MAKE_TILE))
+_TAKES = (Algebra.EXTRACT, Algebra.TILE_ELEMENT)
 
 
 class PartsOp(IntrinsicOp):
     """An operation on components: the attribute `groups` says how many of its operands belong to each operand of the row."""
+
+    def attr(self, key: str) -> Any:
+        """Return a compile-time argument; a dtype that is asked for is that of all results together."""
+        if isinstance(self.ROW.params.get(key), DTypeArg):
+            return widened(dtype_of(self.results[0].type), len(self.results))
+        return super().attr(key)
 
     def group(self, values: Sequence[Any]) -> list[Any]:
         """Return one entry for each operand of the row: a value, or a tuple of components."""
@@ -154,7 +162,7 @@ class _Scalarizer:
             self._know_again(op, tuple(self._flat(op.operands)))
         elif algebra is Algebra.SPLAT:
             self._know_again(op, self.values[op.operands[0]] * _parts(op.results[0]))
-        elif algebra is Algebra.EXTRACT:
+        elif algebra in _TAKES:
             lane: int = op.attr("lane")
             self._know_again(op, (self.values[op.operands[0]][lane],))
         elif op.ROW.by_component:

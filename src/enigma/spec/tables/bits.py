@@ -131,8 +131,9 @@ ROWS: tuple[Intrinsic, ...] = (
     _bitwise("bitxor", "^", "!=", Precedence.BIT_XOR, Algebra.XOR, "Bits set in one of the two; of bools, exactly one.",
              lambda np, x, y: x ^ y, lambda b, x, y: b.xor(x, y)),
     Intrinsic(
-        name="bitnot", params={"x": SHIFTED}, result=SHIFTED, effect=Effect.PURE, operator="u~", public="",
-        doc="Every bit turned over.", msl=Prefix("~"), cuda=LATER, llvm=lambda b, x: b.xor(x, b.const(-1, x)), ref=lambda np, x: ~x),
+        name="bitnot", params={"x": BITWISE}, result=BITWISE, effect=Effect.PURE, operator="u~", public="",
+        doc="Every bit turned over; of a bool, the opposite.", msl={d: Prefix("~") for d in WORDS} | {b1: Prefix("!")}, cuda=LATER,
+        llvm=lambda b, x: b.xor(x, b.const(True if x.dtype is b1 else -1, x)), ref=lambda np, x: ~x),
     Intrinsic(
         name="shl", params={"x": SHIFTED, "n": AMOUNT}, result=SHIFTED, effect=Effect.PURE, operator="<<", public="",
         algebra=Algebra.SHL, doc="x with its bits moved up; the amount counts modulo the width.",

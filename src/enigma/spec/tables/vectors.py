@@ -32,6 +32,8 @@ V = Var("V", DTYPES, lanes=(2, 3, 4))
 PACKED = Var("S", tuple(dtype for dtype in DTYPES if dtype.width in (8, 16, 32)))
 """Metal has packed vectors of these."""
 
+STORED = Var("W", PACKED.dtypes, lanes=(2, 3, 4))
+
 WRITABLE = (Space.DEVICE, Space.THREADGROUP)
 COMPONENTS = ("x", "y", "z", "w")
 
@@ -75,6 +77,11 @@ def _store_each(np: Any, env: Any, buf: Any, i: Any, x: Any) -> None:
         env.store(buf, i + i.dtype.type(k), component)
 
 
+def _fits(bound: Mapping[Var, Numeric], attrs: Mapping[str, Any]) -> str | None:
+    stored, held = bound[STORED], bound[PACKED]
+    return None if stored.element is held else f"a vector {stored.name} in a buffer of {held.name}"
+
+
 def _any(b: Any, v: Any) -> Any:
     return reduce(b.or_, v)
 
@@ -113,7 +120,7 @@ ROWS: tuple[Intrinsic, ...] = (
         llvm=lambda b, buf, i, lanes: b.load_vector(buf, i, lanes),
         ref=lambda np, env, buf, i, lanes: np.stack([env.load(buf, i + i.dtype.type(k)) for k in range(lanes)])),
     Intrinsic(
-        name="store_vector", params={"buf": Buffer(PACKED, WRITABLE, written=True), "i": INDEX, "x": Var("W", PACKED.dtypes, lanes=(2, 3, 4))},
+        name="store_vector", params={"buf": Buffer(PACKED, WRITABLE, written=True), "i": INDEX, "x": STORED}, check=_fits,
         result=None, effect=Effect.WRITE, public="", algebra=Algebra.STORE_VECTOR, msl=Structural(), cuda=LATER,
         doc="Set the elements from element i on to the components of x.",
         llvm=lambda b, buf, i, x: b.store_vector(buf, i, x),

@@ -11,11 +11,15 @@ from enigma.emit.simt.vmath.inverse import acos, asin, atan, atan2
 from enigma.emit.simt.vmath.logarithm import log, log2, log10
 from enigma.emit.simt.vmath.power import pow
 from enigma.emit.simt.vmath.remainder import fmod
+from enigma.emit.simt.vmath.srgb import srgb_code, srgb_linear
 from enigma.emit.simt.vmath.trigonometric import cos, sin, tan
 from enigma.emit.simt.vmath.writer import Body, Kind, Value
 from enigma.errors import InternalError
 
-_UNARY = {f.__name__: f for f in (exp, exp2, log, log2, log10, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh)}
+_UNARY = {
+    f.__name__: f
+    for f in (exp, exp2, log, log2, log10, sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, srgb_code, srgb_linear)
+}
 _BINARY = {f.__name__: f for f in (pow, atan2, fmod)}
 
 FUNCTIONS: frozenset[str] = frozenset(_UNARY) | frozenset(_BINARY)

@@ -17,7 +17,7 @@ SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 LOG2 = (2.0 / math.log(2.0), 0.9617966792332641, 0.5770828441053532, 0.41170679087930273, 0.3402107283677878)
 
 
-def _log2(body: Body, x: Value) -> Value:
+def wide_log2(body: Body, x: Value) -> Value:
     """Return log2 of an f64 that is positive and normal, or zero, infinity or NaN."""
     shifted = x.as_bits() - SQRT_HALF_BITS
     exponent = shifted.shift_arithmetic(52).convert("trunc", Kind.I32).convert("sitofp", Kind.F64)
@@ -28,13 +28,18 @@ def _log2(body: Body, x: Value) -> Value:
     return body.select(x.equals(0.0), -math.inf, result)
 
 
+def wide_exp2(exponent: Value) -> Value:
+    """Return 2^exponent of an f64 whose power is normal, with a relative error of 2^-32."""
+    k, bits = whole(exponent, 1.0)
+    r = exponent - k
+    return r.fma(r.polynomial(EXP2), 1.0) * power_of_two(bits)
+
+
 def pow(body: Body, x: Value, y: Value) -> Value:  # the name is C's
     """Return x to the power y. pow(x, 0) and pow(1, y) are 1 even for NaN; a negative x takes whole numbers y only."""
     wide = y.convert("fpext", Kind.F64)
-    exponent = clamp(body, wide * _log2(body, x.abs().convert("fpext", Kind.F64)), -160.0, 160.0)
-    k, bits = whole(exponent, 1.0)
-    r = exponent - k
-    result = (r.fma(r.polynomial(EXP2), 1.0) * power_of_two(bits)).convert("fptrunc", Kind.F32)
+    exponent = clamp(body, wide * wide_log2(body, x.abs().convert("fpext", Kind.F64)), -160.0, 160.0)
+    result = wide_exp2(exponent).convert("fptrunc", Kind.F32)
 
     # from 2^24 on every f32 is an even number
     has_fraction_bits = y.abs() < 2.0**24
