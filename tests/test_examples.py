@@ -16,6 +16,7 @@ SHARED = {"png", "report"}
 PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in SHARED)
 SIZES = {
     "tiled_gemm": 40, "heat_equation": 30, "mandelbrot": 50, "sdpa": 2, "attention": 100, "qwen_layer": 128, "async_copy_gemm": 40,
+    "resize": 40,
 }  # fmt: skip
 
 
@@ -59,6 +60,9 @@ WRONG = [
     ("prefix_sum", "en.simd_prefix_exclusive_sum(sums", "en.simd_prefix_inclusive_sum(sums"),
     ("laplacian", "x[i - 1] if i > 0", "x[i - 1] if i > 1"),
     ("laplacian", "i + 1 < n", "i + 1 < n - 1"),
+    ("resize", "dy * (k - 2), normalized", "dy * (k - 1), normalized"),
+    ("resize", 'v, filter="linear")', 'v, filter="linear", address="clamp_to_zero")'),
+    ("resize", "0.5) / out.width()", "0.25) / out.width()"),
     ("sdpa", "scale * q[row + lane + j * LANES]", "0.0 * q[row + lane + j * LANES]"),  # every key counts alike
     ("sdpa", "scale * q[row + lane + j * LANES]", "scale * q[row + (lane + j * LANES) / 2]"),  # each element twice
     ("sdpa", "head / (Q_HEADS // KV_HEADS)", "head % KV_HEADS"),

@@ -30,6 +30,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
@@ -37,6 +38,7 @@ from enigma.spec.terms import (
 from enigma.trace import scoped
 from enigma.trace.constants import PUBLIC
 from enigma.trace.functions import functions, signature
+from enigma.trace.texture import spoken
 
 TARGET = Path(__file__).parents[1] / "docs" / "reference"
 NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, not this page -->\n"
@@ -44,8 +46,8 @@ NOTE = "<!-- written by tools/make_reference.py: edit the rows or docstrings, no
 TITLES = {
     "arithmetic": "Arithmetic", "compare": "Comparison and logic", "convert": "Conversion",
     "geometry": "Geometry", "packing": "Packing into words", "math": "Float functions",
-    "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "sync": "Barriers",
-    "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
+    "integer": "Integer functions", "bits": "Bits", "grid": "Positions and sizes", "memory": "Memory", "textures": "Textures",
+    "sync": "Barriers", "simdgroup": "Simdgroup", "quadgroup": "Quadgroup", "atomics": "Atomics", "random": "Random bits",
     "report": "Printing and asserting",
 }  # fmt: skip
 """The families users see, in the order of the reference; the rest is the compiler's own."""
@@ -74,8 +76,9 @@ INTERNAL = {
 """Public to the package, and not of use to a program."""
 
 PROGRAMS = (
-    "kernel", "KernelDef", "Scalar", "Constant", "constexpr", "compile", "CompiledKernel", "runtime", "Runtime", "PreparedKernel",
-    "CpuRuntime", "SimRuntime", "MetalRuntime", "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
+    "kernel", "KernelDef", "Scalar", "Constant", "Texture1D", "Texture2D", "Texture3D", "Texture2DArray", "constexpr", "compile",
+    "CompiledKernel", "runtime", "Runtime", "PreparedKernel", "CpuRuntime", "SimRuntime", "MetalRuntime",
+    "EnigmaError", "EnigmaTypeError", "EnigmaValueError", "EnigmaSyntaxError",
     "EnigmaIndexError", "EnigmaNameError", "EnigmaAttributeError",
     "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError", "KernelAssertionError",
     "ErrorGroup", "EnigmaWarning", "Layout", "make_layout", "make_ordered_layout", "make_identity_layout", "make_layout_tv", "size",
@@ -86,6 +89,8 @@ def call(row: Intrinsic) -> str:
     """Return how the operation is written in Python: a call, an operator or a subscript."""
     if row.public_name:
         return f"{row.public_name}{_parameters(row)}"
+    if row.method:
+        return spoken(row)
     return SUBSCRIPTS.get(row.name, "") if row.operator is None else operator(row)
 
 
@@ -130,6 +135,11 @@ def takes(term: Term | None) -> str:
         case Buffer(element=element, spaces=spaces):
             what = takes(element)
             return f"a buffer of {what} in {' or '.join(space.value for space in spaces)} memory"
+        case Texture(element=element, kinds=kinds, accesses=accesses):
+            what, legal = " or ".join(kind.title for kind in kinds), " or ".join(f'`"{one.value}"`' for one in accesses)
+            return f"the texture `T`: a {what} of {takes(element)}, with the access {legal}"
+        case Vec(element=element, lanes=lanes):
+            return f"{lanes} components of {takes(element)}"
         case Choice(enum=enum):
             return "one of " + ", ".join(f'`"{member.value}"`' for member in enum)
         case Static(low=low, high=high):
@@ -167,7 +177,8 @@ def spelled(row: Intrinsic, spelling: Spelling) -> str:
             return f"`{function}({', '.join(given)})`"
         case Template(text=text):
             fields = string.Formatter().parse(text)
-            parts = [(before, "N" if field == "W" else field or "", own or "{}") for before, field, own, _ in fields]
+            words = {"W": "N", "S": "sampler"}
+            parts = [(before, words.get(field or "", field or ""), own or "{}") for before, field, own, _ in fields]
             return "`" + "".join(before + own.replace("{}", field) for before, field, own in parts) + "`"
         case Printf(function=function):
             return f'`{function}("...", values...)`'
@@ -236,7 +247,7 @@ def entry(row: Intrinsic) -> Iterator[str]:
             else f"- CPU: at most {ulp[0]} ulp from the simulator"
         )
     if row.example:
-        lines.append(f"- example: `enigma.{row.example}`")
+        lines.append(f"- example: `{row.example if row.method else f'enigma.{row.example}'}`")
     yield "\n".join(lines) + "\n"
 
 

@@ -19,8 +19,9 @@ from enigma.dtypes import DTYPES, FLOATS, INTEGERS, SIGNED, UNSIGNED, Numeric  #
 from enigma.spec.intrinsic import Intrinsic  # noqa: E402
 from enigma.spec.spelling import Builtin, Call, Infix, Prefix, Printf, Spelling, Structural, Template, Unsupported  # noqa: E402
 from enigma.spec.tables import TABLES  # noqa: E402
-from enigma.spec.terms import Algebra, Buffer, DTypeArg, Role, Term, Var, Variadic  # noqa: E402
+from enigma.spec.terms import Algebra, Buffer, DTypeArg, Role, Term, Texture, Var, Variadic  # noqa: E402
 from enigma.trace.functions import signature  # noqa: E402
+from enigma.trace.texture import spoken  # noqa: E402
 
 _GROUPS: dict[frozenset[Numeric], str] = {
     frozenset(DTYPES): "all",
@@ -51,7 +52,7 @@ def dtypes_of(term: Term | None) -> tuple[Numeric, ...]:
     match term:
         case Var(dtypes=dtypes) | Variadic(dtypes=dtypes):
             return dtypes
-        case Buffer(element=element):
+        case Buffer(element=element) | Texture(element=element):
             return dtypes_of(element)
         case DTypeArg(var=var):
             return var.dtypes
@@ -74,6 +75,8 @@ def written(row: Intrinsic) -> str:
         given = (p for name, p in signature(row).parameters.items() if name != row.precision)
         call = f"{row.public_name}({', '.join(str(p).partition(':')[0].partition('=')[0] for p in given)})"
         return f"{call}, {row.operator}" if row.operator else call
+    if row.method:
+        return spoken(row).partition(", filter=")[0].rstrip(")") + ")"
     if row.role in _RAW:
         return 'compile(kernel, async_copy="raw")'
     symbol = row.operator or ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from enigma import config
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
-from enigma.runtime.program import Program
+from enigma.runtime.program import Program, TextureParam
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
 from enigma.trace.kernel import KernelDef, math_named
@@ -63,6 +63,13 @@ class CompiledKernel:
     def scalar_params(self) -> list[tuple[str, int, str]]:
         """The by-value parameters: name, slot, Metal dtype (of a struct, its name)."""
         return [(argument.name, argument.slot, argument.type_name) for argument in self.program.scalars]
+
+    @property
+    def texture_params(self) -> list[TextureParam]:
+        """The texture parameters: each has `name`, `slot`, `index` (that of `[[texture(index)]]`), `kind`, `access`, `dtype` and
+        `is_written`.
+        """
+        return list(self.program.textures)
 
     @property
     def math(self) -> str:

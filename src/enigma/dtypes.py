@@ -442,7 +442,74 @@ class BufferType:
         return f"{self.space.value} {self.element.metal_name}*"
 
 
-Type = Numeric | BufferType
+class TextureKind(Enum):
+    """The kinds of textures, by Metal's name; `axes` coordinates say where a texel is, and of an array a layer besides."""
+
+    D1 = "texture1d"
+    D2 = "texture2d"
+    D3 = "texture3d"
+    D2_ARRAY = "texture2d_array"
+
+    @property
+    def axes(self) -> int:
+        """How many coordinates a texel has."""
+        return {TextureKind.D1: 1, TextureKind.D3: 3}.get(self, 2)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is several layers of one size."""
+        return self is TextureKind.D2_ARRAY
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"{self.axes}-D texture array" if self.is_array else f"{self.axes}-D texture"
+
+
+class TextureAccess(Enum):
+    """What a kernel may do with a texture: `SAMPLE` allows reads of single texels too (Metal specification, 2.9)."""
+
+    READ = "read"
+    WRITE = "write"
+    READ_WRITE = "read_write"
+    SAMPLE = "sample"
+
+
+TEXELS: tuple[Numeric, ...] = (f32, f16, i32, u32, i16, u16)
+"""What the components of a texture can be (Metal specification, 2.9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextureType:
+    """The type of a texture: what a component of its texels is, its kind, and what may be done with it."""
+
+    element: Numeric
+    kind: TextureKind
+    access: TextureAccess
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}<{self.element.metal_name}, access::{self.access.value}>"
+
+
+@dataclass(frozen=True, slots=True)
+class TexelFormat:
+    """How a texel lies in memory: so many components of the dtype `stored`, one after another.
+
+    Where `stored` is u8 and the texture's own dtype a float, 0 to 255 stand for 0 to 1 (Metal specification, 8.7).
+    """
+
+    stored: Numeric
+    channels: int
+
+    def is_normalized(self, element: Numeric) -> bool:
+        """Return whether a texture of this dtype reads whole numbers as fractions."""
+        return element.is_float and not self.stored.is_float
+
+    def __str__(self) -> str:
+        return f"{self.stored.name}x{self.channels}"
+
+
+Type = Numeric | BufferType | TextureType
 """What a value of the traced IR can be."""
 
 

@@ -19,7 +19,7 @@ from enigma.dtypes import Numeric, f32, i32, u32, u64
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.functions import functions
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.value import TracedValue, active
 
 __all__ = ["bits", "normal", "philox4x32", "randint", "uniform"]

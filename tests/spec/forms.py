@@ -33,6 +33,7 @@ from enigma.spec.terms import (
     MemoryOrder,
     Static,
     Term,
+    Texture,
     Var,
     Vec,
 )
@@ -148,6 +149,11 @@ def is_composite(row: Intrinsic) -> bool:
     return any(isinstance(t, Vec | Element) or (isinstance(t, Var) and 1 not in t.lanes) for t in terms)
 
 
+def texture_rows() -> tuple[Intrinsic, ...]:
+    """The rows that are methods of textures."""
+    return tuple(r for r in all_rows() if any(isinstance(t, Texture) for t in r.params.values()))
+
+
 def is_matrix(row: Intrinsic) -> bool:
     """Whether a row takes or gives matrices: `test_matrices.py` has their kernels."""
     terms = (*row.params.values(), row.result)
@@ -158,7 +164,7 @@ def pure_rows() -> tuple[Intrinsic, ...]:
     """The rows that compute from scalars alone: the operators and functions."""
     special = {Algebra.CONST, Algebra.TO_INDEX, Algebra.FROM_INDEX}
     rows = (r for r in all_rows() if r.effect is Effect.PURE and r.operands and r.algebra not in special)
-    return tuple(r for r in rows if not is_composite(r) and not is_matrix(r) and not r.at_launch)
+    return tuple(r for r in rows if not is_composite(r) and not is_matrix(r) and not r.at_launch and not r.method)
 
 
 def composite_rows() -> tuple[Intrinsic, ...]:

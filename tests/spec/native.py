@@ -28,6 +28,9 @@ _FLAGS = ("-DMSL_RUN", "-D__METAL_VERSION__=320", "-O1", "-w", "-fPIC", "-shared
           "-fno-strict-aliasing", "-Wl,--no-undefined")  # fmt: skip
 
 
+_SAMPLER = re.compile(r"^constexpr sampler .*;$", re.MULTILINE)
+
+
 def one_text(texts: Sequence[str]) -> str:
     """Return many Metal texts as one, each helper function once."""
     helpers: dict[str, None] = {}
@@ -35,8 +38,8 @@ def one_text(texts: Sequence[str]) -> str:
     for text in texts:
         body = text.replace(_LOGGING, "").removeprefix(_HEAD)
         assert body != text.replace(_LOGGING, "")
-        helpers |= dict.fromkeys(_HELPER.findall(body))
-        bodies.append(_HELPER.sub("", body))
+        helpers |= dict.fromkeys([*_SAMPLER.findall(body), *_HELPER.findall(body)])
+        bodies.append(_HELPER.sub("", _SAMPLER.sub("", body)))
     head = _HEAD.replace("using", f"{_LOGGING}using") if any(_LOGGING in text for text in texts) else _HEAD
     return "\n".join([head, *helpers, *bodies])
 

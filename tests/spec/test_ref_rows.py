@@ -31,8 +31,9 @@ def computed() -> Iterator[Intrinsic]:
             row.effect is Effect.PURE
             and row.operands
             and not is_composite(row)
-            and not is_matrix(row)
             and not row.at_launch
+            and not row.method
+            and not is_matrix(row)
         ):
             yield row
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,10 +17,10 @@ from enigma.dialect.verify import verify
 from enigma.dtypes import DTYPES, Space, b1
 from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
-from enigma.spec.terms import Algebra, Buffer, Choice, Var
+from enigma.spec.terms import Algebra, Buffer, Choice, Texture, Var
 from tests.msl.check import assert_legal, clang_available
 from tests.spec import test_geometry, test_matrices, test_vectors
-from tests.spec.forms import atomic_rows, expression, forms, grid_rows, kernels, load
+from tests.spec.forms import atomic_rows, expression, forms, grid_rows, kernels, load, texture_rows
 from tests.spec.native import one_text
 from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
 
@@ -139,6 +140,34 @@ def _report_source() -> Iterator[str]:
             yield f"@en.kernel\ndef {row.name}_{number}(A: en.f32, {params}):\n    en.{row.public_name}({first}{message})\n"
 
 
+def _texture_source() -> Iterator[str]:
+    """Yield a kernel for each method of each kind of texture, dtype and access."""
+    for row in texture_rows():
+        term = next(iter(row.params.values()))
+        assert isinstance(term, Texture)
+        for kind, dtype, access in product(term.kinds, term.element.dtypes, term.accesses):
+            name = f"{row.method}_{kind.value}_{dtype.name}_{access.value}"
+            cls = f"Texture{kind.axes}D{'Array' if kind.is_array else ''}"
+            places = [("i32", f"C[i + {axis}]") for axis in range(kind.axes)] + [("u32", "2")] * kind.is_array
+            if row.method == "sample":
+                places = [("f32", f"C[i + {axis}] * 0.5") for axis in range(kind.axes)] + [("u32", "2")] * kind.is_array
+            at = ", ".join(text for _, text in places)
+            coordinate = "f32" if row.method == "sample" else "i32"
+            call = {
+                "read": f"Out[i] = T.read({at})",
+                "write": f"T.write(en.{dtype.name}x4(Out[i]), {at})",
+                "sample": f"Out[i] = T.sample({at}{LINEAR if dtype.is_float else ''})",
+            }.get(row.method, f"C[i] = en.{coordinate}(T.{row.method}())")
+            yield f"""@en.kernel
+def {name}(T: en.{cls}(en.{dtype.name}, "{access.value}"), C: en.{coordinate}, Out: en.{dtype.name}x4):
+    i = en.thread_position_in_grid
+    {call}
+"""
+
+
+LINEAR = ', filter="linear", address="mirrored_repeat"'
+
+
 def _kernels(kind: str) -> dict[str, Any]:
     if kind in ("pure", "lane"):
         return dict(kernels(kind))
@@ -151,12 +180,15 @@ def _kernels(kind: str) -> dict[str, Any]:
         "constant": _constant_source,
         "talking": _talking_source,
         "report": _report_source,
+        "textures": _texture_source,
     }[kind]
     module = load("\n\n".join(sources()), f"texts_{kind}")
     return {name: each for name, each in vars(module).items() if isinstance(each, enigma.KernelDef)}
 
 
-KINDS = ("pure", "lane", "memory", "own", "grid", "constant", "talking", "report", "vectors", "geometry", "matrices")
+KINDS = (
+    "pure", "lane", "memory", "own", "grid", "constant", "talking", "report", "vectors", "geometry", "matrices", "textures",
+)  # fmt: skip
 
 
 RAW = """@en.kernel

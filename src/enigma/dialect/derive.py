@@ -25,7 +25,7 @@ from xdsl.traits import MemoryReadEffect, MemoryWriteEffect, OpTrait, Pure
 
 from enigma.dialect.attributes import I64, VALUE, number
 from enigma.dialect.operation import IntrinsicOp, Shape, members, shape
-from enigma.dialect.types import BY_SPACE, to_mlir
+from enigma.dialect.types import BY_KIND, BY_SPACE, to_mlir
 from enigma.dtypes import Numeric
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
@@ -42,6 +42,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
@@ -124,6 +125,11 @@ def _constraint(term: Term, *, lifts: bool = False) -> AttrConstraint:
             element = _constraint(term.element)
             spaces: list[AttrConstraint] = [ParamAttrConstraint(BY_SPACE[space], (element,)) for space in term.spaces]
             return spaces[0] if len(spaces) == 1 else AnyOf(tuple(spaces))
+        case Texture():
+            element = _constraint(term.element)
+            access = AttrSetConstraint.get(*(StringAttr(one.value) for one in term.accesses))
+            kinds: list[AttrConstraint] = [ParamAttrConstraint(BY_KIND[kind], (element, access)) for kind in term.kinds]
+            return kinds[0] if len(kinds) == 1 else AnyOf(tuple(kinds))
         case Numeric():
             every = members(term, lifts=lifts)
             return AttrSetConstraint.get(*map(to_mlir, every)) if len(every) > 1 else EqAttrConstraint(to_mlir(term))

@@ -12,7 +12,7 @@ from xdsl.dialects.builtin import StringAttr
 
 from enigma.dialect.attributes import VALUE
 from enigma.dialect.operation import members
-from enigma.dialect.types import BY_SPACE, to_mlir
+from enigma.dialect.types import BY_KIND, BY_SPACE, to_mlir
 from enigma.dtypes import Numeric
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
@@ -27,6 +27,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
@@ -34,10 +35,13 @@ from enigma.spec.terms import (
 
 
 def irdl_text(rows: Iterable[Intrinsic] | None = None) -> str:
-    """Return the IRDL definition of the dialect: its buffer types, and an operation of each row (default: all rows)."""
+    """Return the IRDL definition of the dialect: its types of memory, and an operation of each row (default: all rows)."""
     lines = ["irdl.dialect @enigma {"]
     for cls in BY_SPACE.values():
         lines += [f"  irdl.type @{_leaf(cls.name)} {{", "    %0 = irdl.any", "    irdl.parameters(%0)", "  }"]
+    for cls in BY_KIND.values():
+        parameters = ["    %0 = irdl.any", "    %1 = irdl.any", "    irdl.parameters(%0, %1)"]
+        lines += [f"  irdl.type @{_leaf(cls.name)} {{", *parameters, "  }"]
     for row in all_rows() if rows is None else rows:
         lines += [f"  irdl.operation @{row.name} {{", *(f"    {line}" for line in _Writer().operation(row)), "  }"]
     return "\n".join([*lines, "}"]) + "\n"
@@ -105,6 +109,13 @@ class _Writer:
                 classes = [BY_SPACE[space] for space in term.spaces]
                 return self._any_of(
                     [self._define(f"irdl.parametric @enigma::@{_leaf(cls.name)}<{element}>") for cls in classes]
+                )
+            case Texture():
+                element = self._term(term.element, variables)
+                access = self._any_of([self._define(f"irdl.is {StringAttr(one.value)}") for one in term.accesses])
+                leaves = [_leaf(BY_KIND[kind].name) for kind in term.kinds]
+                return self._any_of(
+                    [self._define(f"irdl.parametric @enigma::@{leaf}<{element}, {access}>") for leaf in leaves]
                 )
             case Choice():
                 return self._any_of([self._define(f"irdl.is {StringAttr(member.value)}") for member in term.enum])

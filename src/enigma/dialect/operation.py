@@ -36,6 +36,7 @@ from enigma.spec.terms import (
     Numbers,
     Static,
     Term,
+    Texture,
     Var,
     Vec,
     concrete,
@@ -88,7 +89,7 @@ def variable(term: Term | None) -> Var | None:
     match term:
         case Var():
             return term
-        case Buffer(element=Var() as var) | Vec(element=Var() as var):
+        case Buffer(element=Var() as var) | Vec(element=Var() as var) | Texture(element=var):
             return var
         case _:
             return None
@@ -99,7 +100,7 @@ def shape(row: Intrinsic) -> Shape:
     terms, bound, shown = tuple(row.terms(0).values()), set[Var](), list[int]()
     for i, term in enumerate(terms):
         var = variable(term)
-        if isinstance(term, Buffer) or (var is not None and var not in bound):
+        if isinstance(term, Buffer | Texture) or (var is not None and var not in bound):
             shown.append(i)
         if var is not None:
             bound.add(var)
@@ -185,7 +186,9 @@ class IntrinsicOp(IRDLOperation):
         pairs = [*zip(self.SHAPE.terms, self.operands, strict=not self.SHAPE.many)]
         pairs += [(self.ROW.result, result) for result in self.results if self.ROW.result is not None]
         for term, value in pairs:
-            if not isinstance(term, Buffer) and value.type != (right := to_mlir(concrete(term, bound, attrs, lanes))):
+            if not isinstance(term, Buffer | Texture) and value.type != (
+                right := to_mlir(concrete(term, bound, attrs, lanes))
+            ):
                 raise VerifyException(f"{value.type} where {right} is expected")
 
     def _verify_numbers(self, key: str, type: Attribute) -> None:

@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import ParseError
 
 from enigma.dialect.derive import all_classes
 from enigma.dialect.operation import IntrinsicOp
-from enigma.dialect.types import BY_SPACE
+from enigma.dialect.types import BY_KIND, BY_SPACE
 from enigma.errors import EnigmaValueError
 
 
@@ -31,8 +31,8 @@ def print_module(module: Operation, *, generic: bool = False, locations: bool = 
 
 @cache
 def dialect() -> Dialect:
-    """Return the whole dialect: an operation of each row, and the buffer types."""
-    return Dialect("enigma", list(all_classes()), list(BY_SPACE.values()))
+    """Return the whole dialect: an operation of each row, and the types of buffers and textures."""
+    return Dialect("enigma", list(all_classes()), [*BY_SPACE.values(), *BY_KIND.values()])
 
 
 def _context() -> Context:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
-from xdsl.dialects.builtin import BFloat16Type, Float16Type, Float32Type, IndexType, IntegerType, Signedness, VectorType
+from xdsl.dialects.builtin import (
+    BFloat16Type,
+    Float16Type,
+    Float32Type,
+    IndexType,
+    IntegerType,
+    Signedness,
+    StringAttr,
+    VectorType,
+)
 from xdsl.ir import Attribute, ParametrizedAttribute, TypeAttribute
 from xdsl.irdl import irdl_attr_definition, param_def
 
@@ -12,12 +21,16 @@ from enigma.dtypes import (
     DTYPES,
     MATRICES,
     SIMDGROUP_MATRICES,
+    TEXELS,
     VECTORS,
     BufferType,
     Matrix,
     Numeric,
     SimdgroupMatrix,
     Space,
+    TextureAccess,
+    TextureKind,
+    TextureType,
     Type,
     b1,
     bf16,
@@ -60,6 +73,52 @@ class ThreadType(ParametrizedAttribute, TypeAttribute):
     element: Attribute = param_def()
 
 
+@irdl_attr_definition
+class Texture1DType(ParametrizedAttribute, TypeAttribute):
+    """A texture of one row: `!enigma.texture1d<f32, "read">`."""
+
+    name = "enigma.texture1d"
+    element: Attribute = param_def()
+    access: Attribute = param_def()
+
+
+@irdl_attr_definition
+class Texture2DType(ParametrizedAttribute, TypeAttribute):
+    """A texture of rows: `!enigma.texture2d<f32, "sample">`."""
+
+    name = "enigma.texture2d"
+    element: Attribute = param_def()
+    access: Attribute = param_def()
+
+
+@irdl_attr_definition
+class Texture3DType(ParametrizedAttribute, TypeAttribute):
+    """A texture with depth: `!enigma.texture3d<f32, "read">`."""
+
+    name = "enigma.texture3d"
+    element: Attribute = param_def()
+    access: Attribute = param_def()
+
+
+@irdl_attr_definition
+class Texture2DArrayType(ParametrizedAttribute, TypeAttribute):
+    """Layers of 2-D textures: `!enigma.texture2d_array<f32, "write">`."""
+
+    name = "enigma.texture2d_array"
+    element: Attribute = param_def()
+    access: Attribute = param_def()
+
+
+TextureAttr = Texture1DType | Texture2DType | Texture3DType | Texture2DArrayType
+"""The type of any texture; `.element` is the type of a component, `.access` what may be done with it."""
+
+BY_KIND: dict[TextureKind, type[TextureAttr]] = {
+    TextureKind.D1: Texture1DType,
+    TextureKind.D2: Texture2DType,
+    TextureKind.D3: Texture3DType,
+    TextureKind.D2_ARRAY: Texture2DArrayType,
+}
+
 MemoryType = DeviceType | ConstantType | ThreadgroupType | ThreadType
 """The type of any buffer; `.element` is the type of what it holds."""
 
@@ -98,12 +157,18 @@ _TO_MLIR: dict[Type, Attribute] = {
         for dtype in (*DTYPES, *VECTORS)
         for space, cls in BY_SPACE.items()
     },
+    **{
+        TextureType(dtype, kind, access): cls(_scalar(dtype), StringAttr(access.value))
+        for dtype in TEXELS
+        for kind, cls in BY_KIND.items()
+        for access in TextureAccess
+    },
 }
 _FROM_MLIR: dict[Attribute, Type] = {attr: type for type, attr in _TO_MLIR.items()}
 
 
 def to_mlir(type: Type) -> Attribute:
-    """Return the MLIR type of a dtype or a buffer: `ui32` for u32, `!enigma.buffer<f32>` for device memory."""
+    """Return the MLIR type of a dtype, buffer or texture: `ui32` for u32, `!enigma.buffer<f32>` for device memory."""
     return _TO_MLIR[type]
 
 
@@ -116,9 +181,15 @@ def from_mlir(attr: Attribute) -> Type:
 
 
 def dtype_of(attr: Attribute) -> Numeric:
-    """Return the dtype of a value of this MLIR type; of a buffer, the dtype of its elements."""
+    """Return the dtype of a value of this MLIR type; of a buffer that of its elements, of a texture that of a component."""
     type = from_mlir(attr)
-    return type.element if isinstance(type, BufferType) else type
+    return type if isinstance(type, Numeric) else type.element
+
+
+def texture_of(attr: Attribute) -> TextureType | None:
+    """Return the texture type that an MLIR type stands for; None for the type of anything else."""
+    type = from_mlir(attr)
+    return type if isinstance(type, TextureType) else None
 
 
 def is_memory(attr: Attribute) -> bool:

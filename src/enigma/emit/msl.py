@@ -15,7 +15,7 @@ from xdsl.ir import SSAValue
 from enigma.dialect.build import kernel_of, math_of
 from enigma.dialect.names import place, user_name
 from enigma.dialect.operation import IntrinsicOp
-from enigma.dialect.types import dtype_of, is_memory, space_of
+from enigma.dialect.types import dtype_of, is_memory, space_of, texture_of
 from enigma.dtypes import Numeric, Space, b1, bf16, f32, u32
 from enigma.emit.base import Line, Names
 from enigma.emit.cfamily import LONG, KernelWriter
@@ -26,6 +26,7 @@ from enigma.emit.literal import untyped
 from enigma.emit.multiples import is_multiple
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
+from enigma.emit.textures import Samplers, fenced
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
 from enigma.spec.spelling import Builtin, Call, Infix, Into, Precedence, Prefix, Printf, Template
@@ -107,8 +108,12 @@ class MslSpeller(Speller):
     target = TARGET
     title = "Metal"
 
-    def __init__(self, math: Precision = Precision.DEFAULT) -> None:
-        self.math = math
+    def __init__(self, math: Precision = Precision.DEFAULT, samplers: Samplers | None = None) -> None:
+        self.math, self.samplers = math, samplers
+
+    def sampler(self, op: IntrinsicOp) -> str:
+        """Return the name of the sampler that an operation uses."""
+        return super().sampler(op) if self.samplers is None else self.samplers.name(op)
 
     def function(self, op: IntrinsicOp, function: str) -> str:
         """Return a function's name, `fast::` or `precise::` before it where the call or the kernel asks for that version.
@@ -158,7 +163,9 @@ class _MslKernel(KernelWriter):
         self.atomic = atomic - self.cast
         self.written = set(_written_buffers(self.ops))
         names = Names({self.entry, *_functions(self.ops)})
-        speller = MslSpeller(math_of(function))
+        self.samplers = Samplers(self.ops, names)
+        self.fenced = fenced(self.ops)
+        speller = MslSpeller(math_of(function), self.samplers)
         self.fences = Fences(self.ops, speller)
         super().__init__(function.body.block, speller, names)
         self.parameters: dict[SSAValue, str] = {}
@@ -271,6 +278,8 @@ class _MslKernel(KernelWriter):
         super()._intrinsic(op)
         if after is not None:
             self.sink.put(f"{after};", place(op))
+        if op in self.fenced:
+            self.sink.put(f"{self.parameters[self.fenced[op]]}.fence();", place(op))
 
     # ---- the text around the body
 
@@ -283,6 +292,8 @@ class _MslKernel(KernelWriter):
         lines += self.structs.lines()
         if constants := self.constants.lines(self.speller.type_name):
             lines += [*constants, Line("")]
+        if samplers := self.samplers.lines():
+            lines += [*samplers, Line("")]
         for helper in self._helpers():
             lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
         tables = {op: local for op, local in self.allocations.items() if op.ROW.algebra is Algebra.TABLE}
@@ -305,9 +316,13 @@ class _MslKernel(KernelWriter):
         return [*lines, *body, Line("}")]
 
     def _signature(self) -> Iterator[str]:
-        slot, before = -1, None
+        slot, textures, before = -1, 0, None
         for arg, local in self.parameters.items():
             kind = self._element(arg)
+            if (texture := texture_of(arg.type)) is not None:  # textures are numbered apart from buffers
+                yield f"{texture} {local} [[texture({textures})]]"
+                textures, before = textures + 1, None
+                continue
             if (struct := self.structs.signature(arg)) is not None:
                 if struct != before:
                     slot += 1
@@ -453,7 +468,7 @@ def _plain_buffers(ops: list[IntrinsicOp]) -> Iterator[SSAValue]:
                     yield operand
 
 
-_WORD = re.compile(r"\b[A-Za-z_]\w*\b(?=\()")
+_WORD = re.compile(r"(?<!\.)\b[A-Za-z_]\w*\b(?=\()")
 
 
 def _functions(ops: list[IntrinsicOp]) -> Iterator[str]:

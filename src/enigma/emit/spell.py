@@ -70,6 +70,10 @@ class Speller(ABC):
         """Return the name under which a function is called, in the precision that is asked for."""
         return function
 
+    def sampler(self, op: IntrinsicOp) -> str:
+        """Return the name of the sampler that an operation uses."""
+        raise InternalError(f"{self.title} has no samplers", loc=place(op))
+
     def is_short_circuit(self, op: IntrinsicOp) -> bool:
         """Return whether the written form computes an operand only sometimes."""
         spelling = op.spelling(self.target)
@@ -174,6 +178,8 @@ class Speller(ABC):
                 parts.append(self.type_name(self._bound(op)))
             elif key == "R":
                 parts.append(self.type_name(dtype_of(op.results[0].type)))
+            elif key == "S":
+                parts.append(self.sampler(op))
             elif key == "W":
                 parts.append(str(self._bound(op).lanes).removeprefix("1"))
             elif key in operands:

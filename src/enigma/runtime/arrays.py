@@ -68,7 +68,7 @@ def check_array(array: Array, dtype: Numeric, name: str, *, written: bool) -> La
     if array.dtype != dtype.numpy:
         return LaunchError(
             f"{name} holds {array.dtype}, but the kernel's parameter is {dtype.name} ({dtype.numpy})",
-            help=_conversion(array.dtype, dtype, name),
+            help=conversion(array.dtype, dtype, name),
         )
     if array.size == 0:
         return LaunchError(
@@ -79,6 +79,11 @@ def check_array(array: Array, dtype: Numeric, name: str, *, written: bool) -> La
             f"{name} has {array.size} numbers, but an element, {dtype.name}, is {dtype.parts} of them",
             help="pass an array of whole vectors, for example of shape (n, " + f"{dtype.parts})",
         )
+    return check_layout(array, dtype.size, name, written=written)
+
+
+def check_layout(array: Array, size: int, name: str, *, written: bool) -> LaunchError | None:
+    """Return what is wrong with where an array's elements, of `size` bytes, lie, or None."""
     if not array.flags.c_contiguous:
         help = (
             "let the kernel write a contiguous array, then copy"
@@ -88,14 +93,14 @@ def check_array(array: Array, dtype: Numeric, name: str, *, written: bool) -> La
         return LaunchError(f"{name} is not contiguous (strides {array.strides})", help=help)
     if not array.flags.aligned:
         return LaunchError(
-            f"{name} starts at an address that is no multiple of {dtype.size} bytes", help=f"pass a copy: {name}.copy()"
+            f"{name} starts at an address that is no multiple of {size} bytes", help=f"pass a copy: {name}.copy()"
         )
     if written and not array.flags.writeable:
         return LaunchError(f"{name} is read-only, but the kernel writes it", help="pass a writable array")
     return None
 
 
-def _conversion(found: np.dtype[Any], dtype: Numeric, name: str) -> str:
+def conversion(found: np.dtype[Any], dtype: Numeric, name: str) -> str:
     """Return how an array of another dtype becomes one of `dtype`."""
     if dtype is bf16 and found == u16.numpy:
         return f"{name}.view(ml_dtypes.bfloat16)"

@@ -193,7 +193,12 @@ def _output_forms(
             return [_Form((), np.uint8)] * len(sizes)  # too many: `outputs` says so
         param = program.buffers[given + k]
         dtype = param.dtype.element if param.padded else param.dtype
-        if not isinstance(size, int | np.integer) or size <= 0 or size % dtype.size:
+        if param.texture is not None:
+            errors.append(LaunchError(
+                f"the output {param.name} is a texture, whose size is more than a number of bytes",
+                help="give output_shapes= and output_dtypes=, for example output_shapes=[(height, width, 4)]",
+            ))  # fmt: skip
+        elif not isinstance(size, int | np.integer) or size <= 0 or size % dtype.size:
             errors.append(LaunchError(
                 f"the output {param.name} cannot have {size!r} bytes: its elements, {dtype.name}, have {dtype.size}",
                 help="sizes count bytes: elements times the size of one",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import Numeric, TexelFormat
 from enigma.runtime import cache
 from enigma.runtime.base import Runtime
 from enigma.runtime.constants import specialised
@@ -22,6 +22,7 @@ from enigma.runtime.native.host import host
 from enigma.runtime.native.log import NativeLog
 from enigma.runtime.native.pool import Pool, pool
 from enigma.runtime.program import Program
+from enigma.runtime.textures import as_textures, texel_formats
 from enigma.spec.terms import Report
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ class CpuRuntime(Runtime):
 
     def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return a function that runs the program once, everything prepared: one call into native code per box."""
+        arguments = as_textures(program.params, arguments)
         if program.sites:
             return lambda: _run_reporting(program, geometry, arguments)
-        workers = pool()
-        calls = [_call(workers, program, part, arguments) for part in parts_for(program, geometry)]
+        workers, formats = pool(), texel_formats(arguments)
+        calls = [_call(workers, program, part, arguments) for part in parts_for(program, geometry, formats)]
         if len(calls) == 1:
             return calls[0]
 
@@ -109,28 +111,40 @@ def _run_reporting(program: Program, geometry: Geometry, arguments: Sequence[Any
     """
     log, workers = NativeLog(program.sites), pool()
     prints = any(site.kind is Report.LINE for site in program.sites.values())
-    for part in parts_for(program, geometry):
+    for part in parts_for(program, geometry, texel_formats(arguments)):
         _call(workers, program, part, arguments, log=log.address, alone=prints)()
     log.read(program.name, geometry.threads).deliver()
 
 
-def function_for(program: Program, threads: Size, *, partial: bool) -> Function:
+Formats = tuple[TexelFormat, ...]
+"""How the texels of each texture parameter are stored, in order."""
+
+
+def function_for(program: Program, threads: Size, formats: Formats = (), *, partial: bool) -> Function:
     """Return the native code of a program for a threadgroup size: kept on the program, else from the disk cache, else made."""
-    function = program.native.get((threads, partial))
+    function = program.native.get((threads, partial, formats))
     if function is None:
-        function = program.native[threads, partial] = _load(*_object(program, threads, partial=partial))
+        made = _object(program, threads, formats, partial=partial)
+        function = program.native[threads, partial, formats] = _load(*made)
     return function
 
 
-def _object(program: Program, threads: Size, *, partial: bool) -> tuple[bytes, dict[str, Any]]:
+def _object(program: Program, threads: Size, formats: Formats, *, partial: bool) -> tuple[bytes, dict[str, Any]]:
     """Return object code and what the launcher must know of it, from the disk cache if it is there."""
     store = cache.default_cache()
     machine = host()
-    key = cache.key("cpu", program.key, repr((threads, partial)), machine.triple, machine.cpu, machine.features)
+    key = cache.key(
+        "cpu",
+        program.key,
+        repr((threads, partial, [str(one) for one in formats])),
+        machine.triple,
+        machine.cpu,
+        machine.features,
+    )
     entry = store.get(key) if store is not None else None
     if entry is not None and "object" in entry and "meta" in entry:
         return entry["object"], json.loads(entry["meta"])
-    lowered = _lower(program, threads, partial=partial)
+    lowered = _lower(program, threads, formats, partial=partial)
     code = jit.compile_object(lowered.text)
     layout = {name: getattr(lowered.layout, name) for name in _LAYOUT}
     meta = {"symbol": lowered.symbol, "layout": layout, "streams": lowered.streams}
@@ -147,11 +161,11 @@ def _load(code: bytes, meta: dict[str, Any]) -> Function:
     return Function(loaded.address(meta["symbol"]), meta["layout"], meta["streams"], loaded)
 
 
-def _lower(program: Program, threads: Size, *, partial: bool) -> Lowered:
+def _lower(program: Program, threads: Size, formats: Formats | None, *, partial: bool) -> Lowered:
     from enigma.emit.simt.lower import Geometry as Specialised  # xDSL is heavy: a warm start never imports it
     from enigma.emit.simt.lower import lower  # likewise
 
-    return lower(program.module, Specialised(threads, partial), host())
+    return lower(program.module, Specialised(threads, partial, formats), host())
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +177,18 @@ class Part:
     template: Any
 
 
-def parts_for(program: Program, geometry: Geometry) -> list[Part]:
+def parts_for(program: Program, geometry: Geometry, formats: Formats = ()) -> list[Part]:
     """Return the boxes of a launch size, kept on the program: the next launch of that size starts from them."""
-    parts: list[Part] | None = program.native.get(geometry)
+    key = (geometry, formats) if formats else geometry
+    parts: list[Part] | None = program.native.get(key)
     if parts is None:
         parts = []
         for box in boxes(geometry):
-            function = function_for(program, geometry.threads, partial=box.partial)
+            function = function_for(program, geometry.threads, formats, partial=box.partial)
             parts.append(Part(box, function, _template(function, geometry, box)))
         if len(program.native) >= _MAX_SIZES:
             program.native.clear()
-        program.native[geometry] = parts
+        program.native[key] = parts
     return parts
 
 
@@ -199,7 +214,7 @@ def pack(program: Program, part: Part, arguments: Sequence[Any], log: int = 0) -
         if param.is_scalar:
             packed[slot] = scalar_bits(argument, param.dtype)
         else:
-            packed[slot] = _address(argument)
+            packed[slot] = _address(argument) if param.texture is None else argument.address
             if param.slot in program.written:
                 written += argument.nbytes
     packed[part.function.layout["reports"]] = log
@@ -253,7 +268,7 @@ class _Bound:
 
 def llvm_text(program: Program, threads: Size, constants: Mapping[Any, Any] | None = None) -> str:
     """Return the LLVM IR of a program for whole threadgroups of this size, and for these function constants."""
-    return _lower(specialised(program, constants), threads, partial=False).text
+    return _lower(specialised(program, constants), threads, None, partial=False).text
 
 
 def assembly_text(program: Program, threads: Size, constants: Mapping[Any, Any] | None = None) -> str:

@@ -13,6 +13,7 @@ from enigma.errors import LaunchError
 from enigma.runtime import structs
 from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
 from enigma.runtime.program import Program, Slot
+from enigma.runtime.textures import check_texture
 from enigma.trace.node import Param
 
 Size = tuple[int, int, int]
@@ -203,7 +204,7 @@ def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
             if type(argument) is number and slot.low <= argument <= slot.high:
                 bound.append(argument)
                 continue
-        elif is_plain(argument, slot.dtype, written=slot.written, parts=slot.parts):
+        elif slot.texture is None and is_plain(argument, slot.dtype, written=slot.written, parts=slot.parts):
             bound.append(argument)
             arrays.append((slot.param.name, argument, slot.written))
             continue
@@ -239,7 +240,10 @@ def _bind_slowly(
     except LaunchError as error:
         errors.append(error)
         return
-    wrong = check_array(array, dtype, name, written=slot.written)
+    if slot.texture is not None:
+        wrong = check_texture(array, slot.texture, name, written=slot.written)
+    else:
+        wrong = check_array(array, dtype, name, written=slot.written)
     if wrong is not None:
         errors.append(wrong)
         return

@@ -12,23 +12,25 @@ from typing import TYPE_CHECKING, Any, cast
 import ml_dtypes
 
 from enigma import config
-from enigma.dtypes import BufferType, Numeric, Space
+from enigma.dtypes import BufferType, Numeric, Space, TextureType
 from enigma.errors import LaunchError
 from enigma.runtime.reports import Site, sites
-from enigma.spec.terms import Buffer, Effect
+from enigma.spec.terms import Buffer, Effect, Texture
 from enigma.trace.node import Block, For, If, Op, Param, Struct, Traced, Value, While, walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
 MAX_BUFFERS = 31
+MAX_TEXTURES = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """What an argument is compared with: its parameter, the NumPy dtype, whether the kernel writes it.
 
-    A scalar has the Python type `number` that needs no conversion when it is from `low` to `high`; a buffer has None.
+    A scalar has the Python type `number` that needs no conversion when it is from `low` to `high`; a buffer or texture has
+    None.
     """
 
     param: Param
@@ -37,6 +39,7 @@ class Slot:
     number: type | None
     low: float
     high: float
+    texture: TextureType | None = None
 
     @property
     def parts(self) -> int:
@@ -46,12 +49,21 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What a launch passes in one slot: an array, a number, or a struct, which has one of `params` for each member."""
+    """What a launch passes in one slot: an array, a number, or a struct, which has one of `params` for each member.
+
+    `index` is its number in the Metal text: `[[buffer(index)]]`, or `[[texture(index)]]` of a texture, which are counted apart.
+    """
 
     name: str
     slot: int
     params: tuple[Param, ...]
     struct: Struct | None
+    index: int
+
+    @property
+    def texture(self) -> TextureType | None:
+        """The type of a texture; None for everything else."""
+        return self.params[0].texture
 
     @property
     def is_scalar(self) -> bool:
@@ -64,6 +76,28 @@ class Argument:
         return self.struct.name if self.struct is not None else self.params[0].dtype.metal_name
 
 
+@dataclass(frozen=True, slots=True)
+class TextureParam:
+    """A texture parameter as a runtime of Metal binds it: `[[texture(index)]]`, and its place `slot` among all arguments.
+
+    `kind` and `access` are Metal's words, `dtype` that of a component. Its array says the pixel format: one, two or four components
+    of that dtype, or of unsigned bytes normalized to 0 to 1.
+    """
+
+    name: str
+    slot: int
+    index: int
+    kind: str
+    access: str
+    dtype: Numeric
+    is_written: bool
+
+    @property
+    def metal_type(self) -> str:
+        """The parameter's type in Metal: `texture2d<float, access::read>`."""
+        return f"{self.kind}<{self.dtype.metal_name}, access::{self.access}>"
+
+
 class Program:
     """A traced kernel with its derived stages. Raises `LaunchError` for more than 31 parameters, Metal's limit of buffer slots."""
 
@@ -71,11 +105,18 @@ class Program:
         self.traced = traced
         self.native: dict[Any, Any] = {}  # the CPU runtime's code, by threadgroup size
         self.specialised: dict[Any, Program] = {}  # by the values of the function constants
-        if len(self.arguments) > MAX_BUFFERS:
+        textures = sum(argument.texture is not None for argument in self.arguments)
+        if len(self.arguments) - textures > MAX_BUFFERS:
             raise LaunchError(
-                f"kernel {traced.name} has {len(self.arguments)} parameters, but Metal has {MAX_BUFFERS} buffer slots",
+                f"kernel {traced.name} has {len(self.arguments) - textures} parameters, but Metal has {MAX_BUFFERS} buffer slots",
                 loc=traced.loc,
                 help="put several arrays into one buffer, or make numbers constexpr",
+            )
+        if textures > MAX_TEXTURES:
+            raise LaunchError(
+                f"kernel {traced.name} has {textures} textures, but Metal has {MAX_TEXTURES} texture slots",
+                loc=traced.loc,
+                help="put several of one size into a Texture2DArray",
             )
 
     @property
@@ -94,7 +135,13 @@ class Program:
         found: dict[int, list[Param]] = {}
         for param in self.params:
             found.setdefault(param.slot, []).append(param)
-        return tuple(_argument(params) for params in found.values())
+        counts = {True: 0, False: 0}
+        made: list[Argument] = []
+        for params in found.values():
+            is_texture = params[0].texture is not None
+            made.append(_argument(params, counts[is_texture]))
+            counts[is_texture] += 1
+        return tuple(made)
 
     @cached_property
     def has_structs(self) -> bool:
@@ -103,7 +150,7 @@ class Program:
 
     @cached_property
     def buffers(self) -> tuple[Param, ...]:
-        """The buffer parameters in slot order."""
+        """The buffer and texture parameters in slot order."""
         return tuple(param for param in self.params if not param.is_scalar)
 
     @cached_property
@@ -112,14 +159,26 @@ class Program:
         return tuple(argument for argument in self.arguments if argument.is_scalar)
 
     @cached_property
+    def textures(self) -> tuple[TextureParam, ...]:
+        """The texture parameters in slot order."""
+        return tuple(
+            TextureParam(
+                argument.name, argument.slot, argument.index, texture.kind.value, texture.access.value, texture.element,
+                argument.slot in self.written,
+            )
+            for argument in self.arguments
+            if (texture := argument.texture) is not None
+        )  # fmt: skip
+
+    @cached_property
     def written(self) -> frozenset[int]:
-        """The slots of the buffers that the kernel may write."""
+        """The slots of the buffers and textures that the kernel may write."""
         values = {param.value: param.slot for param in self.params}
         found: set[int] = set()
         for node in walk(self.traced.body):
             if isinstance(node, Op):
                 for term, operand in zip(node.row.terms(len(node.operands)).values(), node.operands, strict=True):
-                    if isinstance(term, Buffer) and term.written and operand in values:
+                    if isinstance(term, Buffer | Texture) and term.written and operand in values:
                         found.add(values[operand])
         return frozenset(found)
 
@@ -185,17 +244,17 @@ class Program:
         return module
 
 
-def _argument(params: list[Param]) -> Argument:
+def _argument(params: list[Param], index: int) -> Argument:
     first, part = params[0], params[0].part
     if part is None:
-        return Argument(first.name, first.slot, tuple(params), None)
-    return Argument(part.parameter, first.slot, tuple(params), part.struct)
+        return Argument(first.name, first.slot, tuple(params), None, index)
+    return Argument(part.parameter, first.slot, tuple(params), part.struct, index)
 
 
 def _slot(param: Param, *, written: bool) -> Slot:
     dtype = param.dtype
     if not param.is_scalar:
-        return Slot(param, dtype.numpy, written, None, 0, 0)
+        return Slot(param, dtype.numpy, written, None, 0, 0, param.texture)
     if dtype.is_float:
         largest = float(cast("Any", ml_dtypes.finfo(dtype.numpy)).max)
         return Slot(param, dtype.numpy, False, float, -largest, largest)

@@ -12,6 +12,7 @@ from enigma.runtime.base import Runtime
 from enigma.runtime.launch import Geometry
 from enigma.runtime.program import Program
 from enigma.runtime.simulator.machine import simulate
+from enigma.runtime.textures import as_textures
 
 
 class SimRuntime(Runtime):
@@ -25,5 +26,8 @@ class SimRuntime(Runtime):
 
     def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return a function that simulates the program once."""
-        flat = [cast("Array", x).reshape(-1) if isinstance(x, np.ndarray) else x for x in arguments]
+        flat = [
+            cast("Array", x).reshape(-1) if isinstance(x, np.ndarray) else x
+            for x in as_textures(program.params, arguments)
+        ]
         return lambda: simulate(program.traced, flat, geometry.grid, geometry.threads)

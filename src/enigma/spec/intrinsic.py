@@ -27,6 +27,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
@@ -64,6 +65,7 @@ class Intrinsic:
     - `outcome(call, result, operands)`: what the public function returns where that is more than the result;
       `call(name, **arguments)` applies another row. `outcome_type` is how the type stub writes it.
     - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
+    - `method`: the name under which textures of its kinds have it; its first parameter is then the texture.
     - `headers`: what Metal source that uses it includes beside the standard library.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
@@ -101,6 +103,7 @@ class Intrinsic:
     arch: str | None = None
     reports: Report | None = None
     headers: tuple[str, ...] = ()
+    method: str = ""
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"
@@ -155,7 +158,7 @@ class Intrinsic:
         for term in (*self.params.values(), self.result):
             if isinstance(term, Var):
                 found[term] = None
-            elif isinstance(term, Buffer | Vec) and isinstance(term.element, Var):
+            elif isinstance(term, Buffer | Texture | Vec) and isinstance(term.element, Var):
                 found[term.element] = None
             elif isinstance(term, Element):
                 found[term.of] = None

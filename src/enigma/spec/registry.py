@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, cast
 
+from enigma.dtypes import TextureKind
 from enigma.errors import InternalError
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.spelling import Into, Spelling, Template
-from enigma.spec.terms import Algebra, Role
+from enigma.spec.terms import Algebra, Role, Texture
 
 # attributes of xDSL's Operation: an operand of such a name would vanish or hide the attribute
 _RESERVED = {
@@ -49,7 +50,7 @@ def _check_spelling(row: Intrinsic, target: str, dtype: str, spelling: Spelling)
         _check_spelling(row, target, dtype, Template(text.replace("{out}", "out")))
     if isinstance(spelling, Template):
         fields = {name for _, name, _, _ in string.Formatter().parse(spelling.text) if name}
-        unknown = fields - set(row.params) - {"T", "R", "W"}
+        unknown = fields - set(row.params) - {"T", "R", "S", "W"}
         if unknown:
             raise InternalError(f"row {row.name}: {target} template for {dtype} names {', '.join(sorted(unknown))}")
 
@@ -95,6 +96,17 @@ def by_operator() -> Mapping[str, Intrinsic]:
 def by_role() -> Mapping[Role, Intrinsic]:
     """Return the row of each role that the language itself needs."""
     return {row.role: row for row in all_rows() if row.role is not None}
+
+
+@cache
+def by_texture() -> Mapping[tuple[str, TextureKind], Intrinsic]:
+    """Return the rows that are methods of textures, by the method's name and the kind of texture."""
+    found: dict[tuple[str, TextureKind], Intrinsic] = {}
+    for row in all_rows():
+        first = next(iter(row.params.values()), None)
+        if row.method and isinstance(first, Texture):
+            found |= {(row.method, kind): row for kind in first.kinds}
+    return found
 
 
 @cache

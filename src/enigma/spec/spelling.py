@@ -54,6 +54,8 @@ class Call:
 class Template:
     """Free text with `{parameter}` placeholders; `{T}` is the spelling of the bound dtype, `{R}` of the result's.
 
+    `{S}` is the name of the sampler that the compile-time arguments describe.
+
     `{W}` is how many components the bound dtype has, as a type's name says it: nothing for one.
     `{parameter:text {}}` is written only where a number fixed at compile time is not its default.
 

@@ -10,7 +10,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, Space, b1, i32, i64, u32, u64, widened
+from enigma.dtypes import (
+    DTYPES,
+    FLOATS,
+    INTEGERS,
+    Numeric,
+    Space,
+    TextureAccess,
+    TextureKind,
+    b1,
+    i32,
+    i64,
+    u32,
+    u64,
+    widened,
+)
 from enigma.errors import InternalError
 
 
@@ -58,6 +72,16 @@ class Buffer:
 
     element: Var | Numeric
     spaces: tuple[Space, ...] = (Space.DEVICE, Space.CONSTANT, Space.THREADGROUP, Space.THREAD)
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """A texture operand: what its components may be, which kinds of texture, and declared with which access."""
+
+    element: Var
+    kinds: tuple[TextureKind, ...]
+    accesses: tuple[TextureAccess, ...]
     written: bool = False
 
 
@@ -128,7 +152,9 @@ class Numbers:
     var: Var
 
 
-Term = Var | Vec | Element | Derived | Buffer | Variadic | Choice | Static | DTypeArg | Numbers | Text | Numeric
+Term = (
+    Var | Vec | Element | Derived | Buffer | Texture | Variadic | Choice | Static | DTypeArg | Numbers | Text | Numeric
+)
 """What may stand in a row's signature; a bare dtype means exactly that dtype."""
 
 
@@ -204,6 +230,33 @@ class Precision(Enum):
     DEFAULT = "default"
     FAST = "fast"
     PRECISE = "precise"
+
+
+class SamplerFilter(Enum):
+    """What a sample between texels is: the nearest one, or the weighted mean of those around (Metal specification, 2.10)."""
+
+    NEAREST = "nearest"
+    LINEAR = "linear"
+
+
+class SamplerAddress(Enum):
+    """What lies outside of a texture when it is sampled (Metal specification, 2.10)."""
+
+    CLAMP_TO_ZERO = "clamp_to_zero"
+    CLAMP_TO_EDGE = "clamp_to_edge"
+    REPEAT = "repeat"
+    MIRRORED_REPEAT = "mirrored_repeat"
+
+
+class SamplerCoord(Enum):
+    """Whether sample coordinates count textures, so that 1 is the far edge, or texels (Metal specification, 2.10)."""
+
+    NORMALIZED = "normalized"
+    PIXEL = "pixel"
+
+
+SAMPLER = (SamplerCoord, SamplerFilter, SamplerAddress)
+"""What a sampler is made of, in the order in which Metal lists it."""
 
 
 class Effect(Enum):

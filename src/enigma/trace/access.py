@@ -8,7 +8,7 @@ from enigma.dtypes import BufferType, widened
 from enigma.source import SourceLoc
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra, Buffer
-from enigma.trace.infer import literal
+from enigma.trace.given import literal
 from enigma.trace.node import If
 from enigma.trace.value import TracedValue
 

@@ -8,10 +8,25 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Self
+from typing import Any, ClassVar, Self, cast, get_args
 
-from enigma.dtypes import DTYPES, FLOATS, Matrix, Numeric, SimdgroupMatrix, Space, as_dtype, b1, names, widened
-from enigma.errors import EnigmaError, EnigmaTypeError, raise_all
+from enigma.dtypes import (
+    DTYPES,
+    FLOATS,
+    TEXELS,
+    Matrix,
+    Numeric,
+    SimdgroupMatrix,
+    Space,
+    TextureAccess,
+    TextureKind,
+    TextureType,
+    as_dtype,
+    b1,
+    names,
+    widened,
+)
+from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError, raise_all
 from enigma.source import SourceLoc, caller
 from enigma.trace.node import Struct
 from enigma.trace.sources import source_of
@@ -88,6 +103,84 @@ class Constant(_Annotation):
     """
 
 
+class _TextureAnnotation(_Annotation):
+    """What annotates a texture parameter; `access` is what the kernel may do with it."""
+
+    kind: ClassVar[TextureKind]
+
+    def __init__(self, dtype: Numeric, access: str = "read") -> None:
+        super().__init__(dtype)
+        if dtype not in TEXELS:
+            raise EnigmaTypeError(
+                f"{self._word()} of {dtype.name}: a component of a texture is {names(TEXELS)}", loc=caller(),
+                help=f"a texel has four components whatever is stored: write enigma.{self._word()}(enigma.f32)",
+            )  # fmt: skip
+        known = [one for one in TextureAccess if access in (one, one.value)]
+        if not known:
+            legal = ", ".join(repr(one.value) for one in TextureAccess)
+            raise EnigmaValueError(
+                f"{self._word()}: the access cannot be {access!r}", loc=caller(), help=f"write one of {legal}"
+            )
+        self.access = known[0]
+
+    def __class_getitem__(cls, item: Any) -> Self:
+        """Return the annotation of a dtype, or of a dtype and an access, which may be a `Literal` for type checkers."""
+        dtype, *access = cast("tuple[Any, ...]", item) if isinstance(item, tuple) else (item,)
+        return cls(dtype, *(text for one in access for text in (get_args(one) or (one,))))
+
+    @property
+    def type(self) -> TextureType:
+        """The type of the parameter."""
+        return TextureType(self.dtype, self.kind, self.access)
+
+    def __repr__(self) -> str:
+        return f"{self._word()}({self.dtype.metal_name}, {self.access.value!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _TextureAnnotation) and other.type == self.type
+
+    def __hash__(self) -> int:
+        return hash(self.type)
+
+
+class Texture1D(_TextureAnnotation):
+    """Annotation of a texture of one row of texels: `T: enigma.Texture1D(enigma.f32, "read")`. See `Texture2D`."""
+
+    kind = TextureKind.D1
+
+
+class Texture2D(_TextureAnnotation):
+    """Annotation of a texture parameter: `T: enigma.Texture2D(enigma.f32, "read")`, or `enigma.Texture2D[enigma.f32]`.
+
+    The access is "read", "write", "read_write" or "sample" (sampled, and read too). In the kernel `T.read(x, y)` is the texel
+    in column x of row y, four components; `T.write(value, x, y)` sets it, `T.sample(u, v)` reads between texels, and
+    `T.width()` and `T.height()` are its size. At a launch it is an array of shape (height, width), or (height, width, c) with
+    c of 1, 2 or 4 stored components.
+
+    Raises `EnigmaTypeError` when `dtype` is not f32, f16, i32, u32, i16 or u16, `EnigmaValueError` for another access.
+    """
+
+    kind = TextureKind.D2
+
+
+class Texture3D(_TextureAnnotation):
+    """Annotation of a texture with depth: `T: enigma.Texture3D(enigma.f32, "sample")`; an array of (depth, height, width, c)."""
+
+    kind = TextureKind.D3
+
+
+class Texture2DArray(_TextureAnnotation):
+    """Annotation of layers of 2-D textures: `T: enigma.Texture2DArray(enigma.f32)`; an array of (layers, height, width, c).
+
+    The layer is the last coordinate: `T.read(x, y, layer)`.
+    """
+
+    kind = TextureKind.D2_ARRAY
+
+
+TEXTURES = (Texture1D, Texture2D, Texture3D, Texture2DArray)
+
+
 def _shown(value: Any) -> str:
     return value.__name__ if isinstance(value, type) else repr(value)
 
@@ -108,6 +201,7 @@ class Kind(Enum):
     BUFFER = "buffer"
     SCALAR = "scalar"
     STRUCT = "struct"
+    TEXTURE = "texture"
     CONSTEXPR = "constexpr"
 
 
@@ -125,6 +219,7 @@ class Parameter:
     loc: SourceLoc
     space: Space = Space.DEVICE
     struct: Struct | None = None
+    texture: TextureType | None = None
     padded: bool = False
 
 
@@ -270,6 +365,8 @@ def _parameter(
         )
     if isinstance(annotation, Scalar):
         return Parameter(name, Kind.SCALAR, annotation.dtype, None, loc)
+    if isinstance(annotation, _TextureAnnotation):
+        return Parameter(name, Kind.TEXTURE, annotation.dtype, None, loc, texture=annotation.type)
     if isinstance(annotation, Constant):
         _refuse_bools(annotation.dtype, name, loc)
         return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, Space.CONSTANT)
@@ -281,7 +378,7 @@ def _parameter(
             annotation, name, loc, _dtype, lambda what, text, module: _evaluated(what, text, module, scope, loc)
         )
         return Parameter(name, Kind.STRUCT, None, None, loc, struct=struct)
-    if annotation is Scalar or annotation is Constant:
+    if annotation is Scalar or annotation is Constant or annotation in TEXTURES:
         word = annotation.__name__
         raise EnigmaTypeError(
             f"parameter {name} is a {word} without a dtype", loc=loc, help=f"write {name}: enigma.{word}(enigma.f32)"

@@ -8,7 +8,7 @@ from typing import Any
 from enigma.dtypes import Numeric, Space
 from enigma.errors import EnigmaValueError
 from enigma.source import SourceLoc, caller
-from enigma.trace.infer import located_dtype
+from enigma.trace.given import located_dtype
 from enigma.trace.public import public
 from enigma.trace.registers import static_shape
 from enigma.trace.scoped import for_range

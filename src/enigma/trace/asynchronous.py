@@ -17,7 +17,7 @@ from enigma.spec.registry import by_role
 from enigma.spec.terms import Buffer, MemFlags, Role
 from enigma.trace.control import captured, either
 from enigma.trace.copying import Step, check_inside, check_whole, share, widest
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.node import Block
 from enigma.trace.public import public
 from enigma.trace.scoped import if_

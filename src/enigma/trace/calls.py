@@ -23,6 +23,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
@@ -77,6 +78,9 @@ def _accepts(term: Term) -> str:
         case Buffer(element=element, spaces=spaces):
             dtypes = element.dtypes if isinstance(element, Var) else (element,)
             return f"a buffer of {names(dtypes)} in {' or '.join(space.value for space in spaces)} memory"
+        case Texture(element=element, kinds=kinds, accesses=accesses):
+            names_, legal = " or ".join(kind.title for kind in kinds), " or ".join(one.value for one in accesses)
+            return f"a {names_} of {names(element.dtypes)}, declared with the access {legal}"
         case Choice(enum=enum):
             return "one of " + ", ".join(repr(member.value) for member in enum)
         case Static(low=low, high=high):

@@ -15,7 +15,7 @@ from enigma.dtypes import Numeric, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.trace.exits import RESULT
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, For, While
 from enigma.trace.state import (
     Path,

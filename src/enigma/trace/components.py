@@ -16,13 +16,12 @@ from enigma.trace.exits import RUNTIME, place
 from enigma.trace.matrices import kind_of, with_element
 from enigma.trace.scopes import assigned_names, own_statements
 from enigma.trace.swizzle import lanes_named, replaced
-from enigma.trace.tensor import Tensor
-from enigma.trace.value import TracedValue
+from enigma.trace.value import Handle, TracedValue
 
 
 def assign(target: Any, name: str, value: Any) -> Any:
     """Return what a variable holds after `target.name = value`: a new vector, or the same object with its attribute set."""
-    if isinstance(target, TracedValue) and not isinstance(target, Tensor):
+    if isinstance(target, TracedValue) and not isinstance(target, Handle):
         return replaced(target, name, value, caller())
     setattr(target, name, value)
     return target

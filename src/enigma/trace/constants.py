@@ -11,7 +11,7 @@ from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra, Static
-from enigma.trace.infer import check_literal, describe, literal, located_dtype
+from enigma.trace.given import check_literal, describe, literal, located_dtype
 from enigma.trace.language import PUBLIC as PUBLIC
 from enigma.trace.language import public
 from enigma.trace.node import Constant, Op

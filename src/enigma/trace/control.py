@@ -9,7 +9,7 @@ from enigma.dtypes import Numeric, Vector, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import SourceLoc, caller
 from enigma.spec.terms import Effect
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, If, Op
 from enigma.trace.state import (
     Snapshot,
@@ -28,7 +28,7 @@ from enigma.trace.state import (
 from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
-from enigma.trace.value import TracedValue, active
+from enigma.trace.value import Handle, TracedValue, active
 
 
 def is_traced(x: Any) -> bool:
@@ -44,6 +44,10 @@ def truth(x: Any, loc: SourceLoc | None = None) -> Any:
     tracer = active()
     if isinstance(x, Tensor):
         raise EnigmaTypeError(f"the buffer {x.name} has no truth value", loc=loc, help="test an element: A[i] != 0")
+    if isinstance(x, Handle):
+        raise EnigmaTypeError(
+            f"{x.name}, {describe(x)}, has no truth value", loc=loc, help="test a component of a texel"
+        )
     if not isinstance(x, TracedValue):
         return tracer.constant(bool(x), b1, loc)
     if isinstance(x.type, Vector):

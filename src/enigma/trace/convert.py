@@ -15,7 +15,7 @@ from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError
 from enigma.source import SourceLoc, caller, is_internal
 from enigma.trace import components, control
 from enigma.trace.exits import RUNTIME
-from enigma.trace.infer import literal
+from enigma.trace.given import literal
 from enigma.trace.loops import ForLoop, WhileLoop
 from enigma.trace.ranges import Range
 from enigma.trace.registers import Registers
@@ -23,10 +23,9 @@ from enigma.trace.rewrite import rewrite
 from enigma.trace.sources import source_of
 from enigma.trace.state import hint, leaves
 from enigma.trace.tables import is_numbers, table
-from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import warn
 from enigma.trace.undefined import Undefined
-from enigma.trace.value import TracedValue, active
+from enigma.trace.value import Handle, TracedValue, active
 
 _MAX_DEPTH = 100
 _STDLIB = os.path.dirname(os.__file__) + os.sep
@@ -60,7 +59,7 @@ class Runtime:
 
     def named(self, name: str, value: Any) -> Any:
         """Give a traced value the name of the variable it is assigned to, unless it has one."""
-        if isinstance(value, Tensor):
+        if isinstance(value, Handle):
             value.name = value.name or name
             value.memory.name = value.memory.name or name
         elif isinstance(value, TracedValue) and value.name is None and not name.startswith("__"):
@@ -309,7 +308,7 @@ def _pairwise(function: str, a: Any, b: Any) -> Any:
 
 def _cast(python: Callable[..., Any], dtype: Numeric) -> Callable[..., Any]:
     def convert(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and isinstance(args[0], TracedValue) and not isinstance(args[0], Tensor):
+        if len(args) == 1 and isinstance(args[0], TracedValue) and not isinstance(args[0], Handle):
             return control.truth(args[0]) if dtype is b1 else active().convert(args[0], dtype)
         return python(*args, **kwargs)
 

@@ -9,7 +9,7 @@ from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.access import is_packed
 from enigma.trace.convert import RUNTIME_OBJECT
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
 from enigma.trace.scoped import for_range, if_

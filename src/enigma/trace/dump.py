@@ -30,6 +30,8 @@ def dump(traced: Traced) -> str:
 def _kind(param: Param) -> str:
     if param.is_scalar:
         return "scalar"
+    if (texture := param.texture) is not None:
+        return f"{texture.kind.value} ({texture.access.value}) of"
     constant = isinstance(param.value.type, BufferType) and param.value.type.space is Space.CONSTANT
     return "constant buffer" if constant else "buffer"
 

@@ -13,7 +13,7 @@ from enigma.dtypes import Numeric
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.copying import Cells, check_inside
-from enigma.trace.infer import describe, literal, located_dtype
+from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
 from enigma.trace.scoped import for_range

@@ -5,7 +5,6 @@ Literals are weak: they take the dtype of the other operands. Source: Metal spec
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -14,19 +13,19 @@ from typing import Any
 from enigma.dtypes import (
     BufferType,
     Numeric,
+    TextureType,
+    Type,
     Vector,
-    as_dtype,
     b1,
     bf16,
     f16,
     f32,
     i32,
-    literal_dtype,
     names,
     promote,
     widened,
 )
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Compiled, Intrinsic
 from enigma.spec.terms import (
@@ -37,98 +36,32 @@ from enigma.spec.terms import (
     Numbers,
     Static,
     Text,
+    Texture,
     Var,
     Variadic,
     Vec,
     concrete,
 )
-from enigma.trace.undefined import Undefined
+from enigma.trace.given import (
+    Literal,
+    check_assignable,
+    check_literal,
+    describe,
+    literal,
+    located_dtype,
+    number_dtype,
+    part_of,
+)
 from enigma.trace.value import TracedValue
-
-Literal = bool | int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
     """What a call was resolved to: the dtype of each value operand, the compile-time arguments and the result's type."""
 
-    operands: tuple[Numeric | BufferType, ...]
+    operands: tuple[Type, ...]
     attrs: dict[str, Any]
     result: Numeric | BufferType | None
-
-
-def literal(value: Any) -> Literal | None:
-    """Return a Python number for anything that is one (NumPy scalars among them), else None."""
-    if isinstance(value, bool | int | float):
-        return value
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-        item = value.item()
-        return item if isinstance(item, bool | int | float) else None
-    return None
-
-
-def describe(value: Any) -> str:
-    """Return how a message names an argument: its dtype if it is traced, else what it is."""
-    if isinstance(value, Undefined):
-        value.refuse()
-    if isinstance(value, TracedValue):
-        return value.type.name if isinstance(value.type, Numeric) else f"a buffer of {value.type.element.name}"
-    if literal(value) is not None:
-        return f"the literal {value!r}"
-    if isinstance(value, str):
-        return f"the text {value!r}"
-    if value is None:
-        return "None"
-    named = getattr(value, "__name__", None)
-    return (
-        f"the Python function {named}"
-        if callable(value) and isinstance(named, str)
-        else f"a Python {type(value).__name__}"
-    )
-
-
-def plural(count: int, word: str) -> str:
-    """Return `1 value`, `2 values`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def located_dtype(dtype: Any, loc: SourceLoc) -> Numeric:
-    """Return the dtype that `dtype` names; the error of an unknown one says where."""
-    try:
-        return as_dtype(dtype)
-    except EnigmaTypeError as error:
-        raise EnigmaTypeError(error.message, loc=loc, help=error.help) from None
-
-
-def number_dtype(number: Literal, loc: SourceLoc) -> Numeric:
-    """Return the dtype of a literal that nothing else decides; the error of one that fits none says where."""
-    try:
-        return literal_dtype(number)
-    except EnigmaTypeError as error:
-        raise EnigmaValueError(error.message, loc=loc, help=error.help) from None
-
-
-def check_literal(value: Literal, dtype: Numeric, loc: SourceLoc) -> Literal:
-    """Return `value` as a number of `dtype`; raises `EnigmaValueError` for one that does not fit."""
-    if dtype is b1:
-        if isinstance(value, bool) or value in (0, 1):
-            return bool(value)
-        raise EnigmaValueError(f"{value!r} is no bool", loc=loc, help="write True or False, or a comparison")
-    if dtype.is_float:
-        return float(value)
-    if isinstance(value, float):
-        if not value.is_integer():
-            raise EnigmaValueError(
-                f"the literal {value!r} is not a whole number, but {dtype.name} holds only those", loc=loc,
-                help=f"write a whole number, or convert with the rounding you want: enigma.{dtype.name}(...)",
-            )  # fmt: skip
-        value = int(value)
-    if not dtype.min <= value <= dtype.max:
-        raise EnigmaValueError(
-            f"the literal {value} does not fit into {dtype.name}, which holds {dtype.min} to {dtype.max}", loc=loc,
-            help="write a number of that range, or use a wider or signed dtype: x.to(enigma.i64)",
-        )  # fmt: skip
-    return int(value)
 
 
 _resolved: dict[tuple[Any, ...], Signature] = {}
@@ -169,12 +102,16 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
         if isinstance(term, DTypeArg):
             attrs[name] = bound[term.var] = _asked_for(row, attrs[name], arguments, lanes, loc)
     fixed: set[Var] = set()
+    textured: set[Var] = set()
     for name, term in row.operands.items():
         if isinstance(term, Buffer):
             element = _buffer(row, name, term, arguments[name], loc)
             if isinstance(term.element, Var):
                 bound[term.element] = element
                 fixed.add(term.element)
+        elif isinstance(term, Texture):
+            bound[term.element] = _texture(row, term, arguments[name], loc)
+            textured.add(term.element)
     for name, term in row.operands.items():
         var = term.element if isinstance(term, Vec) else term
         if isinstance(var, Var) and var.exact:
@@ -183,9 +120,9 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             bound[var] = _unify(row, var, {n: arguments[n] for n, t in row.operands.items() if t == term}, loc, lanes)
         elif isinstance(var, Var) and var in fixed:
             check_assignable(arguments[name], bound[var], _element(row, name, arguments), loc)
-    operands: list[Numeric | BufferType] = []
+    operands: list[Type] = []
     for name, term in row.operands.items():
-        if isinstance(term, Buffer):
+        if isinstance(term, Buffer | Texture):
             operands.append(arguments[name].type)
         elif isinstance(term, Variadic):
             if len(arguments[name]) > term.most:
@@ -196,11 +133,14 @@ def _resolve(row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc) -> Si
             operands += [_one_of_many(row, term, value, loc) for value in arguments[name]]
         else:
             wanted = concrete(term, bound, attrs, lanes if row.lifts else 1)
-            if not isinstance(term, Var):
+            if isinstance(term, Vec) and term.element in textured:
+                _texel(row, name, wanted, arguments[name], loc)
+            elif not isinstance(term, Var):
                 _fixed(row, name, wanted, arguments[name], loc, exact=isinstance(term, Vec))
             operands.append(wanted)
     if row.check is not None and (wrong := row.check(bound, attrs)) is not None:
-        raise EnigmaTypeError(f"{_title(row)}: {wrong}", loc=loc, help=f"for example: enigma.{row.example}")
+        example = row.example if row.method else f"enigma.{row.example}"
+        raise EnigmaTypeError(f"{_title(row)}: {wrong}", loc=loc, help=f"for example: {example}")
     result = row.result
     if result is None or isinstance(result, Buffer):
         return Signature(tuple(operands), attrs, _buffer_result(result, bound))
@@ -259,7 +199,7 @@ def _dtype_at(row: Intrinsic, dtype: Numeric, lanes: int, loc: SourceLoc) -> Num
 def _title(row: Intrinsic) -> str:
     if row.operator is not None and "()" not in row.operator:
         return f"`{row.operator.removeprefix('u')}`"
-    return "where" if row.algebra is Algebra.SELECT else row.public_name or row.name
+    return "where" if row.algebra is Algebra.SELECT else row.public_name or row.method or row.name
 
 
 def _element(row: Intrinsic, name: str, arguments: Mapping[str, Any]) -> str:
@@ -355,6 +295,21 @@ def _buffer(row: Intrinsic, name: str, term: Buffer, value: Any, loc: SourceLoc)
         raise EnigmaTypeError(
             f"{_title(row)} works on buffers of {names(term.element.dtypes)}, but {value.name} holds {kind.element.name}", loc=loc,
             help=row.instead.get(kind.element) or f"declare {value.name} as one of them, or use another operation",
+        )  # fmt: skip
+    return kind.element
+
+
+def _texture(row: Intrinsic, term: Texture, value: Any, loc: SourceLoc) -> Numeric:
+    """Return the dtype of a texture's components; raises where it is declared for something else."""
+    if not isinstance(value, TracedValue) or not isinstance(value.type, TextureType):
+        raise InternalError(f"{_title(row)} is applied to {describe(value)}", loc=loc)
+    kind = value.type
+    if kind.access not in term.accesses:
+        legal = " or ".join(repr(access.value) for access in term.accesses)
+        name = f"Texture{kind.kind.axes}D{'Array' if kind.kind.is_array else ''}"
+        raise EnigmaTypeError(
+            f"{_title(row)} needs a texture with the access {legal}, but {value.name} has {kind.access.value!r}", loc=loc,
+            help=f'declare {value.name}: enigma.{name}(enigma.{kind.element.name}, "{term.accesses[-1].value}")',
         )  # fmt: skip
     return kind.element
 
@@ -455,9 +410,7 @@ def _scalar_dtype(row: Intrinsic, name: str, value: Any, var: Var, loc: SourceLo
             f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc,
             help=f"take an element of the matrix: {shown}[0]",
         )  # fmt: skip
-    help = (
-        f"read an element: {shown}[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number"
-    )
+    help = part_of(value, shown) if isinstance(value, TracedValue) else "pass a traced value or a Python number"
     raise EnigmaTypeError(
         f"{_title(row)} takes {names(var.dtypes)}, but {shown} is {describe(value)}", loc=loc, help=help
     )
@@ -490,6 +443,17 @@ def _outside(row: Intrinsic, var: Var, arguments: Mapping[str, Any], dtype: Nume
     return EnigmaTypeError(f"{_title(row)} takes {names(var.dtypes)}, but {what}", loc=loc, help=help)
 
 
+def _texel(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLoc) -> None:
+    """Refuse to set a texel to what has another number of components, or would lose its kind."""
+    if not isinstance(value, TracedValue) or not isinstance(value.type, Vector) or value.type.lanes != wanted.lanes:
+        is_texture = isinstance(value, TracedValue) and isinstance(value.type, TextureType)
+        raise EnigmaTypeError(
+            f"{_title(row)}: {name} must be {wanted.name}, but it is {describe(value)}", loc=loc,
+            help="write what is read of it" if is_texture else f"make a vector: enigma.{wanted.name}(x, y, z, w)",
+        )  # fmt: skip
+    check_assignable(value, wanted, f"{_title(row)}: {name}", loc)
+
+
 def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLoc, *, exact: bool) -> None:
     dtype = wanted.element
     if (number := literal(value)) is not None and not exact:
@@ -498,7 +462,7 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
     if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
         raise EnigmaTypeError(
             f"{_title(row)}: {name} must be {wanted.name}, but it is {describe(value)}", loc=loc,
-            help="read an element: A[i]" if isinstance(value, TracedValue) else "pass a traced value or a Python number",
+            help=part_of(value, "A") if isinstance(value, TracedValue) else "pass a traced value or a Python number",
         )  # fmt: skip
     widths = (wanted.parts,) if exact else (1, wanted.parts)
     if value.type.parts not in widths or value.type.parts != value.type.lanes:
@@ -528,41 +492,3 @@ def _fixed(row: Intrinsic, name: str, wanted: Numeric, value: Any, loc: SourceLo
 def _holds(wide: Numeric, dtype: Numeric) -> bool:
     """Return whether every float of a dtype is one of another."""
     return dtype.is_float and wide is f32
-
-
-def check_assignable(value: Any, wanted: Numeric, what: str, loc: SourceLoc) -> None:
-    """Refuse to store what would silently lose its kind: a float into integers, a number into bools, half into bfloat."""
-    dtype = wanted.element
-    if (number := literal(value)) is not None:
-        if dtype.is_integer and isinstance(number, float) and math.isfinite(number) and number.is_integer():
-            number = int(number)
-        check_literal(number, dtype, loc)
-        return
-    if not isinstance(value, TracedValue) or not isinstance(value.type, Numeric):
-        help = "read an element: B[i]" if isinstance(value, TracedValue) else "store a traced value or a Python number"
-        raise EnigmaTypeError(f"{what} must be {dtype.name}, but it is given {describe(value)}", loc=loc, help=help)
-    if value.type is wanted:
-        return
-    if value.type.parts not in (1, wanted.parts) or value.type.parts != value.type.lanes:
-        if value.type.parts != value.type.lanes:
-            raise EnigmaTypeError(
-                f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc,
-                help=f"take an element of the matrix: {value.name or 'm'}[0]",
-            )  # fmt: skip
-        hint = f"store a component: {value.name or 'v'}.x" if wanted.parts == 1 else "make a vector of that length"
-        raise EnigmaTypeError(
-            f"{what} must be {wanted.name}, but {value.name or 'the value'} is {value.type.name}", loc=loc, help=hint
-        )
-    own, shown, it = value.type.element, value.name or "the value", value.name or "x"
-    if own.is_float and dtype.is_integer:
-        raise EnigmaTypeError(
-            f"{what} must be {dtype.name}, but {shown} is {own.name}: its fraction would be lost", loc=loc,
-            help=f"say so: {it}.to(enigma.{dtype.name})",
-        )  # fmt: skip
-    if dtype is b1 and own is not b1:
-        raise EnigmaTypeError(f"{what} must be b1, but {shown} is {own.name}", loc=loc, help=f"compare it: {it} != 0")
-    if {own, dtype} == {f16, bf16}:
-        raise EnigmaTypeError(
-            f"{what} must be {dtype.name}, but {shown} is {own.name}, and Metal does not convert one to the other by itself",
-            loc=loc, help=f"say so: {it}.to(enigma.{dtype.name})",
-        )  # fmt: skip

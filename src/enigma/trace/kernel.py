@@ -24,6 +24,7 @@ from enigma.trace.scopes import own_statements
 from enigma.trace.sources import remember, source_of
 from enigma.trace.structs import instance
 from enigma.trace.tensor import Tensor
+from enigma.trace.texture import Texture
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue
@@ -237,6 +238,8 @@ def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
         raise InternalError(f"the parameter {name} has no dtype", loc=loc)
     if parameter.kind is Kind.SCALAR:
         value = TracedValue(parameter.dtype, name)
+    elif parameter.texture is not None:
+        value = Texture(parameter.texture, name)
     else:
         value = Tensor(BufferType(parameter.dtype, parameter.space), name)
     scalar = parameter.kind is Kind.SCALAR

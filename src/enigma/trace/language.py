@@ -12,7 +12,7 @@ from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
 from enigma.trace import arrays, asynchronous, copying, gemm, making, matrices, pipeline, quantized, tables
 from enigma.trace.control import captured, either, truth
-from enigma.trace.infer import describe, literal, located_dtype
+from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.node import If
 from enigma.trace.public import PUBLIC, public
 from enigma.trace.registers import static_shape

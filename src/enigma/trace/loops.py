@@ -13,7 +13,7 @@ from enigma.dtypes import Vector
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.trace.carried import Loop, Retry
 from enigma.trace.control import either, is_plain, is_traced, truth
-from enigma.trace.infer import describe
+from enigma.trace.given import describe
 from enigma.trace.node import Block, For, While
 from enigma.trace.ranges import Range, counted
 from enigma.trace.state import Snapshot, undefined_in

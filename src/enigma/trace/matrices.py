@@ -13,7 +13,7 @@ from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra, by_role
 from enigma.spec.terms import Algebra, Role
-from enigma.trace.infer import describe, literal, located_dtype
+from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
 from enigma.trace.tensor import Tensor
 from enigma.trace.value import TracedValue, active

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from enigma.dtypes import Numeric, Type
+from enigma.dtypes import Numeric, TextureType, Type
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.terms import Precision
@@ -18,8 +18,8 @@ from enigma.spec.terms import Precision
 class Value:
     """One value of the traced IR: the result of a node, a block's argument or a kernel's parameter.
 
-    `type` is a dtype or a `BufferType`; `name` is the Python variable it was first assigned to, or None. Subclassed by the
-    traced values that users handle (`trace/value.py`); identity is equality.
+    `type` is a dtype, a `BufferType` or a `TextureType`; `name` is the Python variable it was first assigned to, or None.
+    Subclassed by the traced values that users handle (`trace/value.py`); identity is equality.
     """
 
     __slots__ = ("name", "owner", "type")
@@ -174,7 +174,8 @@ class Part:
 class Param:
     """A kernel parameter in its slot: a buffer of `dtype`, or a scalar passed by value.
 
-    A struct parameter is one `Param` for each of its members, all in one slot; `part` says of which. A `padded` buffer is one of
+    A struct parameter is one `Param` for each of its members, all in one slot; `part` says of which. A texture has the dtype of
+    its components. A `padded` buffer is one of
     numbers to the user: its array may end within a vector of the kernel.
     """
 
@@ -186,6 +187,11 @@ class Param:
     loc: SourceLoc
     part: Part | None = None
     padded: bool = False
+
+    @property
+    def texture(self) -> TextureType | None:
+        """The type of a texture; None for any other parameter."""
+        return self.value.type if isinstance(self.value.type, TextureType) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from enigma.dtypes import Numeric, u32
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.arrays import shared
-from enigma.trace.infer import describe, literal, located_dtype
+from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
 from enigma.trace.registers import Registers, static_shape
 from enigma.trace.tensor import Tensor, View

@@ -11,7 +11,7 @@ from typing import Any
 from enigma.dtypes import Numeric, f32, i32, u32, widened
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
-from enigma.trace.infer import describe, literal
+from enigma.trace.given import describe, literal
 from enigma.trace.public import public
 from enigma.trace.tensor import Tensor
 from enigma.trace.value import TracedValue, active

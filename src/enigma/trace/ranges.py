@@ -9,11 +9,10 @@ from typing import Any
 from enigma.dtypes import Numeric, i32, i64, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
-from enigma.trace.infer import describe, literal
-from enigma.trace.tensor import Tensor
+from enigma.trace.given import describe, literal
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
-from enigma.trace.value import TracedValue
+from enigma.trace.value import Handle, TracedValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def counted(tracer: Tracer, bounds: Range, loc: SourceLoc) -> Bounds:
                 help="write a whole number or a traced integer",
             )  # fmt: skip
         if isinstance(part, TracedValue):
-            if isinstance(part, Tensor) or not part.dtype.is_integer:
+            if isinstance(part, Handle) or not part.dtype.is_integer:
                 raise EnigmaTypeError(
                     f"a bound of range must be an integer, but {part.name or 'it'} is {describe(part)}", loc=loc,
                     help=f"convert it: {part.name or 'n'}.to(enigma.i32)",

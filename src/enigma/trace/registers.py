@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 from enigma.dtypes import Numeric
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
-from enigma.trace.infer import check_assignable, describe, literal, located_dtype
+from enigma.trace.given import check_assignable, describe, literal, located_dtype
 from enigma.trace.node import Block, For, If, Node, Op, While
 from enigma.trace.public import public
 from enigma.trace.tracer import Tracer

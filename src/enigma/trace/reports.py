@@ -13,7 +13,7 @@ from enigma.spec.formats import Field, FormatError, Piece, joined, parse, refuse
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.terms import Report
 from enigma.trace.control import captured, truth
-from enigma.trace.infer import describe, literal, plural
+from enigma.trace.given import describe, literal, plural
 from enigma.trace.node import If
 from enigma.trace.value import TracedValue, active
 

@@ -10,7 +10,7 @@ from enigma.dtypes import Numeric
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.control import truth
-from enigma.trace.infer import describe, literal, located_dtype, number_dtype, plural
+from enigma.trace.given import describe, literal, located_dtype, number_dtype, plural
 from enigma.trace.node import Block, For, If, While
 from enigma.trace.ranges import Range, counted
 from enigma.trace.registers import Held

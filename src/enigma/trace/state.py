@@ -18,12 +18,11 @@ from enigma.dtypes import Numeric, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
 from enigma.trace.exits import RESULT
-from enigma.trace.infer import check_literal, describe, literal, number_dtype, plural
+from enigma.trace.given import check_literal, describe, literal, number_dtype, plural
 from enigma.trace.node import Op
 from enigma.trace.registers import Registers
-from enigma.trace.tensor import Tensor
 from enigma.trace.undefined import Undefined
-from enigma.trace.value import TracedValue
+from enigma.trace.value import Handle, TracedValue
 
 Path = tuple[Any, ...]
 
@@ -33,7 +32,7 @@ _FOREIGN = frozenset(sys.stdlib_module_names - {"__main__"}) | {"enigma", "numpy
 
 def is_leaf(x: Any) -> bool:
     """Return whether `x` is a traced scalar or a Python number."""
-    return (isinstance(x, TracedValue) and not isinstance(x, Tensor)) or literal(x) is not None
+    return (isinstance(x, TracedValue) and not isinstance(x, Handle)) or literal(x) is not None
 
 
 def is_container(x: Any) -> bool:

@@ -9,7 +9,7 @@ from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeErro
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
-from enigma.trace.infer import describe, literal, plural
+from enigma.trace.given import describe, literal, plural
 from enigma.trace.value import TracedValue, active
 
 ALPHABETS = ("xyzw", "rgba")

@@ -9,7 +9,7 @@ from typing import Any, cast
 from enigma.dtypes import MAX_CONSTANT_BYTES, Numeric, as_dtype, b1, f32, i32, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
-from enigma.trace.infer import check_literal, describe, literal, located_dtype, number_dtype
+from enigma.trace.given import check_literal, describe, literal, located_dtype, number_dtype
 from enigma.trace.public import public
 from enigma.trace.tensor import Table
 from enigma.trace.tracer import Tracer

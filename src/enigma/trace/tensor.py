@@ -11,13 +11,13 @@ from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
 from enigma.trace.calls import make_method, methods
-from enigma.trace.infer import describe, literal
-from enigma.trace.value import TracedValue, active
+from enigma.trace.given import describe, literal
+from enigma.trace.value import Handle, TracedValue, active
 
 _INDEX = "write a whole number or a traced integer: A[i]"
 
 
-class Tensor(TracedValue):
+class Tensor(Handle):
     """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
 
     Every function whose first argument is a buffer is a method too, without that argument. `size` is the number of elements

@@ -11,23 +11,15 @@ from types import CodeType
 from typing import Any
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, Vector, promote, widened
+from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureType, Type, Vector, promote, widened
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
 from enigma.trace import access, matrices, swizzle
-from enigma.trace.infer import (
-    check_assignable,
-    check_literal,
-    describe,
-    lanes_apart,
-    literal,
-    located_dtype,
-    number_dtype,
-    resolve,
-)
+from enigma.trace.given import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, part_of
+from enigma.trace.infer import lanes_apart, resolve
 from enigma.trace.node import Block, Node, Op, Value, walk
 from enigma.trace.tensor import Tensor, View
 from enigma.trace.value import TracedValue
@@ -160,7 +152,7 @@ class Tracer:
         if not isinstance(x, TracedValue) or not isinstance(x.type, Numeric):
             raise EnigmaTypeError(
                 f"{target.name}(...) takes a value or a number, but it got {describe(x)}", loc=loc,
-                help="read an element: A[i]" if isinstance(x, TracedValue) else "pass a traced value or a Python number",
+                help=part_of(x, "A") if isinstance(x, TracedValue) else "pass a traced value or a Python number",
             )  # fmt: skip
         self.check_scope(x, loc)
         if target.parts == 1 and x.type.lanes == x.type.parts:
@@ -265,7 +257,7 @@ class Tracer:
 
         return row.outcome(call, result, operands)
 
-    def _operand(self, x: Any, dtype: Numeric | BufferType, loc: SourceLoc) -> TracedValue:
+    def _operand(self, x: Any, dtype: Type, loc: SourceLoc) -> TracedValue:
         if isinstance(dtype, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self._operand(x, dtype.element, loc), dtype, loc)
         if not isinstance(x, TracedValue) and isinstance(dtype, Numeric):
@@ -273,7 +265,7 @@ class Tracer:
         self.check_scope(x, loc)
         return (
             x
-            if x.type is dtype or isinstance(dtype, BufferType)
+            if x.type is dtype or isinstance(dtype, BufferType | TextureType)
             else self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": dtype}, dtype, loc)
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from enigma.context import current
-from enigma.dtypes import Numeric, SimdgroupMatrix, Type
+from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, TextureType, Type
 from enigma.errors import EnigmaError, EnigmaTypeError
 from enigma.source import caller
 from enigma.trace.node import Block, Node, Value
@@ -50,7 +50,13 @@ class TracedValue(Value):
         return self.type
 
     def _kind(self) -> str:
-        return self.type.name if isinstance(self.type, Numeric) else f"buffer of {self.type.element.name}"
+        match self.type:
+            case Numeric():
+                return self.type.name
+            case BufferType():
+                return f"buffer of {self.type.element.name}"
+            case TextureType():
+                return f"{self.type.kind.title} of {self.type.element.name}"
 
     def to(self, dtype: Any) -> TracedValue:
         """Return this value converted to `dtype`: floats to integers truncate and saturate, integers wrap.
@@ -198,3 +204,14 @@ class TracedValue(Value):
             f"a traced {self._kind()} cannot be called",
             "if this is a grid query, it is an attribute: write it without ()",
         )
+
+
+class Handle(TracedValue):
+    """What stands for memory rather than for a number: no variable of a branch or loop carries it."""
+
+    __slots__ = ()
+
+    @property
+    def memory(self) -> Handle:
+        """The memory that it stands for, whole."""
+        return self

@@ -131,7 +131,12 @@ struct sampler {
   template <class... A> constexpr sampler(A...) {}
 };
 
-#define MSL_TEXTURE(name, at, at16, place, ...) \
+// A 1-D texture has one level only, so its sample takes none; a size that a kind of texture lacks has no function.
+#define MSL_LEVEL(place, ...) vec<T, 4> sample(sampler s, place p __VA_ARGS__, level lod) const MSL_METHOD MSL_IF(A == access::sample);
+#define MSL_HEIGHT uint get_height(uint lod = 0) const MSL_METHOD;
+#define MSL_DEPTH uint get_depth(uint lod = 0) const MSL_METHOD;
+#define MSL_LAYERS uint get_array_size() const MSL_METHOD;
+#define MSL_TEXTURE(name, at, at16, place, more, ...) \
   template <class T, access A = access::sample> struct name { \
     MSL_CHECK(msl::one_of<T, float, half, int, uint, short, ushort>, "texture element must be float, half, int, uint, short or ushort"); \
     vec<T, 4> read(at p __VA_ARGS__, uint lod = 0) const MSL_METHOD MSL_IF(A != access::write); \
@@ -139,18 +144,15 @@ struct sampler {
     void write(vec<T, 4> color, at p __VA_ARGS__, uint lod = 0) const MSL_METHOD MSL_IF(A == access::write || A == access::read_write); \
     void write(vec<T, 4> color, at16 p __VA_ARGS__, ushort lod = 0) const MSL_METHOD MSL_IF(A == access::write || A == access::read_write); \
     vec<T, 4> sample(sampler s, place p __VA_ARGS__) const MSL_METHOD MSL_IF(A == access::sample); \
-    vec<T, 4> sample(sampler s, place p __VA_ARGS__, level lod) const MSL_METHOD MSL_IF(A == access::sample); \
+    more \
     void fence() const MSL_METHOD MSL_IF(A == access::read_write); \
     uint get_width(uint lod = 0) const MSL_METHOD; \
-    uint get_height(uint lod = 0) const MSL_METHOD; \
-    uint get_depth(uint lod = 0) const MSL_METHOD; \
-    uint get_array_size() const MSL_METHOD; \
     uint get_num_mip_levels() const MSL_METHOD; \
   };
-MSL_TEXTURE(texture1d, uint, ushort, float)
-MSL_TEXTURE(texture2d, uint2, ushort2, float2)
-MSL_TEXTURE(texture2d_array, uint2, ushort2, float2, , uint array)
-MSL_TEXTURE(texture3d, uint3, ushort3, float3)
+MSL_TEXTURE(texture1d, uint, ushort, float, )
+MSL_TEXTURE(texture2d, uint2, ushort2, float2, MSL_LEVEL(float2) MSL_HEIGHT)
+MSL_TEXTURE(texture2d_array, uint2, ushort2, float2, MSL_LEVEL(float2, , uint array) MSL_HEIGHT MSL_LAYERS, , uint array)
+MSL_TEXTURE(texture3d, uint3, ushort3, float3, MSL_LEVEL(float3) MSL_HEIGHT MSL_DEPTH)
 
 // Columns x rows, stored by columns.
 #define MSL_COLUMN(space) \

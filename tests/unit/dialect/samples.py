@@ -13,6 +13,7 @@ from enigma.dtypes import (
     Numeric,
     SimdgroupMatrix,
     Space,
+    TextureType,
     Type,
     b1,
     bf16,
@@ -35,6 +36,7 @@ from enigma.spec.terms import (
     Static,
     Term,
     Text,
+    Texture,
     Var,
     Variadic,
     concrete,
@@ -57,6 +59,9 @@ class Sketch:
 
     def buffer(self, name: str, dtype: Numeric) -> Value:
         return self._param(name, BufferType(dtype), dtype, is_scalar=False)
+
+    def texture(self, name: str, type: TextureType) -> Value:
+        return self._param(name, type, type.element, is_scalar=False)
 
     def scalar(self, name: str, dtype: Numeric) -> Value:
         return self._param(name, dtype, dtype, is_scalar=True)
@@ -270,6 +275,8 @@ def row_sample(row: Intrinsic) -> Traced:
             case Buffer():
                 element = term.element if isinstance(term.element, Numeric) else bound[term.element]
                 return BufferType(element, term.spaces[0])
+            case Texture():
+                return TextureType(bound[term.element], term.kinds[0], term.accesses[-1])
             case _:
                 return concrete(term, bound, numbers)
 
@@ -283,6 +290,8 @@ def row_sample(row: Intrinsic) -> Traced:
             operands.append(s.op("threadgroup_alloc", result=wanted, dtype=wanted.element, size=4))
         elif isinstance(wanted, BufferType):
             operands.append(s.buffer(f"p_{name}", wanted.element))
+        elif isinstance(wanted, TextureType):
+            operands.append(s.texture(f"p_{name}", wanted))
         elif wanted.name == "index":
             operands.append(s.op("to_index", i, result=wanted))
         elif isinstance(wanted, SimdgroupMatrix | Matrix):

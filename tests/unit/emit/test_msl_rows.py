@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from enigma.dialect.build import build
-from enigma.dtypes import DTYPES, BufferType, Matrix, Numeric, SimdgroupMatrix, Space, b1, u8, u32, widened
+from enigma.dtypes import DTYPES, BufferType, Matrix, Numeric, SimdgroupMatrix, Space, TextureType, b1, u8, u32, widened
 from enigma.emit.msl import emit_msl
 from enigma.errors import EnigmaError
 from enigma.source import SourceLoc
@@ -25,12 +25,14 @@ from enigma.spec.terms import (
     Numbers,
     Static,
     Text,
+    Texture,
     Var,
     Variadic,
     concrete,
 )
 from enigma.trace.node import Param, Traced
 from enigma.trace.tensor import Tensor
+from enigma.trace.texture import Texture as Image
 from enigma.trace.tracer import Tracer
 from tests.msl.check import assert_legal
 from tests.spec.forms import is_matrix
@@ -46,6 +48,7 @@ class Kernel:
         self.tracer = Tracer(name)
         self.buffers: dict[str, Tensor] = {}
         self.tiles: dict[Numeric, Tensor] = {}
+        self.textures: dict[TextureType, Image] = {}
 
     def buffer(self, prefix: str, dtype: Numeric) -> Tensor:
         name = f"{prefix}_{dtype.name}"
@@ -77,6 +80,9 @@ class Kernel:
                     arguments[key] = self.tile(bound[var])
                 case Buffer(element=Var() as var):
                     arguments[key] = self.buffer("shared" if row.effect is Effect.SYNC else "out", bound[var])
+                case Texture(element=var):
+                    kind = TextureType(bound[var], term.kinds[0], term.accesses[-1])
+                    arguments[key] = self.textures.setdefault(kind, Image(kind, f"image{len(self.textures)}"))
                 case DTypeArg(var=var):
                     arguments[key] = bound[var]
                 case Choice(enum=enum):
@@ -115,7 +121,8 @@ class Kernel:
         return self.buffer("in", dtype)[k]
 
     def traced(self) -> Traced:
-        params = [Param(name, k, t.dtype, False, t, LOC) for k, (name, t) in enumerate(self.buffers.items())]
+        memory = [*self.buffers.items(), *((str(each.name), each) for each in self.textures.values())]
+        params = [Param(name, k, each.dtype, False, each, LOC) for k, (name, each) in enumerate(memory)]
         return Traced(self.tracer.name, tuple(params), self.tracer.body, LOC)
 
 

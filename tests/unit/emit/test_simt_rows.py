@@ -13,7 +13,7 @@ from enigma.runtime.simulator.machine import simulate
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
-from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Var, concrete
+from enigma.spec.terms import Algebra, Buffer, Choice, DTypeArg, Effect, Numbers, Static, Texture, Var, concrete
 from enigma.trace.node import Traced
 from tests.spec.forms import is_matrix
 from tests.unit.dialect.samples import Sketch
@@ -30,7 +30,9 @@ def usable(row: Intrinsic) -> bool:
         or row.algebra in (Algebra.TO_INDEX, Algebra.FROM_INDEX, Algebra.CONST)
     ):
         return False
-    return row.effect in (Effect.PURE, Effect.SYNC) and not any(isinstance(t, Buffer) for t in row.operands.values())
+    return row.effect in (Effect.PURE, Effect.SYNC) and not any(
+        isinstance(t, Buffer | Texture) for t in row.operands.values()
+    )
 
 
 def bindings(row: Intrinsic) -> Iterator[dict[Var, Numeric]]:

@@ -14,7 +14,7 @@ from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of
 from enigma.dtypes import b1
 from enigma.emit.simt.analysis import Analysis, Sync, sync_kind
-from enigma.emit.simt.lanes import Chunk, Context, Flat, Gate, Lanes, Memory, Pattern, Scalar, lanes
+from enigma.emit.simt.lanes import Chunk, Context, Flat, Gate, Image, Lanes, Memory, Pattern, Scalar, lanes
 from enigma.emit.simt.masks import FALSE
 from enigma.emit.simt.merge import Demoted, Exit, Merging
 from enigma.emit.simt.scalarize import PartsOp
@@ -40,7 +40,7 @@ class Control(Merging):
     def __init__(self, writer: Writer, analysis: Analysis) -> None:
         super().__init__(writer)
         self.analysis = analysis
-        self.values: dict[SSAValue, Lanes | Memory] = {}
+        self.values: dict[SSAValue, Lanes | Memory | Image] = {}
         self.vmath_used = set()
         self.current: Operation | None = None
         self.assumed: set[Operation] = set()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import Numeric, TexelFormat, TextureType
 
 Number = bool | int | float
 
@@ -171,6 +171,20 @@ class Memory:
     align: int = 1
     size: int | None = None
     lanes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A texture: the text of the pointer to its first number, what it is, how a texel is stored, and its sizes as u32.
+
+    The sizes are width, height, and depth or layers; what a kind of texture does not have is 1.
+    """
+
+    pointer: str
+    type: TextureType
+    format: TexelFormat
+    sizes: tuple[Lanes, Lanes, Lanes]
+    name: str
 
 
 @dataclass(slots=True)

@@ -11,17 +11,18 @@ from xdsl.ir import Block, Operation, SSAValue
 from enigma.dialect.structure import early_exit
 from enigma.dialect.types import dtype_of
 from enigma.dtypes import b1, index
-from enigma.emit.simt.control import VERSIONS, Control
+from enigma.emit.simt.control import VERSIONS
 from enigma.emit.simt.lanes import Flat, Lanes, Ramp, Root, Scalar, constant, flat, lanes
 from enigma.emit.simt.merge import Carried
 from enigma.emit.simt.scalars import known_less
+from enigma.emit.simt.textures import TextureOps
 
 
 class NotUniform(Exception):
     """A loop that was written for a condition of some kind has one of another kind."""
 
 
-class Loops(Control):
+class Loops(TextureOps):
     """Writes loops."""
 
     def keeps(self, op: Operation, phase: str, inits: Sequence[Lanes], args: Sequence[SSAValue]) -> list[bool]:

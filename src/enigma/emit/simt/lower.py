@@ -13,11 +13,11 @@ from enigma.dialect.build import kernel_of
 from enigma.dialect.names import place as place_of
 from enigma.dialect.names import user_name
 from enigma.dialect.operation import IntrinsicOp
-from enigma.dialect.types import dtype_of, is_memory, space_of
-from enigma.dtypes import Space, b1, u32
+from enigma.dialect.types import dtype_of, is_memory, space_of, texture_of
+from enigma.dtypes import Space, TexelFormat, TextureType, b1, u32
 from enigma.emit.simt import vmath
 from enigma.emit.simt.analysis import analyse, asks_for_simdgroups, orders_memory
-from enigma.emit.simt.lanes import Context, Lanes, Memory, Root, Scalar, constant, flat
+from enigma.emit.simt.lanes import Context, Image, Lanes, Memory, Root, Scalar, constant, flat
 from enigma.emit.simt.place import Place
 from enigma.emit.simt.plan import Plan, Planner
 from enigma.emit.simt.regions import Regions
@@ -28,6 +28,10 @@ from enigma.source import SourceLoc
 
 LARGEST_GRID = (1 << 32) - 512
 """Threads that a grid may have along one axis: positions of lanes beyond the last thread still fit a u32."""
+
+
+LARGEST_TEXTURE = 16384
+"""Texels that a texture may have along one axis."""
 
 
 class HostInfo(Protocol):
@@ -51,10 +55,14 @@ class HostInfo(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """What the code is specialised for: the threadgroup's size; `partial` code takes a smaller one at run time."""
+    """What the code is specialised for: the threadgroup's size; `partial` code takes a smaller one at run time.
+
+    `textures` are the formats of the texture parameters in order; None for four components of each texture's own dtype.
+    """
 
     threads: tuple[int, int, int]
     partial: bool = False
+    textures: tuple[TexelFormat, ...] | None = None
 
     @property
     def total(self) -> int:
@@ -159,6 +167,7 @@ class _Kernel:
     def __init__(self, kernel: func.FuncOp, geometry: Geometry, regions: Regions, layout: ArgumentLayout) -> None:
         self.kernel, self.geometry, self.b, self.layout = kernel, geometry, regions, layout
         self.w = regions.w
+        self.textures: list[SSAValue] = []
 
     def write(self, plan: Plan) -> Lowered:
         """Return the lowered kernel."""
@@ -184,8 +193,26 @@ class _Kernel:
         self.w.entry.append(f"  {name} = load {type}, ptr {cell}, align 8")
         return name
 
-    def _parameter(self, slot: int, param: SSAValue) -> Lanes | Memory:
+    def _texture(self, slot: int, param: SSAValue, texture: TextureType) -> Image:
+        """Return a texture; its slot holds the address of its descriptor."""
+        cells = [self._load(slot, "ptr")]
+        for offset in range(1, 4):
+            cell = self.w.name()
+            self.w.entry.append(f"  {cell} = getelementptr i64, ptr {cells[0]}, i64 {offset}")
+            cells.append(cell)
+        texts = [self.w.name() for _ in cells]
+        for text, cell, type in zip(texts, cells, ("ptr", "i64", "i64", "i64"), strict=True):
+            self.w.entry.append(f"  {text} = load {type}, ptr {cell}, align 8")
+        width, height, depth = (flat(self.b.widened(u32, text, 1, LARGEST_TEXTURE)) for text in texts[1:])
+        formats, place = self.geometry.textures, len(self.textures)
+        self.textures.append(param)
+        format = TexelFormat(texture.element, 4) if formats is None else formats[place]
+        return Image(texts[0], texture, format, (width, height, depth), user_name(param) or f"parameter {slot}")
+
+    def _parameter(self, slot: int, param: SSAValue) -> Lanes | Memory | Image:
         dtype = dtype_of(param.type)
+        if (texture := texture_of(param.type)) is not None:
+            return self._texture(slot, param, texture)
         if is_memory(param.type):
             shared = space_of(param.type) in (Space.DEVICE, Space.CONSTANT)
             return Memory(self._load(slot, "ptr"), dtype, user_name(param) or f"parameter {slot}", shared)

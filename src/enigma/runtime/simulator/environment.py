@@ -13,7 +13,7 @@ from enigma.errors import EnigmaError, InternalError
 from enigma.runtime.reports import Log, Said
 from enigma.runtime.simulator.atomics import take_turns
 from enigma.runtime.simulator.grid import LANES, Batch
-from enigma.runtime.simulator.memory import Access, Kind, Memory, locate, thread_array, threadgroup_array
+from enigma.runtime.simulator.memory import Access, Image, Kind, Memory, locate, thread_array, threadgroup_array
 from enigma.runtime.simulator.observer import Observer
 from enigma.source import SourceLoc
 from enigma.spec.terms import Effect, Level, Report
@@ -68,6 +68,40 @@ class Environment:
             memory.data[flat] = self._taken(value)
         if memory.written is not None:
             memory.written[flat] = True
+
+    def texels(self, image: Image, places: Sequence[Array], *, border: bool = False) -> Array:
+        """Return texels, their four components in front: 0 outside of the texture.
+
+        A component that is not stored is 0, the last one 1; with a `border` outside too, as where a sampler clamps to zero.
+        """
+        inside, index = _located(image, places)
+        access = self._texel_access(Kind.READ, image, inside, index)
+        stored = np.moveaxis(image.memory.data[access.flat], -1, 0)
+        self.observer.value(access, stored)
+        found = np.zeros((4, *index.shape), image.element.numpy)
+        found[: len(stored)] = np.where(inside, image.read(stored), found[0])
+        if len(stored) < 4:
+            found[3] = np.where(inside | border, 1, 0)
+        return found
+
+    def set_texels(self, image: Image, places: Sequence[Array], value: Array) -> None:
+        """Set texels inside of the texture to the components that it stores; of several lanes that set one, the last wins."""
+        inside, index = _located(image, places)
+        access = self._texel_access(Kind.WRITE, image, inside, index)
+        stored = image.stored(np.asarray(value)[: image.memory.data.shape[1]])
+        self.observer.value(access, stored)
+        lanes = access.active
+        flat = np.broadcast_to(access.flat, lanes.shape)[lanes]
+        parts = [np.broadcast_to(part, lanes.shape)[lanes] for part in stored]
+        image.memory.data[flat] = np.stack(parts, axis=-1)
+
+    def _texel_access(self, kind: Kind, image: Image, inside: Array, index: Array) -> Access:
+        reached = self.active & inside
+        flat = np.where(inside, index, 0)
+        access = Access(kind, image.memory, index, flat, reached, self.node, self.batch)
+        if reached.any():
+            self.observer.access(access)
+        return access
 
     def allocate(self, dtype: Numeric, size: int) -> Memory:
         """Return this operation's threadgroup memory: the same one each time a thread gets here."""
@@ -192,3 +226,13 @@ class Environment:
             notes=[(text, None)],
             help=f"move the {what} out of the branch or loop that some threads leave, and guard only the accesses",
         )
+
+
+def _located(image: Image, places: Sequence[Array]) -> tuple[Array, Array]:
+    """Return which places are inside of a texture, and the number of each texel."""
+    inside, index, step = np.bool_(True), np.int64(0), 1
+    for place, size in zip(places, image.sizes, strict=False):
+        inside = inside & (place >= 0) & (place < size)
+        index = index + place * step
+        step *= size
+    return np.asarray(inside), np.asarray(index)

@@ -18,15 +18,16 @@ from enigma.runtime.reports import Log, sites
 from enigma.runtime.simulator.environment import Environment
 from enigma.runtime.simulator.grid import Batch, Size, batches
 from enigma.runtime.simulator.loops import stop_flag, trip_counts
-from enigma.runtime.simulator.memory import Memory, launch_array, per_lane
+from enigma.runtime.simulator.memory import Memory, image, launch_array, per_lane
 from enigma.runtime.simulator.observer import Observer
+from enigma.runtime.textures import TextureView
 from enigma.spec.terms import Effect
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 Array = NDArray[Any]
 Held = Any
-"""What a value is while the kernel runs: the `Memory` of a buffer, or an `Array` with an axis each for simdgroups and lanes, of
-length 1 where all are the same. A vector has one more in front, for its components."""
+"""What a value is while the kernel runs: the `Memory` of a buffer, the `Image` of a texture, or an `Array` with an axis each for
+simdgroups and lanes, of length 1 where all are the same. A vector has one more in front, for its components."""
 
 MAX_ROUNDS = 10_000_000
 
@@ -35,7 +36,7 @@ def simulate(
     traced: Traced, arguments: Sequence[Any], grid: Size, threads: Size, *, chunk_threadgroups: int | None = None,
     observer: Observer | None = None, max_rounds: int = MAX_ROUNDS,
 ) -> None:  # fmt: skip
-    """Run a kernel on flat arrays and numbers in slot order; arrays are written in place.
+    """Run a kernel on flat arrays, textures and numbers in slot order; arrays are written in place.
 
     Threadgroups run in order, `chunk_threadgroups` of them in lock step (as many as make sense if None). A loop that goes
     round more than `max_rounds` times is taken for endless.
@@ -65,6 +66,8 @@ def _argument(param: Param, given: Any) -> Held:
     if param.is_scalar:
         with np.errstate(all="ignore"):
             return np.full((1, 1), given, param.dtype.numpy)
+    if isinstance(given, TextureView):
+        return image(param.name, given)
     array: Array = given
     if array.dtype != param.dtype.numpy or array.ndim != 1:
         raise InternalError(f"the simulator needs a flat array of {param.dtype.name} for {param.name}", loc=param.loc)

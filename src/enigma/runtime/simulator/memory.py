@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from enigma.dtypes import Numeric, Space
+from enigma.dtypes import Numeric, Space, TextureKind
 from enigma.errors import OutOfBoundsError
 from enigma.runtime.simulator.grid import Batch
+from enigma.runtime.textures import TextureView
 from enigma.trace.node import Op
 
 Array = NDArray[Any]
@@ -38,6 +39,39 @@ class Memory:
 
     def __str__(self) -> str:
         return f"{_WORDS[self.space]} {self.name}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Image:
+    """What a texture operand stands for: its texels as memory, a row of components each, and what a texel's place means.
+
+    `sizes` is width, height, and depth or layers. A `normalized` texture stores 0 to 255 for 0 to 1.
+    """
+
+    memory: Memory
+    kind: TextureKind
+    element: Numeric
+    sizes: tuple[int, int, int]
+    normalized: bool
+
+    @property
+    def layers(self) -> int:
+        """The layers of a texture array."""
+        return self.sizes[2]
+
+    def read(self, stored: Array) -> Array:
+        """Return stored components, which stand in front, as the kernel sees them."""
+        if not self.normalized:
+            return stored
+        return (stored.astype(np.float32) / np.float32(255)).astype(self.element.numpy)
+
+    def stored(self, value: Array) -> Array:
+        """Return components of the kernel as they are stored: rounded to the nearest, NaN as 0 (Metal specification, 8.7)."""
+        if not self.normalized:
+            return value
+        wide = value.astype(np.float32)
+        held = np.clip(np.where(np.isnan(wide), np.float32(0), wide), np.float32(0), np.float32(1))
+        return np.rint(held * np.float32(255)).astype(np.uint8)
 
 
 _WORDS = {
@@ -75,6 +109,13 @@ class Access:
 def launch_array(name: str, array: Array, space: Space) -> Memory:
     """Return the memory of a buffer parameter: the array itself, which is written in place."""
     return Memory(name, space, array, len(array))
+
+
+def image(name: str, texture: TextureView) -> Image:
+    """Return what a texture parameter stands for: the array itself, which is written in place."""
+    memory = Memory(name, Space.DEVICE, texture.texels, len(texture.texels))
+    element = texture.type.element
+    return Image(memory, texture.type.kind, element, texture.sizes, texture.format.is_normalized(element))
 
 
 def per_lane(x: Array, shape: tuple[int, ...]) -> Array:

@@ -24,6 +24,7 @@ from enigma.spec.tables import (
     simdgroup,
     structure,
     sync,
+    textures,
     vectors,
 )
 
@@ -40,6 +41,7 @@ TABLES: dict[str, tuple[Intrinsic, ...]] = {
     "grid": grid.ROWS,
     "constants": constants.ROWS,
     "memory": memory.ROWS,
+    "textures": textures.ROWS,
     "sync": sync.ROWS,
     "simdgroup": simdgroup.ROWS,
     "quadgroup": quadgroup.ROWS,
