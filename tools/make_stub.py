@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import enigma
-from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1, i32, u32
+from enigma.dtypes import DTYPES, FLOATS, INTEGERS, VECTORS, Numeric, b1, i32, u32
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import all_rows, by_public_name
 from enigma.spec.terms import NUMBERS, Buffer, Choice, DTypeArg, Element, Level, Static, Term, Var, Vec
@@ -387,6 +387,22 @@ def whole_stub() -> str:
     return "\n".join(lines)
 
 
+def vector_stub() -> str:
+    """Return the classes of vectors. One is its element to a type checker: functions of numbers take vectors as well."""
+    lines = [VECTOR.rstrip()]
+    lines += [f"    def __{name}__(self, other: Any, /) -> Any: ..." for name in COMPARISONS]
+    lines += ["", "class _WholeVector(_Vector):", '    """A vector of integers or bools."""', ""]
+    for operator in (*ARITHMETIC, *BITS):
+        lines += [f"    def __{side}{operator}__(self, other: Any, /) -> Any: ..." for side in ("", "r")]
+    lines += [f"    def __{operator}__(self) -> Any: ..." for operator in ("invert", "neg")]
+    for vector in VECTORS:
+        base = "_Vector" if vector.is_float else "_WholeVector"
+        doc = f"{vector.lanes} numbers of {vector.element.name}: Metal `{vector.metal_name}`."
+        lines += ["", f"class {vector.name}({base}, {vector.element.name}):", f'    """{doc}"""']
+    names = [f"{vector.metal_name} = {vector.name}" for vector in VECTORS]
+    return "\n".join([*lines, "", *names, "", ""])
+
+
 NUMERIC = '''\
 class Numeric(type):
     """A scalar data type."""
@@ -430,6 +446,16 @@ class Value(metaclass=Numeric):
     def to(self, dtype: type[_T]) -> _T: ...
     @overload
     def to(self, dtype: Any) -> Any: ...
+    # several elements of a buffer as a vector
+    def load(
+        self,
+        index: _Index | tuple[_Index, ...],
+        lanes: int,
+        *,
+        limit: _Index | None = None,
+        default: Value | float = 0,
+    ) -> Any: ...
+    def store(self, index: _Index | tuple[_Index, ...], value: Value, *, limit: _Index | None = None) -> None: ...
     def __getitem__(self, index: _Index | tuple[_Index, ...], /) -> Self: ...
     def __setitem__(self, index: _Index | tuple[_Index, ...], value: Value | float, /) -> None: ...
     def __pos__(self) -> Self: ...
@@ -442,6 +468,21 @@ class Value(metaclass=Numeric):
     def __index__(self) -> int: ...
     def __int__(self) -> int: ...
     def __float__(self) -> float: ...
+'''
+
+VECTOR = '''\
+class _Vector:
+    """Two to four numbers, or a buffer of them. `v.x`, `v.zyx` read and set components."""
+
+    x: Any
+    y: Any
+    z: Any
+    w: Any
+    def __init__(self, *values: Value | float) -> None: ...
+    def __getattr__(self, name: str, /) -> Any: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def replace(self, **components: Value | float) -> Any: ...
 '''
 
 SCALAR = """\
@@ -511,6 +552,7 @@ def _classes() -> Iterator[str]:
     for dtype in DTYPES:
         yield f'class {dtype.name}({_base(dtype)}):\n    """{_first_line(type(dtype))}"""\n\n'
     yield "".join(f"{type(dtype).__name__} = {dtype.name}\n" for dtype in DTYPES) + "\n"
+    yield vector_stub()
     yield f"{SCALAR}constexpr = Any\n\n{TEXTURE}_Index = {_any_of(INTEGERS)} | int\n"
     yield from _choices()
 

@@ -88,6 +88,16 @@ class Value(metaclass=Numeric):
     def to(self, dtype: type[_T]) -> _T: ...
     @overload
     def to(self, dtype: Any) -> Any: ...
+    # several elements of a buffer as a vector
+    def load(
+        self,
+        index: _Index | tuple[_Index, ...],
+        lanes: int,
+        *,
+        limit: _Index | None = None,
+        default: Value | float = 0,
+    ) -> Any: ...
+    def store(self, index: _Index | tuple[_Index, ...], value: Value, *, limit: _Index | None = None) -> None: ...
     def __getitem__(self, index: _Index | tuple[_Index, ...], /) -> Self: ...
     def __setitem__(self, index: _Index | tuple[_Index, ...], value: Value | float, /) -> None: ...
     def __pos__(self) -> Self: ...
@@ -365,6 +375,198 @@ UInt16 = u16
 UInt32 = u32
 UInt64 = u64
 Bool = b1
+
+class _Vector:
+    """Two to four numbers, or a buffer of them. `v.x`, `v.zyx` read and set components."""
+
+    x: Any
+    y: Any
+    z: Any
+    w: Any
+    def __init__(self, *values: Value | float) -> None: ...
+    def __getattr__(self, name: str, /) -> Any: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def replace(self, **components: Value | float) -> Any: ...
+    def __eq__(self, other: Any, /) -> Any: ...
+    def __ne__(self, other: Any, /) -> Any: ...
+    def __lt__(self, other: Any, /) -> Any: ...
+    def __le__(self, other: Any, /) -> Any: ...
+    def __gt__(self, other: Any, /) -> Any: ...
+    def __ge__(self, other: Any, /) -> Any: ...
+
+class _WholeVector(_Vector):
+    """A vector of integers or bools."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+    def __radd__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
+    def __mul__(self, other: Any, /) -> Any: ...
+    def __rmul__(self, other: Any, /) -> Any: ...
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
+    def __floordiv__(self, other: Any, /) -> Any: ...
+    def __rfloordiv__(self, other: Any, /) -> Any: ...
+    def __mod__(self, other: Any, /) -> Any: ...
+    def __rmod__(self, other: Any, /) -> Any: ...
+    def __and__(self, other: Any, /) -> Any: ...
+    def __rand__(self, other: Any, /) -> Any: ...
+    def __or__(self, other: Any, /) -> Any: ...
+    def __ror__(self, other: Any, /) -> Any: ...
+    def __xor__(self, other: Any, /) -> Any: ...
+    def __rxor__(self, other: Any, /) -> Any: ...
+    def __lshift__(self, other: Any, /) -> Any: ...
+    def __rlshift__(self, other: Any, /) -> Any: ...
+    def __rshift__(self, other: Any, /) -> Any: ...
+    def __rrshift__(self, other: Any, /) -> Any: ...
+    def __invert__(self) -> Any: ...
+    def __neg__(self) -> Any: ...
+
+class f32x2(_Vector, f32):
+    """2 numbers of f32: Metal `float2`."""
+
+class f32x3(_Vector, f32):
+    """3 numbers of f32: Metal `float3`."""
+
+class f32x4(_Vector, f32):
+    """4 numbers of f32: Metal `float4`."""
+
+class f16x2(_Vector, f16):
+    """2 numbers of f16: Metal `half2`."""
+
+class f16x3(_Vector, f16):
+    """3 numbers of f16: Metal `half3`."""
+
+class f16x4(_Vector, f16):
+    """4 numbers of f16: Metal `half4`."""
+
+class bf16x2(_Vector, bf16):
+    """2 numbers of bf16: Metal `bfloat2`."""
+
+class bf16x3(_Vector, bf16):
+    """3 numbers of bf16: Metal `bfloat3`."""
+
+class bf16x4(_Vector, bf16):
+    """4 numbers of bf16: Metal `bfloat4`."""
+
+class i8x2(_WholeVector, i8):
+    """2 numbers of i8: Metal `char2`."""
+
+class i8x3(_WholeVector, i8):
+    """3 numbers of i8: Metal `char3`."""
+
+class i8x4(_WholeVector, i8):
+    """4 numbers of i8: Metal `char4`."""
+
+class i16x2(_WholeVector, i16):
+    """2 numbers of i16: Metal `short2`."""
+
+class i16x3(_WholeVector, i16):
+    """3 numbers of i16: Metal `short3`."""
+
+class i16x4(_WholeVector, i16):
+    """4 numbers of i16: Metal `short4`."""
+
+class i32x2(_WholeVector, i32):
+    """2 numbers of i32: Metal `int2`."""
+
+class i32x3(_WholeVector, i32):
+    """3 numbers of i32: Metal `int3`."""
+
+class i32x4(_WholeVector, i32):
+    """4 numbers of i32: Metal `int4`."""
+
+class i64x2(_WholeVector, i64):
+    """2 numbers of i64: Metal `long2`."""
+
+class i64x3(_WholeVector, i64):
+    """3 numbers of i64: Metal `long3`."""
+
+class i64x4(_WholeVector, i64):
+    """4 numbers of i64: Metal `long4`."""
+
+class u8x2(_WholeVector, u8):
+    """2 numbers of u8: Metal `uchar2`."""
+
+class u8x3(_WholeVector, u8):
+    """3 numbers of u8: Metal `uchar3`."""
+
+class u8x4(_WholeVector, u8):
+    """4 numbers of u8: Metal `uchar4`."""
+
+class u16x2(_WholeVector, u16):
+    """2 numbers of u16: Metal `ushort2`."""
+
+class u16x3(_WholeVector, u16):
+    """3 numbers of u16: Metal `ushort3`."""
+
+class u16x4(_WholeVector, u16):
+    """4 numbers of u16: Metal `ushort4`."""
+
+class u32x2(_WholeVector, u32):
+    """2 numbers of u32: Metal `uint2`."""
+
+class u32x3(_WholeVector, u32):
+    """3 numbers of u32: Metal `uint3`."""
+
+class u32x4(_WholeVector, u32):
+    """4 numbers of u32: Metal `uint4`."""
+
+class u64x2(_WholeVector, u64):
+    """2 numbers of u64: Metal `ulong2`."""
+
+class u64x3(_WholeVector, u64):
+    """3 numbers of u64: Metal `ulong3`."""
+
+class u64x4(_WholeVector, u64):
+    """4 numbers of u64: Metal `ulong4`."""
+
+class b1x2(_WholeVector, b1):
+    """2 numbers of b1: Metal `bool2`."""
+
+class b1x3(_WholeVector, b1):
+    """3 numbers of b1: Metal `bool3`."""
+
+class b1x4(_WholeVector, b1):
+    """4 numbers of b1: Metal `bool4`."""
+
+float2 = f32x2
+float3 = f32x3
+float4 = f32x4
+half2 = f16x2
+half3 = f16x3
+half4 = f16x4
+bfloat2 = bf16x2
+bfloat3 = bf16x3
+bfloat4 = bf16x4
+char2 = i8x2
+char3 = i8x3
+char4 = i8x4
+short2 = i16x2
+short3 = i16x3
+short4 = i16x4
+int2 = i32x2
+int3 = i32x3
+int4 = i32x4
+long2 = i64x2
+long3 = i64x3
+long4 = i64x4
+uchar2 = u8x2
+uchar3 = u8x3
+uchar4 = u8x4
+ushort2 = u16x2
+ushort3 = u16x3
+ushort4 = u16x4
+uint2 = u32x2
+uint3 = u32x3
+uint4 = u32x4
+ulong2 = u64x2
+ulong3 = u64x3
+ulong4 = u64x4
+bool2 = b1x2
+bool3 = b1x3
+bool4 = b1x4
 
 # `n: enigma.Scalar[enigma.u32]` annotates a by-value parameter: in the kernel it is a value of that dtype, read-only
 Scalar = Annotated[_Passed, "by value"]

@@ -57,6 +57,23 @@ def clamp_rows(a: en.f16, lengths: en.u8, out: en.f32):
 
 
 @en.kernel
+def vectors(a: en.f32x4, b: en.f32, c: en.u8x3, out: en.float4):
+    i = en.thread_position_in_grid
+    v = a[i]
+    v.x = 1.0
+    v.zy *= 2
+    w = en.sqrt(abs(v)) * 2 + v.wzyx - en.f32x4(v.xyz, 1.0) + b.load(i * 4, 4, limit=15)
+    if en.all(v < w) and en.any(v.xy > 0):
+        w = en.where(v > 0, w, -v).replace(y=0.0)
+    for part in v:
+        w += part
+    narrow = c[i] + c[i].zyx
+    out[i] = en.simd_sum(w) + en.dot(v, w) + narrow.x + v[0]
+    out[i].xy = v.yx
+    b.store(i * 4, w, limit=15)
+
+
+@en.kernel
 def histogram(values: en.u32, counts: en.u32):
     i = en.thread_position_in_grid
     bucket = values[i] >> 4 & 0xFF
@@ -77,6 +94,7 @@ def main() -> None:
     print(np.frombuffer(raw, np.float32))
     limited[64, 32](x, {"low": 0.5, "high": 1.5})
     scaled.launch(x, 64, 2.0, grid=64, constants={"twice": True, 1: ("float", 3.0)})
+    vectors[4, 4](np.ones((4, 4), np.float32), y[:16], np.ones((4, 3), np.uint8), np.zeros((4, 4), np.float32))
     print([(constant.name, constant.dtype.name) for constant in en.compile(scaled).function_constants])
     try:
         en.compile(clamp_rows)

@@ -131,3 +131,38 @@ def test_one_number_chooses_between_vectors_as_it_does_between_numbers() -> None
     text = en.compile(opposites, emit_only=True).metal_source
     assert "bool4 more = v > 0;" in text
     assert "select(int4(count), v, i % 2 == 1 ? !more : more && !more.wxyz);" in text
+
+
+@en.kernel
+def kept_whole(A: en.f32x4, B: en.f32x4, Out: en.f32x4):
+    i = en.thread_position_in_grid
+    v, w = A[i], B[i]
+    v += w
+    w.x = v.w
+    v = v * 2 - w
+    w.y += v.x
+    v = en.where(v > w, v, w)
+    w.w = 1.0
+    Out[i] = v + w
+
+
+def test_setting_a_component_keeps_the_vector_together(launch: Any) -> None:
+    a, b, out = whole(33, 4, np.float32), whole(33, 4, np.float32, 1), np.zeros((33, 4), np.float32)
+    launch(kept_whole, a, b, out, grid=33, threads=8)
+    v, w = a + b, b.copy()
+    w[:, 0] = v[:, 3]
+    v = v * 2 - w
+    w[:, 1] += v[:, 0]
+    v = np.maximum(v, w)
+    w[:, 3] = 1
+    np.testing.assert_array_equal(out, v + w)
+    lines = en.compile(kept_whole, emit_only=True).metal_source.splitlines()
+    assert [line.strip() for line in lines[lines.index("{") + 1 : -1]] == [
+        "float4 v = A[i];",
+        "float4 w = B[i];",
+        "v += w;",
+        "w.x = v.w;",
+        "v = v * 2.0f - w;",
+        "w.y += v.x;",
+        "Out[i] = select(w, v, v > w) + float4(w.xyz, 1.0f);",
+    ]

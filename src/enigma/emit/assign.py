@@ -230,7 +230,10 @@ class Assigner:
 
 
 def _assignment(local: str, expr: Expr) -> str:
-    """Return `local = expr;`, or `local += rest;` where the expression continues the variable."""
+    """Return `local = expr;`, `local += rest;` where the expression continues the variable, or `local.x = part;`."""
+    if expr.changed is not None and expr.changed[0] == local:
+        _, lanes, value = expr.changed
+        return _assignment(f"{local}.{lanes}", value)
     update = expr.update
     if update is not None and update.left == local and update.symbol in "+-" and update.right.text == "1":
         return f"{local}{update.symbol * 2};"

@@ -45,7 +45,8 @@ class Expr:
     """Text of dtype `dtype` and what moving it means: the locals it names, whether it reads memory or other lanes.
 
     `loose` is the same value written shorter, valid where `why` says; `opposite` the negated condition; `constant` its
-    truth value when it is decided; `component` the vector's text, the number of the component that it is, and of how many.
+    truth value when it is decided; `component` the vector's text, the number of the component that it is, and of how many;
+    `changed` a vector's text, the names of the components in which this one differs from it, and what these are.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Expr:
     update: Update | None = None
     constant: bool | None = None
     component: tuple[str, int, int] | None = None
+    changed: tuple[str, str, Expr] | None = None
 
     def inside(self, level: Precedence, *, right: bool = False, associative: bool = False) -> str:
         """Return the text as an operand of an operation of `level`, in parentheses where needed."""
@@ -264,6 +266,21 @@ def component(vector: Expr, lane: int, dtype: Numeric) -> Expr:
 
 def assembled(kind: str, parts: Sequence[Expr], dtype: Numeric) -> Expr:
     """Return a vector put together: `float4(x, v.yzw)`; components of one vector alone are `v.zyx`."""
+    made = _put_together(kind, parts, dtype)
+    places = enumerate(parts)
+    kept = [part.component[0] for lane, part in places if part.component and part.component[1:] == (lane, len(parts))]
+    if not kept:
+        return made
+    base = max(kept, key=kept.count)
+    lanes = [lane for lane, part in enumerate(parts) if part.component != (base, lane, len(parts))]
+    new = [parts[lane] for lane in lanes]
+    if not new:
+        return made
+    value = new[0] if len(new) == 1 else _put_together(f"{kind[:-1]}{len(new)}", new, dtype)
+    return replace(made, changed=(base, "".join("xyzw"[lane] for lane in lanes), value))
+
+
+def _put_together(kind: str, parts: Sequence[Expr], dtype: Numeric) -> Expr:
     texts: list[str] = []
     runs: list[list[Expr]] = []
     for part in parts:

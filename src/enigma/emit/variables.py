@@ -7,7 +7,7 @@ left over is printed as an assignment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects import scf
@@ -240,29 +240,35 @@ class Variables:
             return
         if next(iter(target.values)).type != next(iter(other.values)).type:
             return
-        both = Variable(target.slots + other.slots, target.computed + other.computed)
-        if not self._interferes(both):
+        if not self._interfere(target, other):
+            both = Variable(target.slots + other.slots, target.computed + other.computed)
             for value in both.values:
                 self._of[value] = both
 
-    def _interferes(self, variable: Variable) -> bool:
-        held = set(variable.values)
+    def _interfere(self, one: Variable, other: Variable) -> bool:
+        """Return whether a value of one variable is needed where the other is written; within each, none is."""
         written: dict[Operation, Slot] = {}
-        for slot in variable.slots:
+        for slot in (*one.slots, *other.slots):
             for copy in self._incoming.get(slot, ()):
                 if written.setdefault(copy.op, slot) is not slot:
                     return True
-        writes: list[tuple[Point, tuple[SSAValue, ...]]] = []
+        held = {*one.values, *other.values}
+        return any(
+            self._liveness.live_after(value, point)
+            for writer, reader in ((one, other), (other, one))
+            for point in self._writes(writer, held)
+            for value in reader.values
+        )
+
+    def _writes(self, variable: Variable, held: set[SSAValue]) -> Iterator[Point]:
+        """Yield the points at which a variable gets a value that it does not hold already."""
         for slot in variable.slots:
             for copy in self._incoming.get(slot, ()):
                 if copy.source not in held:
-                    writes.append((self._liveness.at(copy.op), slot.values))
+                    yield self._liveness.at(copy.op)
         for value in variable.computed:
             if isinstance(value, OpResult):
-                writes.append((self._liveness.at(value.op), (value,)))
-        return any(
-            value not in new and self._liveness.live_after(value, point) for point, new in writes for value in held
-        )
+                yield self._liveness.at(value.op)
 
 
 def _is_computed(value: SSAValue) -> bool:

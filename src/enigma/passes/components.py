@@ -8,7 +8,7 @@ from __future__ import annotations
 from xdsl.ir import SSAValue
 
 from enigma.dialect.operation import IntrinsicOp
-from enigma.dialect.structure import defining
+from enigma.dialect.structure import constant_of, defining
 from enigma.spec.terms import MAKES, Algebra
 
 _MAKES = frozenset((*MAKES.values(), Algebra.MAKE_TILE))
@@ -30,8 +30,17 @@ def _component(op: IntrinsicOp) -> SSAValue | None:
         return None
     if made.ROW.algebra in _MAKES:
         lane: int = op.attr("lane")
-        return made.operands[lane]
+        part = made.operands[lane]
+        return part if constant_of(part) is not None or not _is_used_whole(made) else None
     return made.operands[0] if made.ROW.algebra is Algebra.SPLAT else None
+
+
+def _is_used_whole(made: IntrinsicOp) -> bool:
+    """Return whether a vector is needed as such: then its components are read from it, and what made it need not be kept."""
+    return any(
+        not isinstance(use.operation, IntrinsicOp) or use.operation.ROW.algebra is not Algebra.EXTRACT
+        for use in made.results[0].uses
+    )
 
 
 def _whole(op: IntrinsicOp) -> SSAValue | None:
