@@ -58,6 +58,7 @@ NUMERIC: dict[str, str] = {
     f"{LANGUAGE}::test_barriers_between_the_halves_of_a_reversal": "barrier simd_barrier threadgroup_alloc Tensor",
     f"{LANGUAGE}::test_every_atomic_operation": "atomic_load atomic_store atomic_exchange atomic_fetch_add atomic_fetch_sub "
     "atomic_fetch_min atomic_fetch_max atomic_fetch_and atomic_fetch_or atomic_fetch_xor",
+    "tests/unit/test_textures.py::test_textures_tell_their_sizes": "Texture1D Texture2D Texture3D Texture2DArray",
     f"{TARGETS}::test_a_loop_around_compare_exchange": "atomic_compare_exchange_weak",
     "tests/unit/test_atomics.py::test_the_last_threadgroup_adds_up_what_the_others_left": "atomic_thread_fence",
     f"{LANGUAGE}::test_every_runtime_prepares_and_executes": "runtime CpuRuntime SimRuntime PreparedKernel",

@@ -290,6 +290,8 @@ def outputs(program: Program, given: int, count: int, inout: Sequence[Any]) -> l
             f"{given} inputs and {count} outputs",
             help="inputs come in slot order, Scalars are passed as scalars=[...], the remaining buffers are outputs",
         )  # fmt: skip
+    if isinstance(cast(Any, inout), str) or not hasattr(inout, "__iter__"):
+        raise LaunchError(f"inout must be a list of inputs, but it is {inout!r}", help=f"write inout=[{inout!r}]")
     inputs = program.buffers[:given]
     errors: list[LaunchError] = []
     named: set[str] = set()

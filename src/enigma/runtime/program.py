@@ -282,6 +282,7 @@ def _serialize(traced: Traced) -> Iterator[str]:
     numbers: dict[Value, int] = {}
     yield traced.name
     yield traced.math.value
+    yield f"canonical {not config.no_canonicalize()}"
     for param in traced.params:
         numbers[param.value] = len(numbers)
         yield f"{param.name}:{_type(param.value)}:{param.is_scalar}"

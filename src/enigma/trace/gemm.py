@@ -12,7 +12,7 @@ from typing import Any, cast
 from enigma.dtypes import FLOATS, Numeric, Space, f32, names
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
-from enigma.trace.copying import Cells, check_inside
+from enigma.trace.copying import Cells, check_inside, refuse_own
 from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
@@ -190,13 +190,9 @@ def _check(product: Product) -> None:
             f"gemm: C has shape {product.c.shape}, but the product has {wanted}", loc=loc,
             help=f"write enigma.register_tensor({wanted})",
         )  # fmt: skip
-    if isinstance(product.c, Tensor) and (
-        isinstance(product.a, RegisterTensor) or isinstance(product.b, RegisterTensor)
-    ):
-        raise EnigmaTypeError(
-            "gemm: the threads share out a C in memory, but A or B is in each thread's own registers", loc=loc,
-            help="let C be a register tensor too, or store A and B in threadgroup memory first",
-        )  # fmt: skip
+    if isinstance(product.c, Tensor):
+        help = "let C be a register tensor, or store all tiles in threadgroup memory first"
+        refuse_own((product.a, product.b, product.c), "gemm", help, loc)
 
 
 def _in_registers(tracer: Tracer, product: Product, c: RegisterTensor) -> None:
