@@ -20,6 +20,7 @@ from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.functions import functions
 from enigma.trace.given import describe, literal
+from enigma.trace.public import located_calls
 from enigma.trace.value import TracedValue, active
 
 __all__ = ["bits", "normal", "philox4x32", "randint", "uniform"]
@@ -29,6 +30,7 @@ _ALL = (1 << 32) - 1
 _STEP = 2.0**-24
 
 
+@located_calls
 def philox4x32(counter: Any, key: Any) -> tuple[Any, Any, Any, Any]:
     """Return the four u32 that Philox 4x32-10 makes of a counter of four u32 and a key of two, as Random123 does.
 
@@ -44,6 +46,7 @@ def philox4x32(counter: Any, key: Any) -> tuple[Any, Any, Any, Any]:
     return a, b, c, d
 
 
+@located_calls
 def bits(seed: Any, index: Any, stream: Any = 0) -> Any:
     """Return 32 random bits, as a u32.
 
@@ -54,6 +57,7 @@ def bits(seed: Any, index: Any, stream: Any = 0) -> Any:
     return _words(seed, index, stream, caller())[0]
 
 
+@located_calls
 def uniform(seed: Any, index: Any, stream: Any = 0) -> Any:
     """Return an f32 in [0, 1): a multiple of 2**-24, each of them equally likely. Raises as `bits` does.
 
@@ -64,6 +68,7 @@ def uniform(seed: Any, index: Any, stream: Any = 0) -> Any:
     return _unit(_words(seed, index, stream, caller())[0])
 
 
+@located_calls
 def normal(seed: Any, index: Any, stream: Any = 0) -> Any:
     """Return an f32 of the normal distribution with mean 0 and variance 1. Raises as `bits` does.
 
@@ -78,6 +83,7 @@ def normal(seed: Any, index: Any, stream: Any = 0) -> Any:
     return radius * known["cos"](_unit(second) * 6.283185307179586)
 
 
+@located_calls
 def randint(low: Any, high: Any, seed: Any, index: Any, stream: Any = 0) -> Any:
     """Return an i32 from `low` to `high - 1`, which are Python ints or traced i32 with `low < high`.
 

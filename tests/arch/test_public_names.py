@@ -28,7 +28,8 @@ OTHER_ISSUES: dict[str, str] = {
 
 SHOWN_AS = {
     "KernelDef": "kernel[", "KernelHandle": ").launch(", "CompiledKernel": "enigma.compile(", "Carry": "carry[",
-    "RegisterTensor": "register_tensor(", "Pipeline": "pipeline(", "Tensor": "threadgroup_alloc(", "PreparedKernel": ".prepare(",
+    "RegisterTensor": "register_tensor(",
+    "SimdgroupTile": "simdgroup_tile(", "Pipeline": "pipeline(", "Tensor": "threadgroup_alloc(", "PreparedKernel": ".prepare(",
     "make_layout": "make_", "grid_size": "threadgroups_per_grid(",
 }  # fmt: skip
 """What the example of a name shows where a user does not write the name itself."""
@@ -47,6 +48,8 @@ NUMERIC: dict[str, str] = {
     "simdgroups_per_threadgroup arch.thread_idx arch.block_idx arch.block_dim",
     "tests/spec/test_matrices.py::test_products_of_matrices_from_both_memories": "simdgroup_matrix_load simdgroup_matrix_store "
     "simdgroup_multiply simdgroup_multiply_accumulate make_filled_simdgroup_matrix",
+    "tests/spec/test_matrices.py::test_tiles_of_matrices_are_carried_through_loops_and_branches": "simdgroup_tile mma "
+    "SimdgroupTile",
     f"{LANGUAGE}::test_unsigned_comparisons": "cmp_ult cmp_ule cmp_ugt cmp_uge",
     f"{LANGUAGE}::test_where_in_both_orders": "where",
     f"{LANGUAGE}::test_context_managers_of_control_flow": "for_range Carry if_ while_",
@@ -55,6 +58,7 @@ NUMERIC: dict[str, str] = {
     f"{LANGUAGE}::test_barriers_between_the_halves_of_a_reversal": "barrier simd_barrier threadgroup_alloc Tensor",
     f"{LANGUAGE}::test_every_atomic_operation": "atomic_load atomic_store atomic_exchange atomic_fetch_add atomic_fetch_sub "
     "atomic_fetch_min atomic_fetch_max atomic_fetch_and atomic_fetch_or atomic_fetch_xor",
+    "tests/unit/test_textures.py::test_textures_tell_their_sizes": "Texture1D Texture2D Texture3D Texture2DArray",
     f"{TARGETS}::test_a_loop_around_compare_exchange": "atomic_compare_exchange_weak",
     "tests/unit/test_atomics.py::test_the_last_threadgroup_adds_up_what_the_others_left": "atomic_thread_fence",
     f"{LANGUAGE}::test_every_runtime_prepares_and_executes": "runtime CpuRuntime SimRuntime PreparedKernel",

@@ -342,6 +342,19 @@ case(
     "C holds float64, but the kernel's parameter is f32 (float32)\n  help: convert it: C.astype(np.float32)",
 )
 case(
+    "output shapes that are no list",
+    RuntimeError,
+    run(add, [f32s(), f32s()], output_shapes=4, output_dtypes=np.float32),
+    "output_shapes and output_dtypes must be given together, one of each per output\n"
+    "  help: for example output_shapes=[(n,)], output_dtypes=[np.float32]",
+)
+case(
+    "inout that is no list",
+    RuntimeError,
+    run(scale, [f32s()], scalars=[4, 2], inout="A"),
+    "inout must be a list of inputs, but it is 'A'\n  help: write inout=['A']",
+)
+case(
     "input written",
     RuntimeError,
     run(scale, [f32s()], scalars=[4, 2], inout=[]),

@@ -30,6 +30,24 @@ def test_each_thread_copies_every_element_and_no_more(launch: Any, width: int, c
 
 
 @en.kernel
+def counted_copies(A: en.f32, Out: en.f32, n: en.Scalar(en.i32), WIDTH: en.constexpr, SHARED: en.constexpr):  # type: ignore[valid-type]
+    en.copy(A, Out, n, coalesced_width=WIDTH, cooperative=SHARED, src_offset=8, dst_offset=8)
+    tile = en.threadgroup_alloc(en.f32, 16)
+    en.async_copy_wait(en.async_copy_1d_d2t(tile, 0, A, 8, n), en.async_copy_2d_d2t(tile, 4, 4, A, 8, 4, n, 2))
+
+
+@pytest.mark.parametrize("width", [1, 2, 4])
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("count", [-8, -5, -1, 0, 3])
+def test_a_negative_count_copies_nothing(launch: Any, width: int, shared: bool, count: int) -> None:
+    a, out = numbers(16), np.full(16, 99, np.float32)
+    launch(counted_copies, a, out, count, grid=7, threads=7, WIDTH=width, SHARED=shared)
+    wanted = np.full(16, 99, np.float32)
+    wanted[8 : 8 + max(count, 0)] = a[8 : 8 + max(count, 0)]
+    np.testing.assert_array_equal(out, wanted)
+
+
+@en.kernel
 def masked_copy(A: en.i32, Out: en.f32, n: en.Scalar(en.u32), WIDTH: en.constexpr):  # type: ignore[valid-type]
     en.copy(A, Out, 100, mask_fn=lambda i: i < n and i % 3 != 1, coalesced_width=WIDTH)
 
@@ -185,7 +203,7 @@ def test_products_of_tiles(launch: Any, m: int, n: int, k: int, transposed: Any)
         acc = en.register_tensor((m, n), fill=1)
         en.gemm(A, B, acc, M=m, N=n, K=k, transpose_A=transposed[0], transpose_B=transposed[1])
         en.copy(acc, D, m * n, dst_offset=i * (m * n))
-        en.gemm(A, B, C, M=m, N=n, K=k, transpose_A=transposed[0], transpose_B=transposed[1])
+        en.gemm(A, B, C, M=m, N=n, K=k, transpose_A=transposed[0], transpose_B=transposed[1], use_simdgroup=False)
 
     a, b, c = numbers(m * k).reshape(m, k), numbers(k * n, seed=1).reshape(k, n), numbers(m * n, seed=2).reshape(m, n)
     got, own = c.reshape(-1).copy(), np.zeros(33 * m * n, np.float32)

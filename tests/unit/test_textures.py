@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 import enigma as en
 from enigma.compile import compile as compile_kernel
+from enigma.dialect.text import parse_module, print_module
+from enigma.dialect.verify import verify
+from enigma.errors import InternalError
 from tests.spec.forms import load
 from tests.unit import texture_truth as truth
+from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
 
 Array = NDArray[Any]
 RUNTIMES = {"sim": en.SimRuntime, "cpu": en.CpuRuntime}
@@ -347,7 +351,7 @@ def resized(
         Out.write(Out.read(x, y) * 0.5 + Source.sample(u, v, filter="linear", address="repeat"), x, y)
 
 
-def test_textures_and_samplers_have_slots_and_names_of_their_own() -> None:
+def test_pitfall_63_textures_and_samplers_have_slots_and_names_of_their_own() -> None:
     compiled = compile_kernel(resized, emit_only=True)
     assert [(a.name, a.index, a.texture is not None) for a in compiled.program.arguments] == [
         ("Source", 0, True), ("Stack", 1, True), ("Out", 2, True), ("Scale", 0, False), ("layer", 1, False),
@@ -358,3 +362,65 @@ def test_textures_and_samplers_have_slots_and_names_of_their_own() -> None:
         ("Out", 2, "texture2d<float, access::read_write>", True),
     ]
     assert inspect.getdoc(type(compiled.texture_params[0]))
+
+
+@en.kernel
+def tiled(T: en.Texture2D(en.f32, "sample"), D: en.Texture2D(en.f32, "read_write"), Out: en.f32, u: en.Scalar(en.f32)):  # type: ignore[valid-type]
+    x, y = en.thread_position_in_grid_xyz("x"), en.thread_position_in_grid_xyz("y")
+    lx, ly = en.thread_position_in_threadgroup("x"), en.thread_position_in_threadgroup("y")
+    tile = en.threadgroup_alloc(en.f32, (8, 8))
+    shared = T.read(3, 2).x + T.sample(u, 0.5, filter="linear").x  # the same in all threads
+    tile[ly, lx] = T.read(x, y).x
+    en.barrier("mem_threadgroup")
+    value = tile[7 - ly, 7 - lx] + shared
+    for j in en.range(T.width()):
+        if (x + j) % 3 == 0:
+            value += T.read(j, y).x
+        else:
+            value += T.sample(en.f32(j) + 0.5, en.f32(y) + 0.5, normalized=False).x * 2.0
+    if x % 2 == 0:
+        D.write(en.f32x4(value), x, y)
+        value = D.read(x, y).x + 1.0
+    Out[y * D.width() + x] = value
+
+
+@pytest.mark.parametrize("target", RUNTIMES)
+def test_textures_in_loops_branches_and_on_both_sides_of_a_barrier(target: str) -> None:
+    source = np.random.default_rng(0).integers(0, 9, (16, 24)).astype(np.float32)
+    written, out = np.zeros_like(source), np.zeros_like(source)
+    run(target, tiled, source, written, out, 0.5, grid=(24, 16), threads=(8, 8))
+    turned = source.reshape(2, 8, 3, 8)[:, ::-1, :, ::-1].reshape(16, 24)
+    weights = np.where((np.arange(24)[:, None] + np.arange(24)) % 3 == 0, 1, 2)
+    wanted = turned + source[2, 3] + source[7:9, 11:13].mean() + source @ weights.astype(np.float32)
+    even = np.arange(24) % 2 == 0
+    np.testing.assert_array_equal(written, np.where(even, wanted, 0))
+    np.testing.assert_array_equal(out, wanted + even)
+
+
+MODULE_TEXT = """builtin.module {{
+  func.func @k(%T: !enigma.texture2d<f32, "{access}">, %V: !enigma.buffer<vector<4xf32>>) attributes {{enigma.kernel}} {{
+    %i = enigma.thread_position_in_grid {{dim = "x"}} : ui32
+    %at = enigma.vec_make2 %i, %i : ui32
+    %v = enigma.load %V, %i : !enigma.buffer<vector<4xf32>>, ui32
+    enigma.texture_write_2d %T, %v, %at : !enigma.texture2d<f32, "{access}">
+    func.return
+  }}
+}}
+"""
+
+
+@needs_mlir_opt
+@pytest.mark.mlir
+@pytest.mark.parametrize(
+    ("access", "legal"), [("write", True), ("read_write", True), ("read", False), ("sample", False)]
+)
+def test_the_access_is_part_of_the_type_for_us_and_for_mlir_opt(access: str, legal: bool) -> None:
+    module = parse_module(MODULE_TEXT.format(access=access))
+    status, _, complaints = mlir_opt(print_module(module, generic=True), "-o", "/dev/null")
+    if legal:
+        verify(module)
+        assert (status, complaints) == (0, "")
+    else:
+        with pytest.raises(InternalError, match="texture_write_2d is malformed"):
+            verify(module)
+        assert status != 0

@@ -44,6 +44,7 @@ class Runtime:
 
     def bind_whole(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return what `bind` does; arrays that end within a vector of the kernel are run on longer copies."""
+        launch.whole_simdgroups(program, geometry)
         if not program.has_padding:
             return self.bind(program, arguments, geometry)
         return whole_vectors(program, arguments, lambda seen: self.bind(program, seen, geometry))
@@ -172,7 +173,7 @@ def _output_forms(
     if len(used) > 1:
         raise LaunchError(f"{' and '.join(used)} were both given", help="say the outputs in one way")
     if output_shapes is not None or output_dtypes is not None:
-        if output_shapes is None or output_dtypes is None or len(output_shapes) != len(output_dtypes):
+        if output_shapes is None or output_dtypes is None or not _count(output_shapes) == _count(output_dtypes) >= 0:
             raise LaunchError(
                 "output_shapes and output_dtypes must be given together, one of each per output",
                 help="for example output_shapes=[(n,)], output_dtypes=[np.float32]",
@@ -207,6 +208,11 @@ def _output_forms(
             forms.append(_Form(cast("int", size) // param.dtype.element.size, param.dtype.numpy))
     launch.raise_all(errors)
     return forms
+
+
+def _count(items: Any) -> int:
+    """Return how many items a list has, -1 for what is no list."""
+    return len(cast("Sequence[Any]", items)) if isinstance(items, Sequence) and not isinstance(items, str) else -1
 
 
 def _numpy_dtype(dtype: Any) -> Any:

@@ -28,6 +28,10 @@ AXES: dict[TextureKind, tuple[tuple[str, int], ...]] = {
 """The axes of an array for each kind of texture, and how long they may be (Metal feature set tables)."""
 
 
+COUNTED = {"layers": "number of layers"}
+"""What an axis is called in a sentence where its name is no size."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TextureView:
     """An array as a texture: `texels` has a row for each texel, x fastest, and a column for each stored component.
@@ -114,7 +118,7 @@ def _check_shape(array: Array, texture: TextureType, name: str) -> LaunchError |
     for (axis, most), size in zip(axes, array.shape, strict=False):
         if not 0 < size <= most:
             return LaunchError(
-                f"{name} has a {axis} of {size}, but a {title} has 1 to {most}",
+                f"the {COUNTED.get(axis, axis)} of {name} is {size}, but a {title} has 1 to {most}",
                 help="skip the launch when there is nothing to do" if size == 0 else "work on it in several pieces",
             )
     if array.size > MOST_NUMBERS:

@@ -197,7 +197,7 @@ def _one(
     if tracer.raw_copies:
         role = Role.RAW_COPY_1D_T2D if to_device else Role.RAW_COPY_1D_D2T
         return _raw(tracer, role, (target, dst_off, source, src_off, count), loc)
-    step = Step(source, target, src_off, dst_off, None)
+    step = Step(source, target, src_off, dst_off, None, loc)
     share(tracer, step, count, widest(step, count), function, loc)
     return tracer.constant(0, i64, loc)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from enigma.dtypes import names
+from enigma.dtypes import Numeric, f32, names
 from enigma.errors import EnigmaTypeError
 from enigma.source import caller
 from enigma.spec.intrinsic import Intrinsic
@@ -160,9 +160,12 @@ def named(row: Intrinsic, call: Callable[..., Any]) -> Callable[..., Any]:
 
 def _refuse_untraced(row: Intrinsic, value: Any) -> None:
     if isinstance(value, int | float):
+        (term,) = row.operands.values()
+        wanted = term if isinstance(term, Numeric) else f32
+        instead = "compute it with Python's math module, or make" if wanted.is_float else "make"
         raise EnigmaTypeError(
             f"{row.public_name} of the Python number {value!r} is known now", loc=caller(),
-            help="compute it with Python's math module, or make it a traced constant: enigma.f32(...)",
+            help=f"{instead} it a traced constant: enigma.{wanted.name}(...)",
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from enigma.context import current
 from enigma.dtypes import Numeric
@@ -62,7 +62,12 @@ def function_constant(dtype: Any, index: Any, default: Any = None, name: str | N
             f"function_constant: the index must be from {term.low} to {term.high}, but it is {number}", loc=loc,
             help="count them from 0",
         )  # fmt: skip
-    if name is not None and not name.isidentifier():
+    if kind.parts > 1:
+        raise EnigmaTypeError(
+            f"function_constant: {kind.name} is a vector, but a function constant is one number", loc=loc,
+            help=f"declare one for each component: function_constant(enigma.{kind.element.name}, 0)",
+        )  # fmt: skip
+    if name is not None and not (isinstance(cast(Any, name), str) and name.isidentifier()):
         raise EnigmaValueError(
             f"function_constant: {name!r} is no name", loc=loc, help="write an identifier, as for a variable"
         )

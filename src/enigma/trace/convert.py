@@ -7,7 +7,7 @@ import functools
 import inspect
 import os
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from enigma.dtypes import Numeric, b1, f32, i32
@@ -47,6 +47,7 @@ class Runtime:
     while_ = staticmethod(WhileLoop)
     for_ = staticmethod(ForLoop)
     undefined = staticmethod(Undefined)
+    slice = staticmethod(builtins.slice)
     assign_component = staticmethod(components.assign)
     assign_component_in = staticmethod(components.assign_in)
     assign_element = staticmethod(components.assign_element)
@@ -116,9 +117,16 @@ class Runtime:
 
     def item(self, container: Any, index: Any, name: str | None) -> Any:
         """`container[index]`: a traced index into Python's numbers reads a table in constant memory."""
-        if not _is_traced_index(index) or isinstance(container, TracedValue) or not is_numbers(container):
+        if not _is_traced_index(index) or isinstance(container, TracedValue):
             return container[index]
-        return table(active(), container, None, name, caller())[index]
+        if is_numbers(container):
+            return table(active(), container, None, name, caller())[index]
+        if isinstance(container, Mapping):
+            raise EnigmaTypeError(
+                "a dict cannot be asked for a key that is known only when the kernel runs", loc=caller(),
+                help="put the numbers into a tuple, in order, and write T[i]",
+            )  # fmt: skip
+        return container[index]
 
     def call(self, function: Any) -> Any:
         """Return what to call instead of `function`: a rewritten copy, a builtin for traced values, or itself."""
@@ -171,7 +179,7 @@ class Runtime:
 
     def _rewrite(self, function: types.FunctionType, *, is_kernel: bool = False) -> types.CodeType | None:
         code = function.__code__
-        plain = is_kernel or not (_is_foreign(function) or code.co_flags & _GENERATOR)
+        plain = is_kernel or not (is_foreign(function) or code.co_flags & _GENERATOR)
         source = source_of(function) if plain else None
         new = rewrite(source, code) if source is not None else None
         if source is not None and not source.is_current:
@@ -237,8 +245,8 @@ def _inner_codes(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _inner_codes(const)
 
 
-def _is_foreign(function: types.FunctionType) -> bool:
-    """Whether a function belongs to Python, to enigma or to a library of arrays: it runs as it is."""
+def is_foreign(function: types.FunctionType) -> bool:
+    """Return whether a function belongs to Python, to enigma or to a library of arrays: it runs as it is."""
     code = function.__code__
     if is_internal(code) or (code.co_filename.startswith(_STDLIB) and "site-packages" not in code.co_filename):
         return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
+from enigma.dtypes import Space
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.access import is_packed
@@ -14,7 +15,7 @@ from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
 from enigma.trace.scoped import for_range, if_
 from enigma.trace.tensor import Table, Tensor, shifted
-from enigma.trace.threads import shared_out
+from enigma.trace.threads import at_least_none, shared_out
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -55,9 +56,18 @@ def copy(
         check_whole(x, f"copy: {name}", loc)
     check_inside(source, "src", src_offset, count, "copy", loc)
     check_inside(target, "dst", dst_offset, count, "copy", loc)
-    step = Step(source, target, src_offset, dst_offset, mask_fn)
+    if cooperative:
+        refuse_own((source, target), "copy", "leave out cooperative=True", loc)
+    if width > 1 or cooperative:
+        count = at_least_none(tracer, count, loc)
+    if mask_fn is not None and (isinstance(mask_fn, TracedValue) or not callable(cast(Any, mask_fn))):
+        raise EnigmaTypeError(
+            f"copy: mask_fn must be a function of an element's number, but it is {describe(mask_fn)}", loc=loc,
+            help="write mask_fn=lambda i: start + i < n",
+        )  # fmt: skip
+    step = Step(source, target, src_offset, dst_offset, mask_fn, loc)
     if isinstance(source, RegisterTensor) or isinstance(target, RegisterTensor):
-        _unrolled(step, count, cooperative=cooperative, loc=loc)
+        _unrolled(step, count, loc)
     elif cooperative:
         share(tracer, step, count, int(width), "copy", loc)
     else:
@@ -68,11 +78,13 @@ class Step:
     """The copy of one element, or of several one after another, loaded before the first is stored."""
 
     def __init__(
-        self, source: Cells, target: Cells, src_offset: Any, dst_offset: Any, mask_fn: Callable[[Any], Any] | None
-    ) -> None:
+        self, source: Cells, target: Cells, src_offset: Any, dst_offset: Any, mask_fn: Callable[[Any], Any] | None,
+        loc: SourceLoc,
+    ) -> None:  # fmt: skip
         self.source, self.target = source, target
         self.src_offset, self.dst_offset = src_offset, dst_offset
         self.mask_fn = None if mask_fn is None else RUNTIME_OBJECT.call(mask_fn)
+        self.loc = loc
 
     def __call__(self, first: Any, count: int = 1) -> None:
         """Copy elements `first` to `first + count - 1`."""
@@ -106,9 +118,14 @@ class Step:
 
     def _masked(self, place: Any, mask_fn: Callable[[Any], Any]) -> None:
         wanted = mask_fn(place)
-        if isinstance(wanted, TracedValue):
+        if isinstance(wanted, TracedValue) and not isinstance(wanted, Tensor):
             with if_(wanted):
                 self.target[shifted(self.dst_offset, place)] = self.source[shifted(self.src_offset, place)]
+        elif not isinstance(literal(wanted), bool):
+            raise EnigmaTypeError(
+                f"copy: mask_fn must return whether an element is copied, but it returned {describe(wanted)}", loc=self.loc,
+                help="return a comparison: mask_fn=lambda i: start + i < n",
+            )  # fmt: skip
         elif wanted:
             self.target[shifted(self.dst_offset, place)] = self.source[shifted(self.src_offset, place)]
 
@@ -151,13 +168,21 @@ def share(tracer: Tracer, step: Step, count: Any, width: int, function: str, loc
             step(shifted(done, i))
 
 
-def _unrolled(step: Step, count: Any, *, cooperative: bool, loc: SourceLoc) -> None:
-    if cooperative:
-        raise EnigmaTypeError(
-            "copy: registers are each thread's own, so no threads can share them out",
-            loc=loc,
-            help="leave out cooperative=True",
-        )
+def refuse_own(cells: Sequence[Cells], function: str, help: str, loc: SourceLoc) -> None:
+    """Refuse what each thread has of its own where threads would share its elements out."""
+    for one in cells:
+        own = "registers are" if isinstance(one, RegisterTensor) else None
+        if isinstance(one, Tensor) and one.buffer_type.space is Space.THREAD:
+            own = f"the array {one.name} is" if one.name else "an array of enigma.thread_alloc is"
+        if own is not None:
+            raise EnigmaTypeError(
+                f"{function}: {own} each thread's own, and threads cannot share out what only one of them sees",
+                loc=loc,
+                help=help,
+            )
+
+
+def _unrolled(step: Step, count: Any, loc: SourceLoc) -> None:
     number = literal(count)
     if not isinstance(number, int):
         raise EnigmaTypeError(

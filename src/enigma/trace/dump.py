@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, cast
 
-from enigma.dtypes import BufferType, Numeric, Space
+from enigma.dtypes import BufferType, Numeric, Space, TextureType
 from enigma.source import SourceLoc
 from enigma.spec.terms import Precision
 from enigma.trace.node import Block, For, If, Node, Op, Param, Traced, Value, While
@@ -59,11 +59,13 @@ class _Printer:
         return self.names[value]
 
     def typed(self, value: Value) -> str:
-        kind = (
-            value.type.name
-            if isinstance(value.type, Numeric)
-            else f"{value.type.space.value} {value.type.element.name}[]"
-        )
+        match value.type:
+            case Numeric() as dtype:
+                kind = dtype.name
+            case BufferType() as buffer:
+                kind = f"{buffer.space.value} {buffer.element.name}[]"
+            case TextureType() as texture:
+                kind = str(texture)
         return f"{self.name(value)}: {kind}"
 
     def block(self, block: Block, depth: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ from enigma.dtypes import (
     b1,
     bf16,
     f16,
+    f32,
     literal_dtype,
 )
 from enigma.errors import EnigmaTypeError, EnigmaValueError
@@ -87,6 +88,21 @@ def number_dtype(number: Literal, loc: SourceLoc) -> Numeric:
         raise EnigmaValueError(error.message, loc=loc, help=error.help) from None
 
 
+_INFINITE: dict[Numeric, int] = {f16: 65520, bf16: (1 << 128) - (1 << 119), f32: (1 << 128) - (1 << 103)}
+"""The numbers from which on rounding to a dtype gives infinity."""
+
+
+def _float(value: Literal, dtype: Numeric, loc: SourceLoc) -> float:
+    """Return `value` as a float; raises `EnigmaValueError` for a number that would become infinity."""
+    if _INFINITE[dtype.element] <= abs(value) != math.inf:
+        wider = "" if dtype.element is f32 else ", or compute in a wider dtype: x.to(enigma.f32)"
+        raise EnigmaValueError(
+            f"a literal is beyond the largest {dtype.name}: it would become infinity", loc=loc,
+            help=f"write float('inf') for infinity{wider}",
+        )  # fmt: skip
+    return float(value)
+
+
 def check_literal(value: Literal, dtype: Numeric, loc: SourceLoc) -> Literal:
     """Return `value` as a number of `dtype`; raises `EnigmaValueError` for one that does not fit."""
     if dtype is b1:
@@ -94,7 +110,7 @@ def check_literal(value: Literal, dtype: Numeric, loc: SourceLoc) -> Literal:
             return bool(value)
         raise EnigmaValueError(f"{value!r} is no bool", loc=loc, help="write True or False, or a comparison")
     if dtype.is_float:
-        return float(value)
+        return _float(value, dtype, loc)
     if isinstance(value, float):
         if not value.is_integer():
             raise EnigmaValueError(

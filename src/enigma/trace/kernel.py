@@ -17,9 +17,10 @@ from enigma.trace.args import Kind, Parameter, annotation_scope, in_vectors, loc
 from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.divergence import warn_where_threads_are_missing
-from enigma.trace.fingerprint import Fingerprint, fingerprint
+from enigma.trace.fingerprint import Fingerprint
 from enigma.trace.hooks import hooks
 from enigma.trace.node import Param, Part, Traced
+from enigma.trace.reads import fingerprint
 from enigma.trace.scopes import own_statements
 from enigma.trace.sources import remember, source_of
 from enigma.trace.structs import instance
@@ -152,7 +153,8 @@ class KernelDef:
                 raise
             raise error.with_traceback(None) from None  # the message shows the kernel's lines, the rest is enigma's own
         traced.math = Precision(self.math)
-        self._traced[key] = (fingerprint(self.fn), traced)
+        structs = (parameter.struct.cls for parameter in self.parameters if parameter.struct is not None)
+        self._traced[key] = (fingerprint([self.fn, *structs, *constants.values()]), traced)
         return traced
 
 

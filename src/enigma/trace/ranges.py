@@ -23,6 +23,12 @@ class Range:
     high: Any
     step: Any
 
+    def __reversed__(self) -> Iterator[Any]:
+        raise EnigmaTypeError(
+            "a loop of the kernel cannot be reversed", loc=caller(),
+            help="count down: for i in range(n - 1, -1, -1), with a signed n",
+        )  # fmt: skip
+
     def __iter__(self) -> Iterator[Any]:
         raise EnigmaTypeError(
             "enigma.range needs the kernel's source to become a loop", loc=caller(),

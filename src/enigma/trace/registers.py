@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Sequence
-from typing import Any, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 from enigma.dtypes import Numeric
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
@@ -81,6 +81,23 @@ class RegisterTensor(Registers):
 
     def __len__(self) -> int:
         return self._shape[0]
+
+    def __bool__(self) -> bool:
+        raise EnigmaTypeError(
+            f"{self.name or 'a register tensor'} holds several values and has no truth value", loc=caller(),
+            help="test an element: acc[0] != 0",
+        )  # fmt: skip
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise EnigmaTypeError(
+            f"{self.name or 'a register tensor'} holds several values, and operators take one", loc=caller(),
+            help="compute with its elements: for k in range(acc.size): acc[k] += 1",
+        )  # fmt: skip
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _refuse
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lshift__ = __rshift__ = _refuse
+    __neg__ = __invert__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
 
     def __getitem__(self, index: Any) -> TracedValue:
         return self.values[self._place(index, caller())]

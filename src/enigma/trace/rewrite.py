@@ -285,12 +285,18 @@ class Rewriter(ast.NodeTransformer):
         node.slice = self.visit(node.slice)
         if not isinstance(node.ctx, ast.Load) or not _may_be_traced(node.slice):
             return node
+        if isinstance(node.slice, ast.Tuple):  # as an argument, a slice has no syntax of its own
+            node.slice.elts = [self._slice(x) if isinstance(x, ast.Slice) else x for x in node.slice.elts]
         match node.value:
             case ast.Name(id=name) | ast.Attribute(attr=name):
                 pass
             case _:
                 name = None
         return self._call("item", [node.value, node.slice, _constant(name, node)], node)
+
+    def _slice(self, x: ast.Slice) -> ast.expr:
+        parts = [_constant(None, x) if part is None else part for part in (x.lower, x.upper, x.step)]
+        return self._call("slice", parts, x)
 
     # ---- pieces
 
@@ -355,7 +361,7 @@ class Rewriter(ast.NodeTransformer):
 def _may_be_traced(index: ast.expr) -> bool:
     """Return whether an index can hold a traced value: no literal and no slice does."""
     if isinstance(index, ast.Tuple):
-        plain = not any(isinstance(part, ast.Slice | ast.Starred) for part in index.elts)
+        plain = not any(isinstance(part, ast.Starred) for part in index.elts)
         return plain and any(_may_be_traced(part) for part in index.elts)
     if isinstance(index, ast.UnaryOp):
         return _may_be_traced(index.operand)

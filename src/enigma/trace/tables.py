@@ -36,21 +36,27 @@ def constant(values: Any, dtype: Any = None) -> Table:
 
 def is_numbers(x: Any) -> bool:
     """Return whether indexing `x` with a traced value means a table: a NumPy array, or a tuple or list of numbers."""
-    if _is_array(x):
-        return x.ndim > 0
+    if is_array(x):
+        return True
     if type(x) not in (tuple, list) or not x:
         return False
     items = cast(Sequence[Any], x)
     return all(literal(item) is not None or is_numbers(item) for item in items)
 
 
-def _is_array(x: Any) -> bool:
-    return type(x).__module__ == "numpy" and hasattr(x, "ndim") and hasattr(x, "tobytes") and not callable(x)
+def is_array(x: Any) -> bool:
+    """Return whether `x` is a NumPy array, of whatever class; NumPy itself is not needed to trace."""
+    return any(cls.__name__ == "ndarray" and cls.__module__ == "numpy" for cls in type(x).__mro__)
 
 
 def table(tracer: Tracer, values: Any, dtype: Numeric | None, name: str | None, loc: SourceLoc) -> Table:
     """Return the table of Python's numbers, the same memory for the same ones. Raises located errors for anything else."""
-    if _is_array(values) and values.ndim > 0:
+    if is_array(values):
+        if type(values).__name__ != "ndarray":
+            raise EnigmaTypeError(
+                f"constant memory holds plain arrays, but it is given {describe(values)}", loc=loc,
+                help="convert it outside of the kernel: numpy.asarray(W)",
+            )  # fmt: skip
         shape, flat, own = (
             tuple(int(n) for n in values.shape),
             cast(list[Any], values.reshape(-1).tolist()),
@@ -59,6 +65,10 @@ def table(tracer: Tracer, values: Any, dtype: Numeric | None, name: str | None, 
     else:
         shape, flat = _nested(values, loc)
         own = None if dtype is not None else _of_numbers(flat, loc)
+    if not shape:
+        raise EnigmaTypeError(
+            f"a table of the single number {flat[0]}", loc=loc, help="use the number itself, or write a tuple: (1, 2)"
+        )
     if 0 in shape:
         raise EnigmaValueError("a table of no numbers", loc=loc, help="give it at least one")
     element = dtype or own or f32
@@ -120,6 +130,11 @@ def _of_numbers(numbers: Sequence[bool | int | float], loc: SourceLoc) -> Numeri
         )
     if any(isinstance(number, float) for number in numbers):
         return f32
-    dtypes = [number_dtype(number, loc) for number in (min(numbers), max(numbers))]
-    wide = promote(*dtypes) or i32
-    return wide if all(wide.min <= number <= wide.max for number in numbers) else None
+    low, high = min(numbers), max(numbers)
+    wide = promote(number_dtype(low, loc), number_dtype(high, loc)) or i32
+    if not wide.min <= low <= high <= wide.max:
+        raise EnigmaValueError(
+            f"no integer dtype holds both {low} and {high}", loc=loc,
+            help="say what they are rounded to: enigma.constant(W, enigma.f32)",
+        )  # fmt: skip
+    return wide

@@ -75,6 +75,10 @@ class Tensor(Handle):
         """Return the element number of an index or a coordinate; raises for a static one outside of a known shape."""
         if isinstance(index, tuple):
             return self._coordinate(cast(tuple[Any, ...], index), loc)
+        return self._place(index, self.size, "", loc)
+
+    def _place(self, index: Any, extent: int | None, axis: str, loc: SourceLoc) -> Any:
+        """Return a part of a coordinate, or a whole index; raises for what is no integer, or outside of a known extent."""
         if isinstance(index, slice):
             raise EnigmaTypeError(
                 f"{self.name or 'a buffer'} cannot be sliced",
@@ -82,23 +86,18 @@ class Tensor(Handle):
                 help="loop over the elements: for i in range(n): A[i]",
             )
         number = literal(index)
-        if isinstance(number, float | bool):
+        if isinstance(number, float | bool) or (number is None and not isinstance(index, TracedValue)):
             raise EnigmaTypeError(
                 f"a buffer index must be an integer, but it is {describe(index)}", loc=loc, help=_INDEX
             )
         if number is not None:
-            size = self.size
-            if number < 0 or (size is not None and number >= size):
-                holds = f", which has {size} elements" if size is not None else ""
+            if number < 0 or (extent is not None and number >= extent):
+                holds = f", which has {extent} elements" if extent is not None else ""
                 raise EnigmaIndexError(
-                    f"index {number} is outside of {self.name or 'the buffer'}{holds}", loc=loc,
+                    f"index {number} is outside of {axis}{self.name or 'the buffer'}{holds}", loc=loc,
                     help="indices start at 0 and do not count from the end",
                 )  # fmt: skip
             return number
-        if not isinstance(index, TracedValue):
-            raise EnigmaTypeError(
-                f"a buffer index must be an integer, but it is {describe(index)}", loc=loc, help=_INDEX
-            )
         if not isinstance(index.type, Numeric) or not index.type.is_integer or index.type.parts > 1:
             raise EnigmaTypeError(
                 f"a buffer index must be an integer, but {index.name or 'it'} is {describe(index)}", loc=loc,
@@ -118,13 +117,8 @@ class Tensor(Handle):
                 help="write one index for each axis",
             )  # fmt: skip
         total: Any = 0
-        for axis, (extent, part) in enumerate(zip(self.shape, index, strict=True)):
-            number = literal(part)
-            if number is not None and not 0 <= number < extent:
-                raise EnigmaIndexError(
-                    f"index {number} is outside of axis {axis} of {self.name or 'the buffer'}, "
-                    f"which has {extent} elements", loc=loc, help="indices start at 0 and do not count from the end",
-                )  # fmt: skip
+        for axis, (extent, given) in enumerate(zip(self.shape, index, strict=True)):
+            part = self._place(given, extent, f"axis {axis} of ", loc)
             total = part if isinstance(total, int) and total == 0 else total * extent + part
         return total
 

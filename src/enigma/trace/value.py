@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from enigma.context import current
 from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, TextureType, Type
 from enigma.errors import EnigmaError, EnigmaTypeError
-from enigma.source import caller
+from enigma.source import caller, is_internal
 from enigma.trace.node import Block, Node, Value
 
 
@@ -68,7 +69,15 @@ class TracedValue(Value):
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type!r}>"
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        # Python's dicts and sets would look for this very object, not for a value; ours do want the object
+        if not is_internal(sys._getframe(1).f_code):  # pyright: ignore[reportPrivateUsage] - documented, and the only way
+            _refuse(
+                "a traced value cannot be a key of a dict, nor an element of a set: it has no number yet",
+                "numbers looked up by a traced index go into a tuple: T[i]; compare with `i in (1, 2)` or `i == 1`",
+            )
+        return object.__hash__(self)
+
     __array_ufunc__ = None  # so that NumPy's numbers leave their operators to ours
 
     # fmt: off

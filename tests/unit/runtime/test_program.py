@@ -154,3 +154,9 @@ def test_31_buffers_are_allowed_and_32_are_not() -> None:
     text = message(lambda: made(with_parameters(32)), LaunchError)
     assert "error: kernel k has 32 parameters, but Metal has 31 buffer slots\n" in text
     assert text.endswith("help: put several arrays into one buffer, or make numbers constexpr")
+
+
+def test_a_kernel_that_is_not_optimised_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimised = made(BASE).key
+    monkeypatch.setenv("ENIGMA_NO_CANONICALIZE", "1")
+    assert made(BASE).key != optimised
