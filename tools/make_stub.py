@@ -105,6 +105,8 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "return": "None",
     },
     "make_filled_simdgroup_matrix": {"value": "Value | float", "rows": "int", "cols": "int", "return": "Any"},
+    "simdgroup_tile": {"rows": "int", "cols": "int", "fill": "Value | float", "return": "SimdgroupTile"},
+    "mma": {"a": "SimdgroupTile", "b": "SimdgroupTile", "c": "SimdgroupTile", "return": "SimdgroupTile"},
     "gemm": {
         "A": "Any",
         "B": "Any",

@@ -45,6 +45,7 @@ from enigma.trace.pipeline import Pipeline as Pipeline
 from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
+from enigma.trace.tiles import SimdgroupTile as SimdgroupTile
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
 
 __version__: str
@@ -1342,6 +1343,12 @@ def async_copy_to_threadgroup(
 
 def async_copy_commit(tok: Any) -> None:
     """Do nothing: a copy is under way when it is called. For kernels that were written for a queue of copies."""
+
+def simdgroup_tile(rows: int, cols: int, dtype: Any = "float", fill: Value | float = 0.0) -> SimdgroupTile:
+    """Return a tile of `rows` x `cols` elements (multiples of 8) that a simdgroup holds as 8 x 8 matrices, every element `fill`."""
+
+def mma(a: SimdgroupTile, b: SimdgroupTile, c: SimdgroupTile) -> SimdgroupTile:
+    """Add the product of two tiles to a third, in place: `c += a @ b`. Returns c."""
 
 def gemm(
     A: Any,

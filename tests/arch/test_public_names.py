@@ -28,7 +28,8 @@ OTHER_ISSUES: dict[str, str] = {
 
 SHOWN_AS = {
     "KernelDef": "kernel[", "KernelHandle": ").launch(", "CompiledKernel": "enigma.compile(", "Carry": "carry[",
-    "RegisterTensor": "register_tensor(", "Pipeline": "pipeline(", "Tensor": "threadgroup_alloc(", "PreparedKernel": ".prepare(",
+    "RegisterTensor": "register_tensor(",
+    "SimdgroupTile": "simdgroup_tile(", "Pipeline": "pipeline(", "Tensor": "threadgroup_alloc(", "PreparedKernel": ".prepare(",
     "make_layout": "make_", "grid_size": "threadgroups_per_grid(",
 }  # fmt: skip
 """What the example of a name shows where a user does not write the name itself."""
@@ -47,6 +48,8 @@ NUMERIC: dict[str, str] = {
     "simdgroups_per_threadgroup arch.thread_idx arch.block_idx arch.block_dim",
     "tests/spec/test_matrices.py::test_products_of_matrices_from_both_memories": "simdgroup_matrix_load simdgroup_matrix_store "
     "simdgroup_multiply simdgroup_multiply_accumulate make_filled_simdgroup_matrix",
+    "tests/spec/test_matrices.py::test_tiles_of_matrices_are_carried_through_loops_and_branches": "simdgroup_tile mma "
+    "SimdgroupTile",
     f"{LANGUAGE}::test_unsigned_comparisons": "cmp_ult cmp_ule cmp_ugt cmp_uge",
     f"{LANGUAGE}::test_where_in_both_orders": "where",
     f"{LANGUAGE}::test_context_managers_of_control_flow": "for_range Carry if_ while_",

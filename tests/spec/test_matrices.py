@@ -178,3 +178,143 @@ def test_mlir_opt_accepts_the_modules() -> None:
     text = "\n".join(print_module(module, generic=True) for module in modules)
     status, _, complaints = mlir_opt(text, "--canonicalize", "--cse", "-o", "/dev/null")
     assert (status, complaints) == (0, "")
+
+
+# ---- tiles
+
+
+@enigma.kernel
+def tiled(
+    A: enigma.f16, B: enigma.f16, C: enigma.f32, M: enigma.Scalar(enigma.u32), N: enigma.Scalar(enigma.u32),
+    K: enigma.Scalar(enigma.u32),
+) -> None:  # fmt: skip
+    x, y, _ = enigma.arch.block_idx()
+    simdgroup = enigma.simdgroup_index_in_threadgroup()
+    row, column = y * 32 + simdgroup // 2 * 16, x * 32 + simdgroup % 2 * 16
+    acc: enigma.SimdgroupTile = enigma.simdgroup_tile(16, 16)
+    a = enigma.simdgroup_tile(16, 8, "half")
+    b = enigma.simdgroup_tile(8, 16, "half")
+    for k in range(0, K, 8):
+        a.load(A, M, offset=k * M + row, transpose=True)
+        b.load(B, N, offset=k * N + column)
+        enigma.mma(a, b, acc)
+        if k == 0:
+            acc[1, 0] = acc[1, 0] * 2.0
+    acc.store(C, N, offset=row * N + column)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_tiles_of_matrices_are_carried_through_loops_and_branches(target: str) -> None:
+    random, (m, n, k) = np.random.default_rng(3), (64, 96, 24)
+    a, b = (random.integers(-2, 3, shape).astype(np.float16) for shape in ((k, m), (k, n)))
+    c = np.zeros((m, n), np.float32)
+    tiled.launch(a, b, c, m, n, k, grid=(n // 32 * 128, m // 32), threads=(128, 1), device=target)
+    wide = a.astype(np.float32).T @ b.astype(np.float32)
+    first = a[:8].astype(np.float32).T @ b[:8].astype(np.float32)
+    lower_left = (np.arange(m)[:, None] % 16 >= 8) & (np.arange(n) % 16 < 8)
+    np.testing.assert_array_equal(c, wide + np.where(lower_left, first, 0))
+
+
+def test_a_register_tiled_product_reads_as_written_by_hand(golden: Any) -> None:
+    golden(compile_kernel(tiled, emit_only=True).metal_source, "tiled")
+
+
+def _gemm(dtype: Numeric, out: Numeric, accum: str, shape: tuple[int, int, int], flags: str) -> str:
+    m, n, k = shape
+    return f"""@en.kernel
+def gemm_{dtype.name}_{out.name}_{accum}_{m}_{n}_{k}_{flags}(A: en.{dtype.name}, B: en.{dtype.name}, C: en.{out.name}):
+    tile = en.threadgroup_alloc(en.{dtype.name}, {m * k})
+    en.copy(A, tile, {m * k})
+    en.barrier()
+    en.gemm(tile, B, C, M={m}, N={n}, K={k}, accum_dtype="{accum}", transpose_A={"a" in flags}, transpose_B={"b" in flags})
+"""
+
+
+GEMMS = [
+    (f32, f32, "float", (8, 8, 8), "n"), (f32, f32, "float", (16, 8, 24), "ab"), (f32, f32, "float", (32, 48, 16), "a"),
+    (FLOATS[1], FLOATS[1], "float", (48, 32, 8), "b"), (FLOATS[1], f32, "half", (32, 32, 8), "n"),
+    (FLOATS[2], FLOATS[2], "float", (16, 40, 16), "n"), (f32, FLOATS[1], "float", (24, 24, 24), "ab"),
+]  # fmt: skip
+
+
+@cache
+def _gemms() -> ModuleType:
+    return load("\n\n".join(_gemm(*each) for each in GEMMS), "gemms")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("threads", [32, 96, 128])
+@pytest.mark.parametrize("each", GEMMS, ids=lambda each: f"{each[0].name}_{each[1].name}_{each[2]}_{each[4]}")
+def test_gemm_takes_tiles_of_multiples_of_eight_through_matrices(each: Any, threads: int, target: str) -> None:
+    dtype, out, accum, (m, n, k), flags = each
+    kernel = getattr(_gemms(), f"gemm_{dtype.name}_{out.name}_{accum}_{m}_{n}_{k}_{flags}")
+    random = np.random.default_rng(4)
+    a, b, c = (_whole(random, kind, *shape) for kind, shape in ((dtype, (m, k)), (dtype, (k, n)), (out, (m, n))))
+    wanted = c.astype(np.float32) + a.astype(np.float32) @ b.astype(np.float32)
+    given = [np.ascontiguousarray(x.T if flag in flags else x) for x, flag in ((a, "a"), (b, "b"))]
+    kernel.launch(*given, c, grid=threads, threads=threads, device=target)
+    np.testing.assert_array_equal(c.astype(np.float32), wanted)
+    assert "simdgroup_multiply_accumulate" in compile_kernel(kernel, emit_only=True).metal_source
+
+
+@pytest.mark.skipif(not clang_available(), reason="clang-22 is not installed")
+def test_the_texts_of_gemm_are_legal_metal() -> None:
+    for kernel in vars(_gemms()).values():
+        if isinstance(kernel, enigma.KernelDef):
+            assert_legal(compile_kernel(kernel, emit_only=True).metal_source, msl_version=(3, 1))
+
+
+# ---- what Metal leaves undefined
+
+
+@enigma.kernel
+def some_lanes(A: enigma.f32) -> None:
+    if A[enigma.thread_index_in_simdgroup()] > 0.0:
+        m = enigma.simdgroup_matrix_load(A, 8)
+        enigma.simdgroup_matrix_store(m, A, 8, offset=64)
+
+
+@enigma.kernel
+def own_places(A: enigma.f32, n: enigma.Scalar(enigma.u32)) -> None:
+    m = enigma.simdgroup_matrix_load(A, 8, offset=enigma.thread_position_in_grid * n)
+    enigma.simdgroup_matrix_store(m, A, 8, offset=64)
+
+
+def test_the_simulator_tells_when_only_some_lanes_come() -> None:
+    a = np.zeros(128, np.float32)
+    a[:20] = 1
+    with pytest.raises(enigma.EnigmaError, match="simdgroup_matrix_load not reached by every thread of the simdgroup"):
+        some_lanes.launch(a, grid=32, threads=32, device="sim")
+    some_lanes.launch(np.ones(128, np.float32), grid=32, threads=32, device="sim")
+
+
+def test_the_simulator_tells_when_the_lanes_name_different_places() -> None:
+    with pytest.raises(enigma.EnigmaError, match="the offset differs between the lanes of a simdgroup"):
+        own_places.launch(np.zeros(128, np.float32), 1, grid=32, threads=32, device="sim")
+    own_places.launch(np.zeros(128, np.float32), 0, grid=32, threads=32, device="sim")
+
+
+@pytest.mark.parametrize(("grid", "threads"), [(40, 40), (64, 48), (16, 32), ((64, 3), (8, 8))])
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_launch_with_simdgroups_that_are_not_whole_is_refused(grid: Any, threads: Any, target: str) -> None:
+    with pytest.raises(enigma.LaunchError, match="which need 32 threads each, but a threadgroup has"):
+        own_places.launch(np.zeros(128, np.float32), 0, grid=grid, threads=threads, device=target)
+
+
+def test_a_load_that_leaves_the_buffer_is_found_at_its_line() -> None:
+    with pytest.raises(enigma.OutOfBoundsError, match="index 72"):
+        own_places.launch(np.zeros(72, np.float32), 0, grid=32, threads=32, device="sim")
+
+
+def test_one_simdgroup_of_many_may_work_alone() -> None:
+    @enigma.kernel
+    def alone(A: enigma.f32, Out: enigma.f32) -> None:
+        if enigma.simdgroup_index_in_threadgroup() == 2:
+            m = enigma.simdgroup_matrix_load(A, 8, transpose=True)
+            enigma.simdgroup_matrix_store(m * 2.0, Out, 8)
+
+    a = np.arange(64, dtype=np.float32).reshape(8, 8)
+    for target in TARGETS:
+        out = np.zeros((8, 8), np.float32)
+        alone.launch(a, out, grid=128, threads=128, device=target)
+        np.testing.assert_array_equal(out, a.T * 2)

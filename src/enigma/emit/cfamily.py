@@ -146,9 +146,9 @@ class KernelWriter:
             self.values.before_effect()
         out = self.assigner.receive(op.results[0], op)
         texts = self.speller.statements(op, spelling, operands, out)
-        own = [f"{text.partition(' = ')[0]}" for text in texts]
+        own = [text.partition(" = ")[0] for text in texts]
         for number, (key, expr) in enumerate(operands.items()):
-            if len(texts) > 1 and number > 0 and out in expr.names and expr.text != own[number]:
+            if len(texts) > 1 and any(target in expr.text for target in own[:number]):
                 operands[key] = self._named(expr, "element", place(op))
         for text in self.speller.statements(op, spelling, operands, out):
             target, _, value = text.partition(" = ")

@@ -44,6 +44,7 @@ class Runtime:
 
     def bind_whole(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return what `bind` does; arrays that end within a vector of the kernel are run on longer copies."""
+        launch.whole_simdgroups(program, geometry)
         if not program.has_padding:
             return self.bind(program, arguments, geometry)
         return whole_vectors(program, arguments, lambda seen: self.bind(program, seen, geometry))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,6 +19,7 @@ from enigma.trace.node import Param
 
 Size = tuple[int, int, int]
 MAX_THREADS = 1024
+SIMDGROUP = 32
 MAX_GRID = (1 << 31) - 1
 
 
@@ -121,6 +123,26 @@ def geometry(grid: Any, threads: Any, *, limit: int = MAX_THREADS) -> Geometry:
             help="use fewer threads per threadgroup, for example (256, 1, 1) or (16, 16, 1); grid counts all threads",
         )
     return Geometry(total, group)
+
+
+def whole_simdgroups(program: Program, geometry: Geometry) -> None:
+    """Refuse a launch in which some simdgroup has fewer than 32 threads, for a kernel whose simdgroups hold matrices.
+
+    Metal leaves undefined what such a simdgroup computes. Raises `LaunchError`.
+    """
+    if not program.needs_whole_simdgroups:
+        return
+    sides = [
+        {min(size, total), total % size or min(size, total)} for size, total in zip(geometry.threads, geometry.grid, strict=True)
+    ]  # fmt: skip
+    for x, y, z in itertools.product(*sides):
+        if x * y * z % SIMDGROUP:
+            raise LaunchError(
+                f"kernel {program.name} computes with matrices of simdgroups, which need 32 threads each, but a threadgroup has "
+                f"{x * y * z} threads: grid is {geometry.grid} and threads {geometry.threads}",
+                help="launch threadgroups of a multiple of 32 threads, and a grid that consists of whole ones; "
+                "enigma.gemm does without such matrices where it is given use_simdgroup=False",
+            )
 
 
 def default_threads(grid: Size) -> Size:

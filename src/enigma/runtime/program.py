@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import ml_dtypes
 
 from enigma import config
-from enigma.dtypes import BufferType, Numeric, Space, TextureType
+from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureType
 from enigma.errors import LaunchError
 from enigma.runtime.reports import Site, sites
 from enigma.spec.terms import Buffer, Effect, Texture
@@ -214,6 +214,14 @@ class Program:
         )
 
     @cached_property
+    def needs_whole_simdgroups(self) -> bool:
+        """Whether simdgroups hold matrices together, for which all 32 lanes must be there."""
+        return any(
+            isinstance(node, Op) and node.row.effect is Effect.SYNC and any(map(_is_shared_matrix, (*node.operands, node.result)))
+            for node in walk(self.traced.body)
+        )  # fmt: skip
+
+    @cached_property
     def sites(self) -> dict[int, Site]:
         """The places of the kernel that report, by number: lines to print and assertions; empty for most kernels."""
         return sites(self.traced)
@@ -318,3 +326,7 @@ def _attribute(value: Any) -> str:
     if isinstance(value, Numeric):
         return value.name
     return value.hex() if isinstance(value, float) else repr(value)
+
+
+def _is_shared_matrix(value: Value | None) -> bool:
+    return value is not None and isinstance(value.type, SimdgroupMatrix)

@@ -113,6 +113,11 @@ class Intrinsic:
         """The name in `enigma.*`, or the empty string for an operation only the language itself uses."""
         return self.name if self.public is None else self.public
 
+    @property
+    def shown_name(self) -> str:
+        """The name that messages use."""
+        return self.public_name or self.name
+
     @cached_property
     def operands(self) -> dict[str, Term]:
         """The parameters that are values at run time, in order."""

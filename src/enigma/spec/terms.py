@@ -341,6 +341,7 @@ class Role(Enum):
     THREADGROUP_SIZE = "a threadgroup's own size along an axis"
     BARRIER = "waits for the threadgroup"
     SIMDGROUP_INDEX = "the number of a thread's simdgroup"
+    SIMDGROUP_COUNT = "how many simdgroups a threadgroup has"
     RAW_COPY_1D_D2T = "begins a copy of elements to threadgroup memory by Apple's own instruction"
     RAW_COPY_1D_T2D = "begins a copy of elements to device memory by Apple's own instruction"
     RAW_COPY_2D_D2T = "begins a copy of a tile to threadgroup memory by Apple's own instruction"

@@ -130,7 +130,7 @@ class _Walk:
             if spread is not None:
                 self.know([node.result], spread)
         if node.row.together is not None:
-            self._check(node, node.row.public_name, node.row.together, around)
+            self._check(node, node.row.shown_name, node.row.together, around)
 
     def _check(self, node: Op | For, function: str, together: Level, around: _Around | None) -> None:
         if around is not None and FINER[around.spread.level] > FINER[together] and node.loc not in self._warned:

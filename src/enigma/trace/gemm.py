@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import FLOATS, Numeric, Space, f32, names
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.trace.copying import Cells, check_inside, refuse_own
@@ -18,9 +18,16 @@ from enigma.trace.public import public
 from enigma.trace.registers import RegisterTensor
 from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor
-from enigma.trace.threads import shared_out
+from enigma.trace.threads import shared_out, simdgroups_share
+from enigma.trace.tiles import multiply_add, tile_of
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
+
+BLOCK = 8
+"""Rows and columns of a simdgroup's matrix."""
+
+FEW = 16
+"""Matrices of C below which each simdgroup takes single ones, so that more simdgroups have work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,13 @@ def gemm(
 
     A transposed tile is stored as K x M, or N x K. Products are added up in `accum_dtype` and converted to C's dtype at the end.
 
+    - M, N and K multiples of 8, and A, B and C f32, f16 or bf16 in device or threadgroup memory, A and B of one dtype: the
+      simdgroups of the threadgroup share C out, through simdgroup matrices. They must be whole: 32 threads each.
     - C a register tensor of shape (M, N): every thread computes all of it, from the A and B that it passes.
-    - C a buffer: the threads of the threadgroup share its elements out, neighbours side by side; all threads must get here.
-      Barriers are yours: one before, if other threads wrote A, B or C, and one after, before C is read or A and B written.
+    - any other C in a buffer: the threads of the threadgroup share its elements out, neighbours side by side.
+
+    With C in a buffer all threads of the threadgroup must get here. Barriers are yours: one before, if other threads wrote A, B
+    or C, and one after, before C is read or A and B written.
 
     `use_simdgroup` asks for simdgroup matrices (True), for registers (False), or leaves the choice (None).
 
@@ -91,15 +102,64 @@ def gemm(
             loc=loc,
             help="leave use_simdgroup out: any tile goes through registers",
         )
-    if isinstance(C, RegisterTensor):
+    if reason is None and use_simdgroup in (None, True):
+        _in_matrices(tracer, product)
+    elif isinstance(C, RegisterTensor):
         _in_registers(tracer, product, C)
     else:
         _shared_out(tracer, product)
 
 
-def _matrices(_: Product) -> str | None:
+def _matrices(product: Product) -> str | None:
     """Return why a product cannot be done by simdgroup matrices; None where it can."""
-    return "simdgroup matrices are not there yet"
+    sizes = {"M": product.m, "N": product.n, "K": product.k}
+    odd = [f"{name} is {size}" for name, size in sizes.items() if size % BLOCK]
+    if odd:
+        return f"{' and '.join(odd)}, no multiple of {BLOCK}"
+    for name, cells in zip("ABC", (product.a, product.b, product.c), strict=True):
+        if not isinstance(cells, Tensor):
+            return f"{name} is in each thread's own registers, not in memory that a simdgroup shares"
+        if cells.buffer_type.space not in (Space.DEVICE, Space.THREADGROUP):
+            return f"{name} is {cells.address_space} memory"
+        if cells.dtype not in FLOATS:
+            return f"{name} holds {cells.dtype.name}, and matrices hold {names(FLOATS)}"
+    if product.a.dtype is not product.b.dtype:
+        return f"A holds {product.a.dtype.name} and B {product.b.dtype.name}"
+    if product.accum not in (product.a.dtype, f32):
+        return f"products of {product.a.dtype.name} are added up in the same or in f32, not in {product.accum.name}"
+    return None
+
+
+def _in_matrices(tracer: Tracer, product: Product) -> None:
+    """Let the simdgroups of the threadgroup compute C in tiles of matrices, up to 16 x 16 elements each."""
+    loc = product.loc
+    few = product.m * product.n < FEW * BLOCK * BLOCK
+    rows, cols = (BLOCK if few or size % (2 * BLOCK) else 2 * BLOCK for size in (product.m, product.n))
+    across = product.n // cols
+    c: Any = product.c
+    with simdgroups_share(tracer, product.m // rows * across, loc) as number:
+        m, n = (number // across * rows, number % across * cols) if across > 1 else (number * rows, 0)
+        start = m * product.n + n
+        held = tile_of(rows, cols, c.dtype, 0.0, loc).load(c, product.n, offset=start)
+        total = tile_of(rows, cols, product.accum, 0.0, loc)
+        total.take_name("sum")
+        total.values[:] = [tracer.convert(value, product.accum, loc) for value in held.values]
+        with for_range(0, product.k, BLOCK, dtype="uint") as k:
+            a = tile_of(rows, BLOCK, product.a.dtype, 0.0, loc)
+            b = tile_of(BLOCK, cols, product.b.dtype, 0.0, loc)
+            a.take_name("a")
+            b.take_name("b")
+            if product.transpose_a:
+                a.load(product.a, product.m, offset=k * product.m + m, transpose=True)
+            else:
+                a.load(product.a, product.k, offset=m * product.k + k)
+            if product.transpose_b:
+                b.load(product.b, product.k, offset=n * product.k + k, transpose=True)
+            else:
+                b.load(product.b, product.n, offset=k * product.n + n)
+            multiply_add(a, b, total, loc)
+        held.values[:] = [tracer.convert(value, c.dtype, loc) for value in total.values]
+        held.store(c, product.n, offset=start)
 
 
 def _loses(name: str, dtype: Numeric, accum: Numeric) -> bool:

@@ -6,7 +6,7 @@ The 32 lanes of a simdgroup hold an 8 x 8 matrix together, two elements each; al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from enigma.dtypes import FLOATS, Matrix, Numeric, SimdgroupMatrix, names, simdgroup_matrix
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
@@ -54,14 +54,20 @@ def simdgroup_matrix_load(
     """
     loc = caller()
     _check_shape(rows, cols, Role.TILE_LOAD, loc)
+    return load(buf, elements_per_row, offset, transpose, loc, elem)
+
+
+def load(buf: Any, elements_per_row: Any, offset: Any, transpose: Any, loc: SourceLoc, elem: Any = None) -> TracedValue:
+    """Return the matrix at an offset of a buffer."""
+    row = by_role()[Role.TILE_LOAD]
     memory, index, step = _place(buf, elements_per_row, offset, Role.TILE_LOAD, loc)
     if elem is not None and (wanted := located_dtype(elem, loc)) is not memory.dtype:
         raise EnigmaTypeError(
-            f"simdgroup_matrix_load: elem is {wanted.name}, but {memory.name or 'the buffer'} holds {memory.dtype.name}", loc=loc,
+            f"{row.name}: elem is {wanted.name}, but {memory.name or 'the buffer'} holds {memory.dtype.name}", loc=loc,
             help=f"leave elem out, and convert the matrix: m.to(enigma.{wanted.name})",
         )  # fmt: skip
     given = {"buf": memory, "i": index, "elements_per_row": step, "transpose": _flag(transpose, loc)}
-    return active().apply(by_role()[Role.TILE_LOAD], given, loc)
+    return active().apply(row, given, loc)
 
 
 @public
@@ -77,17 +83,35 @@ def simdgroup_matrix_store(
 
     Raises located errors for other dtypes and memory, and where a tile of known size is left.
     """
-    loc = caller()
-    kind = _simdgroup(matrix, by_role()[Role.TILE_STORE].name, loc)
+    store(matrix, buf, elements_per_row, offset, transpose, caller())
+
+
+def store(matrix: Any, buf: Any, elements_per_row: Any, offset: Any, transpose: Any, loc: SourceLoc) -> None:
+    """Write a matrix to a buffer, from an offset on."""
+    row = by_role()[Role.TILE_STORE]
+    kind = _simdgroup(matrix, row.name, loc)
     memory, index, step = _place(buf, elements_per_row, offset, Role.TILE_STORE, loc)
     if memory.dtype is not kind.element:
         raise EnigmaTypeError(
-            f"simdgroup_matrix_store: {memory.name or 'the buffer'} holds {memory.dtype.name}, but "
+            f"{row.name}: {memory.name or 'the buffer'} holds {memory.dtype.name}, but "
             f"{matrix.name or 'the matrix'} holds {kind.element.name}",
             loc=loc, help=f"convert it first: {matrix.name or 'm'}.to(enigma.{memory.dtype.name})",
         )  # fmt: skip
     given = {"buf": memory, "i": index, "elements_per_row": step, "matrix": matrix, "transpose": _flag(transpose, loc)}
-    active().apply(by_role()[Role.TILE_STORE], given, loc)
+    active().apply(row, given, loc)
+
+
+def flat_offset(buf: Any, offset: Any, loc: SourceLoc) -> Any:
+    """Return an offset that may be a coordinate as a number of elements."""
+    if not isinstance(buf, Tensor) or not isinstance(offset, tuple):
+        return offset
+    whole = Tensor(buf.buffer_type, buf.name, buf.shape)
+    return whole.offset(cast("tuple[Any, ...]", offset), loc)
+
+
+def multiply_add(a: TracedValue, b: TracedValue, c: TracedValue, loc: SourceLoc) -> TracedValue:
+    """Return a b + c."""
+    return active().apply(by_role()[Role.TILE_MULTIPLY_ADD], {"a": a, "b": b, "c": c}, loc)
 
 
 @public

@@ -48,6 +48,17 @@ def shared_out(tracer: Tracer, count: Any, function: str, loc: SourceLoc) -> Gen
         node.shared = function
 
 
+@contextmanager
+def simdgroups_share(tracer: Tracer, count: int, loc: SourceLoc) -> Generator[Any]:
+    """A loop over the numbers below `count` that the simdgroups of the threadgroup share out."""
+    first, step = (tracer.apply(by_role()[role], {}, loc) for role in (Role.SIMDGROUP_INDEX, Role.SIMDGROUP_COUNT))
+    with for_range(first, count, step) as number:
+        yield number
+    node = tracer.blocks[-1].nodes[-1]
+    if isinstance(node, For):
+        node.shared = "gemm"
+
+
 def is_first_simdgroup(tracer: Tracer, loc: SourceLoc) -> Any:
     """Return whether the thread is one of the first 32 of its threadgroup."""
     return tracer.operator("==", (tracer.apply(by_role()[Role.SIMDGROUP_INDEX], {}, loc), 0), loc)

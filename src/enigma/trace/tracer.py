@@ -260,6 +260,8 @@ class Tracer:
     def _operand(self, x: Any, dtype: Type, loc: SourceLoc) -> TracedValue:
         if isinstance(dtype, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self._operand(x, dtype.element, loc), dtype, loc)
+        if isinstance(dtype, SimdgroupMatrix) and not (isinstance(x, TracedValue) and x.type is dtype):
+            return matrices.filled(x, dtype, loc)
         if not isinstance(x, TracedValue) and isinstance(dtype, Numeric):
             return self.constant(x if (number := literal(x)) is None else number, dtype, loc)
         self.check_scope(x, loc)

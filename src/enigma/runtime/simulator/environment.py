@@ -46,7 +46,7 @@ class Environment:
         if node.row.effect is Effect.SYNC:
             self.observer.synchronize(node, active, self.batch)
         if node.row.together is Level.SIMDGROUP and node.row.operands:
-            self._whole_simdgroups(node.row.public_name)
+            self._whole_simdgroups(node.row.shown_name)
 
     def load(self, memory: Memory, index: Array) -> Array:
         """Return the elements; lanes that are not active get any value."""
@@ -159,16 +159,14 @@ class Environment:
         self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, what, self.node.loc)
 
     def whole_simdgroups(self) -> None:
-        """Check that all 32 lanes of a simdgroup are here, if any is."""
-        name = self.node.row.public_name or self.node.row.name
+        """Check that a simdgroup of which threads are here has all 32 of them; that all came has been checked before."""
         here, there = self.active.sum(axis=1), self.batch.live.sum(axis=1)
-        self._all_or_none("simdgroup", here, there, np.arange(len(here)), name, self.node.loc)
         short = (here > 0) & (there < LANES)
         if short.any():
             row = int(np.flatnonzero(short)[0])
             where = f"in threadgroup {self.batch.threadgroup(row)} of kernel {self.kernel}"
             raise EnigmaError(
-                f"{name} in a simdgroup of {there[row]} threads, but it needs all {LANES}",
+                f"{self.node.row.shown_name} in a simdgroup of {there[row]} threads, but it needs all {LANES}",
                 loc=self.node.loc, notes=[(where, None)],
                 help=f"launch threadgroups of a multiple of {LANES} threads, in a grid of whole threadgroups",
             )  # fmt: skip
@@ -181,7 +179,7 @@ class Environment:
             row = int(np.flatnonzero(differs)[0])
             where = f"simdgroup {row - int(self.batch.starts[self.batch.member[row]])} of threadgroup {self.batch.threadgroup(row)}"
             raise EnigmaError(
-                f"{self.node.row.public_name or self.node.row.name}: {what} differs between the lanes of a simdgroup",
+                f"{self.node.row.shown_name}: {what} differs between the lanes of a simdgroup",
                 loc=self.node.loc, notes=[(f"in {where}, in kernel {self.kernel}", None)],
                 help="the lanes hold one matrix together: compute it from simdgroup_index_in_threadgroup, not from the lane",
             )  # fmt: skip

@@ -54,7 +54,7 @@ ROWS: tuple[Intrinsic, ...] = (
           Role.SIMDGROUP_INDEX),
     _flat("threads_per_simdgroup", Level.GRID, "Lanes of a simdgroup: 32 on every Apple GPU.", lambda g: g.constant(32)),
     _flat("simdgroups_per_threadgroup", Level.THREADGROUP, "Simdgroups in this threadgroup, a partial one counted.",
-          lambda g: g.simdgroups()),
+          lambda g: g.simdgroups(), Role.SIMDGROUP_COUNT),
     _flat("thread_index_in_quadgroup", Level.THREAD, "This thread's lane of its quadgroup, 0 to 3.", lambda g: g.mod(g.lane(), 4)),
     _flat("quadgroup_index_in_threadgroup", Level.THREAD, "The number of this thread's quadgroup.", lambda g: g.div(g.linear(), 4)),
     _flat("quadgroups_per_threadgroup", Level.THREADGROUP, "Quadgroups in this threadgroup, a partial one counted.",
