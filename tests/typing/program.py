@@ -58,7 +58,11 @@ def clamp_rows(a: en.f16, lengths: en.u8, out: en.f32):
 
 
 @en.kernel
-def resized(image: en.Texture2D[en.f32, Literal["sample"]], stack: en.Texture2DArray[en.f16], out: en.Texture2D[en.f32, Literal["write"]]):
+def resized(
+    image: en.Texture2D[en.f32, Literal["sample"]],
+    stack: en.Texture2DArray[en.f16],
+    out: en.Texture2D[en.f32, Literal["write"]],
+):
     x, y = en.thread_position_in_grid_xyz("x"), en.thread_position_in_grid_xyz("y")
     if x < out.width() and y < image.height():
         u = x.to(en.f32) / out.width().to(en.f32)
