@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -57,6 +58,18 @@ def clamp_rows(a: en.f16, lengths: en.u8, out: en.f32):
 
 
 @en.kernel
+def resized(
+    image: en.Texture2D[en.f32, Literal["sample"]],
+    stack: en.Texture2DArray[en.f16],
+    out: en.Texture2D[en.f32, Literal["write"]],
+):
+    x, y = en.thread_position_in_grid_xyz("x"), en.thread_position_in_grid_xyz("y")
+    if x < out.width() and y < image.height():
+        u = x.to(en.f32) / out.width().to(en.f32)
+        out.write(image.sample(u, 0.5, filter="linear") + stack.read(x, y, stack.array_size() - 1), x, y)
+
+
+@en.kernel
 def vectors(a: en.f32x4, b: en.f32, c: en.u8x3, out: en.float4):
     i = en.thread_position_in_grid
     v = a[i]
@@ -95,6 +108,7 @@ def main() -> None:
     limited[64, 32](x, {"low": 0.5, "high": 1.5})
     scaled.launch(x, 64, 2.0, grid=64, constants={"twice": True, 1: ("float", 3.0)})
     vectors[4, 4](np.ones((4, 4), np.float32), y[:16], np.ones((4, 3), np.uint8), np.zeros((4, 4), np.float32))
+    resized[(4, 3), (4, 3)](np.ones((3, 4), np.uint8), np.ones((2, 3, 4), np.float16), np.zeros((3, 4), np.float32))
     print([(constant.name, constant.dtype.name) for constant in en.compile(scaled).function_constants])
     try:
         en.compile(clamp_rows)

@@ -7,5 +7,5 @@ kernel void saxpy(
     constant float& a [[buffer(2)]],
     uint i [[thread_position_in_grid]])
 {
-    Y[i] = a * float3(X[i]) + Y[i];
+    Y[i] = a * float3(X[i]) + float3(Y[i]);
 }

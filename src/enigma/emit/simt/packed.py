@@ -29,11 +29,11 @@ class PackedOps(OwnMemory):
 
     def load_vector(self, buffer: Memory, index: Lanes, count: int) -> tuple[Lanes, ...]:
         """Return `count` elements from `index` on."""
-        return self._load_parts(buffer, self.convert(index, i64), count)
+        return self._load_parts(buffer, index, count)
 
     def store_vector(self, buffer: Memory, index: Lanes, value: tuple[Lanes, ...]) -> None:
         """Set the elements from `index` on."""
-        self._store_parts(buffer, self.convert(index, i64), value)
+        self._store_parts(buffer, index, value)
 
     def _components(self, buffer: Memory, index: Lanes) -> tuple[Memory, Lanes]:
         """Return a buffer of vectors as one of numbers, and the first number of each vector: exact, whatever the size."""
@@ -59,7 +59,7 @@ class PackedOps(OwnMemory):
             if _in_a_row(chunk, count) and mask != FALSE and isinstance(chunk, Ramp):
                 made = self._load_run(buffer, chunk, mask, count)
             else:
-                made = [self._load_chunk(buffer, i64, self.chunks(place)[number], mask) for place in places]
+                made = [self._load_chunk(buffer, start.dtype, self.chunks(place)[number], mask) for place in places]
             for column, part in zip(columns, made, strict=True):
                 column.append(part)
         return tuple(lanes(buffer.dtype, column, self.context.first) for column in columns)
@@ -106,7 +106,7 @@ class PackedOps(OwnMemory):
                 self._store_run(buffer, chunk, mask, parts)
                 continue
             for place, part in zip(places, parts, strict=True):
-                self._store_chunk(buffer, i64, self.chunks(place)[number], mask, part)
+                self._store_chunk(buffer, start.dtype, self.chunks(place)[number], mask, part)
 
     def _store_run(self, buffer: Memory, chunk: Ramp, mask: Chunk, parts: Sequence[Chunk]) -> None:
         dtype, count, long = buffer.dtype, len(parts), self.width * len(parts)
