@@ -16,7 +16,7 @@ SHARED = {"png", "report"}
 PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in SHARED)
 SIZES = {
     "tiled_gemm": 40, "heat_equation": 30, "mandelbrot": 50, "sdpa": 2, "attention": 100, "qwen_layer": 128, "async_copy_gemm": 40,
-    "resize": 40,
+    "resize": 40, "simdgroup_gemm": 40,
 }  # fmt: skip
 
 
@@ -54,6 +54,7 @@ WRONG = [
     ("rmsnorm", "total / n + eps", "total / n"),
     ("softmax", "if lane < SIMDGROUPS else identity", "if lane < 7 else identity"),
     ("tiled_gemm", "range(0, K, SIDE)", "range(0, K - 1, SIDE)"),
+    ("simdgroup_gemm", "range_constexpr(0, DEPTH, 8)", "range_constexpr(0, DEPTH - 8, 8)"),
     ("heat_equation", "0 < x < width - 1", "1 < x < width - 1"),
     ("mandelbrot", "xx + yy > 4.0", "xx + yy > 2.0"),
     ("histogram", "en.atomic_fetch_add(local, data[i], 1)", "local[data[i]] += 1"),
