@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from enigma.dtypes import FLOATS, Numeric, names, simdgroup_matrix
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
@@ -70,7 +70,8 @@ class SimdgroupTile(Registers):
 
     def _number(self, index: Any, loc: SourceLoc) -> int:
         down, across = self.blocks
-        numbers = [literal(part) for part in index] if isinstance(index, tuple) and len(index) == 2 else []
+        parts = cast("tuple[Any, ...]", index) if isinstance(index, tuple) else ()
+        numbers = [literal(part) for part in parts]
         if len(numbers) != 2 or not all(isinstance(number, int) for number in numbers):
             raise EnigmaTypeError(
                 f"{self.name or 'the tile'} is indexed by two Python ints", loc=loc,
@@ -165,7 +166,8 @@ def mma(a: SimdgroupTile, b: SimdgroupTile, c: SimdgroupTile) -> SimdgroupTile:
     Raises located errors for sizes and dtypes that do not fit.
     """
     loc = caller()
-    for name, tile in (("a", a), ("b", b), ("c", c)):
+    given: dict[str, Any] = {"a": a, "b": b, "c": c}
+    for name, tile in given.items():
         if not isinstance(tile, SimdgroupTile):
             raise EnigmaTypeError(
                 f"mma: {name} must be a tile, but it is {describe(tile)}", loc=loc,
