@@ -105,6 +105,9 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "return": "None",
     },
     "make_filled_simdgroup_matrix": {"value": "Value | float", "rows": "int", "cols": "int", "return": "Any"},
+    "matmul": {"a": "Value", "b": "Value", "return": "Any"},
+    "transpose": {"m": "Value", "return": "Any"},
+    "determinant": {"m": "Value", "return": "Any"},
     "simdgroup_tile": {"rows": "int", "cols": "int", "fill": "Value | float", "return": "SimdgroupTile"},
     "mma": {"a": "SimdgroupTile", "b": "SimdgroupTile", "c": "SimdgroupTile", "return": "SimdgroupTile"},
     "gemm": {

@@ -1277,6 +1277,15 @@ def simdgroup_matrix_store(
 def make_filled_simdgroup_matrix(value: Value | float, elem: Any = "float", rows: int = 8, cols: int = 8) -> Any:
     """Return the 8 x 8 matrix of `elem` (f32, f16 or bf16) whose elements are all `value`."""
 
+def matmul(a: Value, b: Value, result_dtype: Any = None) -> Any:
+    """Return the product of two small matrices, of a matrix and a vector, or of a vector and a matrix: `a @ b`."""
+
+def transpose(m: Value, result_dtype: Any = None) -> Any:
+    """Return the transpose of a small matrix: its columns become rows. With `result_dtype`, it is converted to that."""
+
+def determinant(m: Value, scalar_dtype: Any = None) -> Any:
+    """Return the determinant of a small square matrix, of its dtype, or converted to `scalar_dtype`."""
+
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
 

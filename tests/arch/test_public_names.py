@@ -50,6 +50,7 @@ NUMERIC: dict[str, str] = {
     "simdgroup_multiply simdgroup_multiply_accumulate make_filled_simdgroup_matrix",
     "tests/spec/test_matrices.py::test_tiles_of_matrices_are_carried_through_loops_and_branches": "simdgroup_tile mma "
     "SimdgroupTile",
+    "tests/spec/test_small_matrices.py::test_products_transposes_and_determinants": "matmul transpose determinant",
     f"{LANGUAGE}::test_unsigned_comparisons": "cmp_ult cmp_ule cmp_ugt cmp_uge",
     f"{LANGUAGE}::test_where_in_both_orders": "where",
     f"{LANGUAGE}::test_context_managers_of_control_flow": "for_range Carry if_ while_",

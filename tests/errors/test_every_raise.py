@@ -34,6 +34,8 @@ UNREACHED: dict[str, str] = {
     "trace/kernel.py:constants": "test_launch_errors.py has it",
     "spec/kit.py:precisions": "a mistake in a table: tests/unit/test_math_precision.py has it",
     "spec/tables/constants.py:_at_launch": "an internal error",
+    "trace/small.py:_kind": "an internal error",
+    "spec/tables/small_matrices.py:_held": "an internal error",
     "spec/intrinsic.py:spelling": "a mistake in a table: tests/unit/spec has it",
     "spec/registry.py:check": "a mistake in a table: tests/unit/spec has it",
     "spec/registry.py:_check_spelling": "a mistake in a table: tests/unit/spec has it",

@@ -19,7 +19,7 @@ from enigma.spec.registry import all_rows
 from enigma.spec.spelling import Unsupported
 from enigma.spec.terms import Algebra, Buffer, Choice, Texture, Var
 from tests.msl.check import assert_legal, clang_available
-from tests.spec import test_geometry, test_matrices, test_vectors
+from tests.spec import test_geometry, test_matrices, test_small_matrices, test_vectors
 from tests.spec.forms import atomic_rows, expression, forms, grid_rows, kernels, load, texture_rows
 from tests.spec.native import one_text
 from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
@@ -171,8 +171,15 @@ LINEAR = ', filter="linear", address="mirrored_repeat"'
 def _kernels(kind: str) -> dict[str, Any]:
     if kind in ("pure", "lane"):
         return dict(kernels(kind))
-    if kind in ("vectors", "geometry", "matrices"):
-        return dict({"vectors": test_vectors, "geometry": test_geometry, "matrices": test_matrices}[kind].kernels())
+    if kind in ("vectors", "geometry", "matrices", "small"):
+        return dict(
+            {
+                "vectors": test_vectors,
+                "geometry": test_geometry,
+                "matrices": test_matrices,
+                "small": test_small_matrices,
+            }[kind].kernels()
+        )
     sources = {
         "memory": _memory_source,
         "own": _own_source,
@@ -187,7 +194,8 @@ def _kernels(kind: str) -> dict[str, Any]:
 
 
 KINDS = (
-    "pure", "lane", "memory", "own", "grid", "constant", "talking", "report", "vectors", "geometry", "matrices", "textures",
+    "pure", "lane", "memory", "own", "grid", "constant", "talking", "report", "vectors", "geometry",
+    "matrices", "small", "textures",
 )  # fmt: skip
 
 

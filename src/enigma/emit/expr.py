@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from enigma.dtypes import Numeric, b1, bf16, i32
+from enigma.dtypes import Matrix, Numeric, b1, bf16, i32
 from enigma.emit.literal import typed, untyped
 from enigma.spec.spelling import Infix, Precedence
 
@@ -171,7 +171,8 @@ def infix(op: Infix, left: Expr, right: Expr, dtype: Numeric, *, commutes: bool 
         symbol, right = "-", replace(right, text=right.text[1:], level=Precedence.POSTFIX)
     associative = symbol in ("&&", "||") or regroups
     text = f"{left.inside(op.level)} {symbol} {right.inside(op.level, right=True, associative=associative)}"
-    update = Update(symbol, left.text, right, commutes) if symbol in _ASSIGNABLE else None
+    whole = any(isinstance(part.dtype, Matrix) for part in (left, right))  # Metal states no `+=` of matrices
+    update = Update(symbol, left.text, right, commutes) if symbol in _ASSIGNABLE and not whole else None
     return replace(merged(text, dtype, op.level, (left, right)), update=update)
 
 

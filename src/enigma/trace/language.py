@@ -10,7 +10,19 @@ from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
-from enigma.trace import arrays, asynchronous, copying, gemm, making, matrices, pipeline, quantized, tables, tiles
+from enigma.trace import (
+    arrays,
+    asynchronous,
+    copying,
+    gemm,
+    making,
+    matrices,
+    pipeline,
+    quantized,
+    small,
+    tables,
+    tiles,
+)
 from enigma.trace.control import captured, either, truth
 from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.node import If
@@ -21,7 +33,7 @@ from enigma.trace.value import TracedValue, active
 
 __all__ = ["MODULES", "PUBLIC", "public"]
 
-MODULES = (arrays, asynchronous, copying, gemm, making, matrices, pipeline, quantized, tables, tiles)
+MODULES = (arrays, asynchronous, copying, gemm, making, matrices, pipeline, quantized, small, tables, tiles)
 """Where further functions are made public."""
 
 

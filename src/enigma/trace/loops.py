@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from enigma.dtypes import Vector
+from enigma.dtypes import Composite
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.trace.carried import Loop, Retry
 from enigma.trace.control import either, is_plain, is_traced, truth
@@ -135,7 +135,7 @@ class ForLoop(Loop):
         super().__init__(names, values, extra, stop)
         self.items, self.targets = items, set(targets)
         self.current: Any = None
-        if isinstance(items, TracedValue) and isinstance(items.type, Vector):
+        if isinstance(items, TracedValue) and isinstance(items.type, Composite):
             self.items = list(items)
         elif isinstance(items, TracedValue):
             raise EnigmaTypeError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from enigma.dtypes import FLOATS, Matrix, Numeric, SimdgroupMatrix, names, simdgroup_matrix
+from enigma.dtypes import FLOATS, Numeric, SimdgroupMatrix, names, simdgroup_matrix
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra, by_role
@@ -23,10 +23,9 @@ ELEMENTS = 2
 """Elements of a matrix that each lane holds."""
 
 
-def kind_of(x: Any) -> SimdgroupMatrix | Matrix | None:
-    """Return the dtype of a matrix, None for anything else."""
-    dtype = x.type if isinstance(x, TracedValue) else None
-    return dtype if isinstance(dtype, SimdgroupMatrix | Matrix) else None
+def kind_of(x: Any) -> SimdgroupMatrix | None:
+    """Return the dtype of a simdgroup's matrix, None for anything else."""
+    return x.type if isinstance(x, TracedValue) and isinstance(x.type, SimdgroupMatrix) else None
 
 
 # ---- memory

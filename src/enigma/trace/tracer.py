@@ -11,13 +11,24 @@ from types import CodeType
 from typing import Any
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureType, Type, Vector, promote, widened
+from enigma.dtypes import (
+    BufferType,
+    Matrix,
+    Numeric,
+    SimdgroupMatrix,
+    Space,
+    TextureType,
+    Type,
+    Vector,
+    promote,
+    widened,
+)
 from enigma.errors import EnigmaNameError, EnigmaTypeError, EnigmaValueError, InternalError
 from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
-from enigma.trace import access, matrices, swizzle
+from enigma.trace import access, matrices, small, swizzle
 from enigma.trace.given import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, part_of
 from enigma.trace.infer import lanes_apart, resolve
 from enigma.trace.node import Block, Node, Op, Value, walk
@@ -98,6 +109,8 @@ class Tracer:
             return self.splat(self.constant(value, dtype.element, loc), dtype, loc)
         if isinstance(dtype, SimdgroupMatrix):
             return matrices.filled(value, dtype, loc)
+        if isinstance(dtype, Matrix):
+            return small.made(dtype, (value,), loc)
         result = TracedValue(dtype)
         node = Op(
             by_algebra()[Algebra.CONST], (), {"dtype": dtype, "value": check_literal(value, dtype, loc)}, result, loc
@@ -130,6 +143,10 @@ class Tracer:
             return x if target in (x.type, x.type.element) else matrices.converted(x, target, loc)
         if isinstance(target, SimdgroupMatrix):
             return matrices.filled(x, target, loc)
+        if small.kind_of(x) is not None:
+            return small.converted(x, target, loc)
+        if isinstance(target, Matrix):
+            return small.made(target, (x,), loc)
         if isinstance(target, Vector) and not (isinstance(x, TracedValue) and isinstance(x.type, Vector)):
             return self.splat(self.convert(x, target.element, loc), target, loc)
         number = literal(x)
@@ -189,6 +206,10 @@ class Tracer:
             )  # fmt: skip
         return self.made([self.convert(part, dtype.element, loc) for part in parts], loc)
 
+    def matrix(self, dtype: Matrix, values: Sequence[Any], loc: SourceLoc | None = None) -> TracedValue:
+        """Return a small matrix of columns or numbers."""
+        return small.made(dtype, values, loc or caller())
+
     def made(self, components: Sequence[TracedValue], loc: SourceLoc) -> TracedValue:
         """Return the vector of these components, which have one dtype; a single one is returned as it is."""
         if len(components) == 1:
@@ -209,6 +230,8 @@ class Tracer:
     named_components = staticmethod(swizzle.read)
     numbered_component = staticmethod(swizzle.item)
     matrix_elements = staticmethod(matrices.elements)
+    matrix_column = staticmethod(small.column)
+    matrix_columns = staticmethod(small.columns_of)
     matrix_element = staticmethod(matrices.element)
     replaced_components = staticmethod(swizzle.replaced)
     refuse_attribute = staticmethod(swizzle.refuse)
@@ -310,6 +333,8 @@ class Tracer:
     def operator(self, symbol: str, operands: Sequence[Any], loc: SourceLoc | None = None) -> Any:
         """Record a Python operator."""
         loc = loc or caller()
+        if any(small.kind_of(x) is not None for x in operands):
+            return small.operator(symbol, operands, loc)
         if symbol == "@" or any(matrices.kind_of(x) is not None for x in operands):
             return matrices.operator(symbol, operands, loc)
         if symbol == "**" and (product := self._small_power(operands, loc)) is not None:

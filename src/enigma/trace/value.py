@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from enigma.context import current
-from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, TextureType, Type
+from enigma.dtypes import BufferType, Matrix, Numeric, SimdgroupMatrix, TextureType, Type
 from enigma.errors import EnigmaError, EnigmaTypeError
 from enigma.source import caller, is_internal
 from enigma.trace.node import Block, Node, Value
@@ -163,6 +163,8 @@ class TracedValue(Value):
             return self.type.lanes
         if isinstance(self.type, SimdgroupMatrix):
             return self.type.parts
+        if isinstance(self.type, Matrix):
+            return self.type.columns
         _refuse(
             f"len() of a single {self._kind()}", "only a list, a tuple, a vector or threadgroup memory has a length"
         )
@@ -188,6 +190,8 @@ class TracedValue(Value):
             return iter([self[lane] for lane in range(self.type.lanes)])
         if isinstance(self.type, SimdgroupMatrix):
             return iter(active().matrix_elements(self, caller()))
+        if isinstance(self.type, Matrix):
+            return iter(active().matrix_columns(self, caller()))
         _refuse(f"a traced {self._kind()} cannot be iterated over", "loop over indices: for i in range(n): A[i]")
 
     def __getitem__(self, index: Any) -> Any:
@@ -195,6 +199,8 @@ class TracedValue(Value):
             return active().numbered_component(self, index)
         if isinstance(self.type, SimdgroupMatrix):
             return active().matrix_element(self, index, caller())
+        if isinstance(self.type, Matrix):
+            return active().matrix_column(self, index, caller())
         _refuse(f"{self.name or 'this value'} is a single {self._kind()}, not a buffer: it cannot be indexed",
                 "index a buffer parameter, annotated enigma.f32 and the like")  # fmt: skip
 
@@ -205,6 +211,9 @@ class TracedValue(Value):
         if isinstance(self.type, SimdgroupMatrix):
             _refuse(f"{self.name or 'this matrix'}[...] cannot be assigned",
                     f"write {self.name or 'm'}.thread_elements[0] = value")  # fmt: skip
+        if isinstance(self.type, Matrix):
+            _refuse(f"{self.name or 'this matrix'}[...] cannot be assigned",
+                    f"make a new one of its columns: {self.type.name}(column, {self.name or 'm'}[1], ...)")  # fmt: skip
         _refuse(f"{self.name or 'this value'} is a single {self._kind()}, not a buffer: its elements cannot be set",
                 "a Scalar is read-only; write to a buffer parameter, annotated enigma.f32 and the like")  # fmt: skip
 

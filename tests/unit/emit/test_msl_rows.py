@@ -139,6 +139,8 @@ def dtypes_of(row: Intrinsic, lanes: int) -> tuple[Numeric, ...]:
 def test_every_spelling_is_legal(table: str, lanes: int) -> None:
     kernels = [Kernel(f"all_{table}")]
     for row in TABLES[table]:
+        if table == "small_matrices":  # whose shapes must fit: tests/spec/test_small_matrices.py has all of them
+            continue
         if row.algebra in MADE_BY_THE_LANGUAGE or row.at_launch:
             continue
         for dtype in dtypes_of(row, lanes):
