@@ -375,9 +375,11 @@ _VECTORS: dict[tuple[Numeric, int], Vector] = {
 }
 VECTORS: tuple[Vector, ...] = tuple(_VECTORS.values())
 
-_SIMDGROUP_MATRICES = {dtype: SimdgroupMatrix(dtype) for dtype in FLOATS}
+_SIMDGROUP_MATRICES: dict[Numeric, SimdgroupMatrix] = {dtype: SimdgroupMatrix(dtype) for dtype in FLOATS}
 SIMDGROUP_MATRICES: tuple[SimdgroupMatrix, ...] = tuple(_SIMDGROUP_MATRICES.values())
-_MATRICES = {(dtype, c, r): Matrix(dtype, c, r) for dtype in (f32, f16) for c in WIDTHS for r in WIDTHS}
+_MATRICES: dict[tuple[Numeric, int, int], Matrix] = {
+    (dtype, c, r): Matrix(dtype, c, r) for dtype in (f32, f16) for c in WIDTHS for r in WIDTHS
+}
 MATRICES: tuple[Matrix, ...] = tuple(_MATRICES.values())
 
 _BY_NAME: dict[str, Numeric] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from enigma.dtypes import FLOATS, Numeric, names, simdgroup_matrix
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
@@ -70,7 +70,8 @@ class SimdgroupTile(Registers):
 
     def _number(self, index: Any, loc: SourceLoc) -> int:
         down, across = self.blocks
-        numbers = [literal(part) for part in index] if isinstance(index, tuple) and len(index) == 2 else []
+        parts: tuple[Any, ...] = cast("tuple[Any, ...]", index) if isinstance(index, tuple) else ()
+        numbers = [literal(part) for part in parts]
         if len(numbers) != 2 or not all(isinstance(number, int) for number in numbers):
             raise EnigmaTypeError(
                 f"{self.name or 'the tile'} is indexed by two Python ints", loc=loc,
@@ -155,7 +156,7 @@ def tile_of(rows: int, cols: int, element: Numeric, fill: Any, loc: SourceLoc) -
 
 
 @public
-def mma(a: SimdgroupTile, b: SimdgroupTile, c: SimdgroupTile) -> SimdgroupTile:
+def mma(a: Any, b: Any, c: Any) -> SimdgroupTile:
     """Add the product of two tiles to a third, in place: `c += a @ b`. Returns c.
 
     `a` is M x K elements, `b` K x N and `c` M x N; `a` and `b` hold one dtype, and `c` the same or f32.
