@@ -109,7 +109,8 @@ class _Search:
             return
         for name in _UNDERLYING:
             # statically, for an object may make up attributes when it is asked
-            inner = getattr(value, name, None) if isinstance(value, _WRAPPERS) else getattr_static(value, name, None)
+            held = cast(Any, value)
+            inner = getattr(held, name, None) if isinstance(value, _WRAPPERS) else getattr_static(held, name, None)
             if isinstance(inner, types.FunctionType | types.MethodType | functools.partial):
                 self.pending.append(inner)
 
