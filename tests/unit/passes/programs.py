@@ -27,6 +27,7 @@ ROWS = tuple(
     if row.effect is Effect.PURE
     and row.operands
     and not is_composite(row)
+    and all(isinstance(term, Var | Numeric) for term in row.operands.values())
     and not is_matrix(row)
     and not row.at_launch
     and row.name not in ("const", "to_index", "from_index")
