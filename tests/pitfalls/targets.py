@@ -21,6 +21,7 @@ NOT_RUN = (
     "threadgroup",
     "atomic",
     "texture",
+    "float3x3(",
     "extract_bits",
     "insert_bits",
     " all(",

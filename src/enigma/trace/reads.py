@@ -36,10 +36,12 @@ def fingerprint(roots: Sequence[Any]) -> Fingerprint:
     """Return what functions, and all that they may call or read, find in their modules, objects and enclosing functions.
 
     Which attributes a function reads of which object is not known, so every name that some function uses is looked up in every
-    object that is reached; so are the special methods of classes.
+    object that is reached; so are the special methods of classes. Packages that are installed are taken not to change, but for the
+    roots' own: what they reach has no end.
     """
     search = _Search()
     search.pending += roots
+    search.homes = {_package(getattr(root, "__module__", "")) for root in roots}
     search.run()
     return Fingerprint(tuple(search.variables.values()), tuple(search.cells.values()), tuple(search.defaults.values()))
 
@@ -48,6 +50,7 @@ class _Search:
     """Collects what is read. Everything reached is held, so that its id stays its own."""
 
     def __init__(self) -> None:
+        self.homes: set[str] = set()
         self.variables: dict[tuple[int, str], tuple[Scope, str, Any]] = {}
         self.cells: dict[int, tuple[types.CellType, Any]] = {}
         self.defaults: dict[int, tuple[types.FunctionType, Any]] = {}
@@ -87,13 +90,17 @@ class _Search:
     def _scopes(self, value: Any) -> list[Scope]:
         """Return the dictionaries behind `value.name`, nearest first: a module's, an object's own and its classes'."""
         if isinstance(value, types.ModuleType):
-            return [] if _is_foreign(value.__name__) else [vars(value)]
+            return [] if self._is_foreign(value.__name__) else [vars(value)]
         cls = cast("type[Any]", value if isinstance(value, type) else type(value))
-        if str(cls.__module__).partition(".")[0] in _FOREIGN and not _is_library(cls.__module__):
+        if _package(cls.__module__) in _FOREIGN and not _is_library(cls.__module__):
+            return []
+        if self._is_installed(cls.__module__):
             return []
         # one object for each class: its __dict__ is a new one each time
         classes = [
-            self.classes.setdefault(base, base.__dict__) for base in cls.__mro__ if not _is_foreign(base.__module__)
+            self.classes.setdefault(base, base.__dict__)
+            for base in cls.__mro__
+            if not self._is_foreign(base.__module__)
         ]
         if isinstance(value, type):
             return classes
@@ -116,7 +123,7 @@ class _Search:
 
     def _function(self, function: types.FunctionType) -> None:
         """Note the globals, the closure and the defaults of one function."""
-        if is_foreign(function):
+        if is_foreign(function) or self._is_installed(function.__module__):
             return
         names = [name for code in _codes(function.__code__) for name in code.co_names]
         self.names.update(names)
@@ -132,6 +139,13 @@ class _Search:
             self.pending += [*(found[0] or ()), *found[1]]
         if function.__dict__:
             self._thing([function.__dict__], ())
+
+    def _is_installed(self, module: Any) -> bool:
+        package = _package(module)
+        return package not in self.homes and not _is_library(module) and _is_in_site_packages(package)
+
+    def _is_foreign(self, module: Any) -> bool:
+        return _is_foreign(module) or self._is_installed(module)
 
     def _thing(self, scopes: list[Scope], names: Iterable[str]) -> None:
         """Note an object's dictionaries, in the order in which its attributes are looked up, and some of its attributes."""
@@ -153,6 +167,17 @@ class _Search:
         self.variables[id(scope), name] = scope, name, frozen(value)
         if value is not GONE:
             self.pending.append(value)
+
+
+def _package(module: Any) -> str:
+    return str(module or "").partition(".")[0]
+
+
+@functools.cache
+def _is_in_site_packages(package: str) -> bool:
+    """Return whether a package was installed, rather than being part of the program."""
+    file = str(getattr(sys.modules.get(package), "__file__", None) or "")
+    return "site-packages" in file or "dist-packages" in file
 
 
 def _is_foreign(module: Any) -> bool:
