@@ -81,8 +81,6 @@ def test_pitfall_03_every_operator_is_reflected() -> None:
 
 
 def test_pitfall_04_comparisons_compare_values() -> None:
-    seen: list[Any] = []
-
     @en.kernel
     def k(A: en.f32, B: en.f32, Out: en.b1):
         i = en.thread_position_in_grid
@@ -90,12 +88,10 @@ def test_pitfall_04_comparisons_compare_values() -> None:
         tests = (x < 1, x <= y, x == y, x != y, y > x, 0 >= x, -1 < x < y)
         for j, test in enumerate(tests):
             Out[i * 7 + j] = test
-        seen.append({x: 1})  # a value is its own key
 
     a, b = (np.array(x, np.float32) for x in ([0, 1, 2, -2, np.nan], [1, 1, 1, -2, 0]))
     want = np.stack([a < 1, a <= b, a == b, a != b, b > a, 0 >= a, (-1 < a) & (a < b)], axis=1)
     same(k, a, b, np.zeros((5, 7), np.bool_), want=want, grid=5)
-    assert seen
 
 
 def test_pitfall_05_a_traced_condition_keeps_both_branches() -> None:
