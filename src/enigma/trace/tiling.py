@@ -59,15 +59,14 @@ def local_tile(x: Any, tiler: Any, coord: Any) -> Any:
 
         tile = enigma.local_tile(A, (16, 32), (row, column))
     """
-    divided = zipped_divide(x, tiler)
-    if isinstance(divided, Tensor):
-        inside = (None,) * len(cast("tuple[Any, ...]", tiler)) if isinstance(tiler, tuple) else None
-        return divided[inside, coord]
-    raise EnigmaTypeError(
-        f"local_tile takes a tensor, but it got {describe(x)}",
-        loc=caller(),
-        help="write local_tile(A, (16, 32), (i, j))",
-    )
+    if not isinstance(x, Tensor):
+        raise EnigmaTypeError(
+            f"local_tile takes a tensor, but it got {describe(x)}",
+            loc=caller(),
+            help="write local_tile(A, (16, 32), (i, j))",
+        )
+    inside = (None,) * len(cast("tuple[Any, ...]", tiler)) if isinstance(tiler, tuple) else None
+    return zipped_divide(x, tiler)[inside, coord]
 
 
 def tensor_zipped_divide(tensor: Tensor, tiler: Any) -> Tensor:
