@@ -255,6 +255,15 @@ def is_congruent(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:
     return repeat_like(0, a) == repeat_like(0, b)
 
 
+def is_compatible(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:
+    """Return whether two shapes have equally many elements.
+
+    >>> is_compatible((4, 8), 32), is_compatible((4, 8), (4, 4))
+    (True, False)
+    """
+    return product(shape_of(a)) == product(shape_of(b))
+
+
 def is_weakly_congruent(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:
     """Return whether `b` is nested like `a`, or deeper where `a` has an integer.
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector, as_dtype
 from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.layout.slicing import has_none
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
@@ -250,13 +251,13 @@ class Tensor(Handle):
 
     def __getitem__(self, index: Any) -> Any:
         loc = caller()
-        if coordinates.has_none(index):
+        if has_none(index):
             return self.with_layout(*coordinates.sliced(self, index, loc))
         return active().apply(by_algebra()[Algebra.LOAD], {"buf": self.memory, "i": self.offset(index, loc)}, loc)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         loc = caller()
-        if coordinates.has_none(index):
+        if has_none(index):
             raise EnigmaTypeError(
                 f"a view of {self.name or 'the buffer'} cannot be assigned", loc=loc,
                 help=f"store all of its elements: {self.name or 'T'}[None, i].store(fragment)",
