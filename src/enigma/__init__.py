@@ -32,6 +32,7 @@ _HOME = {
     "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout",
+    "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
 }  # fmt: skip
 _MODULES = ("random",)
 _DTYPES = (
