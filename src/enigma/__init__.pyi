@@ -32,6 +32,10 @@ from enigma.layout import make_layout as make_layout
 from enigma.layout import make_layout_tv as make_layout_tv
 from enigma.layout import make_ordered_layout as make_ordered_layout
 from enigma.layout import size as size
+from enigma.layout.drawing import Drawing as Drawing
+from enigma.layout.drawing import draw as draw
+from enigma.layout.drawing import draw_tv as draw_tv
+from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.choose import runtime as runtime
