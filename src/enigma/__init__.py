@@ -39,6 +39,7 @@ _HOME = {
     "make_composed_layout": "layout", "swizzle": "layout", "product": "layout", "repeat_like": "layout", "select": "layout",
     "composition": "trace.tiling", "logical_divide": "trace.tiling", "zipped_divide": "trace.tiling",
     "tiled_divide": "trace.tiling", "flat_divide": "trace.tiling", "local_partition": "trace.tiling",
+    "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
     "make_tensor": "trace.tiling", "local_tile": "trace.tiling", "tensor_zipped_divide": "trace.tiling",
     "tensor_composition": "trace.tiling",
 }  # fmt: skip

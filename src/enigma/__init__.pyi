@@ -59,6 +59,10 @@ from enigma.layout import size as size
 from enigma.layout import swizzle as swizzle
 from enigma.layout import tiled_product as tiled_product
 from enigma.layout import zipped_product as zipped_product
+from enigma.layout.drawing import Drawing as Drawing
+from enigma.layout.drawing import draw as draw
+from enigma.layout.drawing import draw_tv as draw_tv
+from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.choose import runtime as runtime

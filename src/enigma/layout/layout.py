@@ -77,6 +77,17 @@ class Layout:
     def __repr__(self) -> str:
         return f"{_text(self.shape)}:{_text(self.stride)}"
 
+    def to_svg(self) -> str:
+        """Return a picture of the offsets as SVG text; `enigma.draw` does more."""
+        from enigma.layout.drawing import draw  # only when somebody looks
+
+        return draw(self).svg
+
+    def _repr_html_(self) -> str:
+        from enigma.layout.drawing import draw  # only in a notebook
+
+        return draw(self, limit=(16, 32)).svg
+
     def size(self, mode: Path | None = None) -> int:
         """Return how many coordinates there are, in all or in one mode (a number, or the path to a nested mode)."""
         return tuples.size(self.shape, mode)

@@ -121,7 +121,8 @@ def make_composed_layout(outer: Swizzle, offset: Any, inner: Layout) -> Composed
 
     Raises `EnigmaTypeError` for an outer that is no swizzle or an inner that is no layout.
     """
-    if not isinstance(outer, Swizzle):
+    given: Any = outer
+    if not isinstance(given, Swizzle):
         raise EnigmaTypeError(
             f"make_composed_layout: the outer function is {outer!r}", help="make one: enigma.Swizzle(3, 3, 3)"
         )

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector, as_dtype
 from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.layout.int_tuple import product
 from enigma.layout.slicing import has_none
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
@@ -340,14 +341,15 @@ class Tensor(Handle):
         )
 
     def __len__(self) -> int:
-        if self.shape is None:
+        shape: Any = self.shape
+        modes = cast("tuple[Any, ...]", shape) if isinstance(shape, tuple) else (shape,)
+        if modes[0] is None:
             raise EnigmaTypeError(
                 f"the length of {self.name} is known at launch only",
                 loc=caller(),
                 help="pass it: n: enigma.Scalar(enigma.u32)",
             )
-        modes = cast("tuple[Any, ...]", self.shape) if isinstance(self.shape, tuple) else (self.shape,)
-        return modes[0]
+        return product(modes[0])
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other
