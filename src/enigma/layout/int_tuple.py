@@ -132,7 +132,11 @@ def leaves(x: IntTuple) -> tuple[int, ...]:
 
 
 def product(x: IntTuple) -> int:
-    """Return the product of all integers; 1 for an empty tuple."""
+    """Return the product of all integers; 1 for an empty tuple.
+
+    >>> product((2, (3, 4)))
+    24
+    """
     return math.prod(leaves(x))
 
 
