@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import enigma as en
@@ -25,6 +25,7 @@ def layouts(draw: st.DrawFn, rank: int) -> en.Layout:
     return en.Layout(tuple(tuple(s for s, _ in m) for m in modes), tuple(tuple(d for _, d in m) for m in modes))
 
 
+@settings(deadline=None)
 @given(layouts(3), st.data())
 def test_a_slice_and_its_offset_are_the_layout_with_a_part_fixed(layout: en.Layout, data: st.DataObject) -> None:
     fixed = [data.draw(st.none() | st.integers(0, layout.size(mode) - 1)) for mode in range(3)]
@@ -37,6 +38,7 @@ def test_a_slice_and_its_offset_are_the_layout_with_a_part_fixed(layout: en.Layo
         assert part(coordinate) + offset == layout(tuple(whole))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4), st.integers(0, 4), st.sampled_from([-5, -4, 4, 5]), st.integers(0, 1 << 14))
 def test_a_swizzle_is_its_own_inverse(bits: int, base: int, shift: int, offset: int) -> None:
     swizzle = en.Swizzle(bits, base, shift)
@@ -45,6 +47,7 @@ def test_a_swizzle_is_its_own_inverse(bits: int, base: int, shift: int, offset: 
     assert offset >> base == swizzle(offset) >> base or bits
 
 
+@settings(deadline=None)
 @given(layouts(2), st.integers(0, 3), st.integers(0, 3), st.sampled_from([-3, 3]))
 def test_a_composed_layout_stays_within_its_cosize(layout: en.Layout, bits: int, base: int, shift: int) -> None:
     composed = en.composition(en.Swizzle(bits, base, shift), layout)
@@ -57,6 +60,7 @@ def test_a_composed_layout_stays_within_its_cosize(layout: en.Layout, bits: int,
     ]
 
 
+@settings(deadline=None)
 @given(layouts(2), layouts(2))
 def test_max_common_vector_counts_what_runs_along_in_both(a: en.Layout, b: en.Layout) -> None:
     try:
@@ -68,6 +72,7 @@ def test_max_common_vector_counts_what_runs_along_in_both(a: en.Layout, b: en.La
     assert all(a(common(k)) == b(common(k)) == k for k in range(count))
 
 
+@settings(deadline=None)
 @given(st.permutations(range(4)), st.lists(st.integers(2, 4), min_size=4, max_size=4))
 def test_inverses_of_compact_layouts(order: list[int], shape: list[int]) -> None:
     layout = en.make_ordered_layout(tuple(shape), order=tuple(order))
@@ -75,6 +80,7 @@ def test_inverses_of_compact_layouts(order: list[int], shape: list[int]) -> None
     assert all(layout(right(k)) == k and left(layout(k)) == k for k in range(layout.size()))
 
 
+@settings(deadline=None)
 @given(st.sampled_from([8, 16, 32, 64]), st.sampled_from([8, 16, 32, 64]))
 def test_a_recast_layout_reaches_the_same_bits(new: int, old: int) -> None:
     layout = en.make_layout((16, 8), (1, 24))
@@ -86,6 +92,7 @@ def test_a_recast_layout_reaches_the_same_bits(new: int, old: int) -> None:
     assert bits(recast, new) == bits(layout, old)
 
 
+@settings(deadline=None)
 @given(layouts(2), st.sampled_from([lib.tiled_divide, lib.flat_divide]))
 def test_divided_layouts_differ_in_nesting_only(layout: en.Layout, divide: Callable[..., en.Layout]) -> None:
     tile = (en.Layout(layout.size(0)), en.Layout(layout.size(1)))
