@@ -9,8 +9,11 @@ import pytest
 import enigma as en
 from tests.spec.forms import load
 
-WHOLE = ("i * 4", "4 * i + 8", "i * 12 - 4", "(i + n) * 8", "i * 4 + n * 16", "(i * 4).to(en.i64) + 4")
-SPLIT = ("i", "i * 2", "i * 4 + 1", "i * 4 + n", "i * n", "(i & 3)", "i * 4 // 2")
+WHOLE = ("i * 4", "4 * i + 8", "i & 252", "252 & (i + n)", "i << 2", "(i << 1) * 2", "(n << 34) * 1", "(i & 508) | (n << 3)", "(i ^ n) << 2",
+    "4 << n", "(i & 1020) ^ 8", "i * 2 * (n << 1)", "-(i.to(en.i32) * 4)", "i * 12 - 4", "(i + n) * 8", "i * 4 + n * 16", "(i * 4).to(en.i64) + 4")
+SPLIT = ("i", "i * 2", "i * 4 + 1", "i * 4 + n", "i * n", "(i & 3)", "i * 4 // 2",
+    "i & 250", "i << 1", "n << 32", "4 >> (i & 1)", "(i * 4) | 1", "(A[0] * (i * 4).to(en.f32)).to(en.u32)",
+)
 
 
 def _access(index: str) -> str:
