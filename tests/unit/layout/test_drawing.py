@@ -217,7 +217,8 @@ def test_files_and_notebooks(tmp_path: Path) -> None:
     # notebooks call these by name
     assert drawing._repr_html_() == layout._repr_html_() == drawing.svg  # pyright: ignore[reportPrivateUsage]
     large = Layout((1000, 1000))._repr_html_()  # pyright: ignore[reportPrivateUsage]
-    assert len(cells(large)) == 16 * 32
+    assert large is not None and len(cells(large)) == 16 * 32
+    assert Layout(())._repr_html_() is None  # pyright: ignore[reportPrivateUsage]
 
 
 WRONG = {
@@ -321,6 +322,13 @@ def test_unknown_sizes_are_refused() -> None:
     assert str(caught.value) == (
         "size n of shape (2,n) is not known, so that it cannot be drawn\n"
         "  help: draw a layout of the same kind whose sizes are numbers"
+    )
+
+    with pytest.raises(enigma.EnigmaTypeError) as caught:
+        shown(Odd((2, 2), lambda _: Unknown()))
+    assert str(caught.value) == (
+        "offset n of odd is not known, so that it cannot be drawn\n"
+        "  help: draw a layout of the same kind whose strides are numbers"
     )
 
 

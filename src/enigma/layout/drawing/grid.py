@@ -74,6 +74,12 @@ def offsets_grid(layout: Any, limit: Limit) -> Grid:
     rows, columns, notes = _cut(extent.rows, extent.columns, limit)
     table = [[layout(extent.coordinate(i, j)) for j in range(columns)] for i in range(rows)]
     flat = [value for row in table for value in row]
+    for leaf in _flat(tuple(flat)):
+        if not isinstance(leaf, int):
+            raise EnigmaTypeError(
+                f"offset {leaf} of {layout} is not known, so that it cannot be drawn",
+                help="draw a layout of the same kind whose strides are numbers",
+            )
     if all(isinstance(value, int) for value in flat):
         rank_of = {value: value for value in flat}
     else:  # coordinates, of an identity layout: in the order in which they come
