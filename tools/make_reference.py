@@ -82,6 +82,7 @@ PROGRAMS = (
     "EnigmaIndexError", "EnigmaNameError", "EnigmaAttributeError",
     "LaunchError", "OutOfBoundsError", "ToolchainError", "DeviceError", "InternalError", "KernelAssertionError",
     "ErrorGroup", "EnigmaWarning", "Layout", "make_layout", "make_ordered_layout", "make_identity_layout", "make_layout_tv", "size",
+    "show", "draw", "draw_tv", "Drawing",
 )  # fmt: skip
 
 

@@ -50,8 +50,8 @@ LANGUAGE: dict[str, dict[str, str]] = {
     "store_if": {"buf": "Value", "index": "_Index", "value": "Value | float", "mask": "Value | bool", "return": "None"},
     "threadgroup_alloc": {
         "dtype": "type[_T]",
-        "size": "int | tuple[int, ...]",
-        "layout": "Layout | None",
+        "size": "int | tuple[int, ...] | None",
+        "layout": "Any",
         "return": "_T",
     },
     "thread_alloc": {

@@ -33,6 +33,9 @@ _HOME = {
     "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout",
+    "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
+    "make_tensor": "trace.tiling", "local_tile": "trace.tiling", "tensor_zipped_divide": "trace.tiling",
+    "tensor_composition": "trace.tiling",
 }  # fmt: skip
 _MODULES = ("random",)
 _DTYPES = (

@@ -32,6 +32,10 @@ from enigma.layout import make_layout as make_layout
 from enigma.layout import make_layout_tv as make_layout_tv
 from enigma.layout import make_ordered_layout as make_ordered_layout
 from enigma.layout import size as size
+from enigma.layout.drawing import Drawing as Drawing
+from enigma.layout.drawing import draw as draw
+from enigma.layout.drawing import draw_tv as draw_tv
+from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.choose import runtime as runtime
@@ -46,6 +50,10 @@ from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tiles import SimdgroupTile as SimdgroupTile
+from enigma.trace.tiling import local_tile as local_tile
+from enigma.trace.tiling import make_tensor as make_tensor
+from enigma.trace.tiling import tensor_composition as tensor_composition
+from enigma.trace.tiling import tensor_zipped_divide as tensor_zipped_divide
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
 
 __version__: str
@@ -1433,7 +1441,7 @@ def load_if(buf: _T, index: _Index, mask: Value | bool, default: Value | float =
 def store_if(buf: Value, index: _Index, value: Value | float, mask: Value | bool) -> None:
     """Set element `index` of `buf` to `value` where `mask` holds; nothing is written elsewhere."""
 
-def threadgroup_alloc(dtype: type[_T], size: int | tuple[int, ...], layout: Layout | None = None) -> _T:
+def threadgroup_alloc(dtype: type[_T], size: int | tuple[int, ...] | None = None, layout: Any = None) -> _T:
     """Return memory shared by the threads of a threadgroup: `size` elements, or a shape indexed by tuples (row-major)."""
 
 def cmp_ult(x: Value | float, y: Value | float) -> b1:

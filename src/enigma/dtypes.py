@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from enigma.context import current
 from enigma.errors import EnigmaTypeError
@@ -49,6 +49,10 @@ class Numeric:
                 help="use a Python number or a NumPy scalar outside of kernels",
             )
         return tracer.convert(value, self)
+
+    def __getitem__(self, shape: Any) -> Shaped:
+        """Return what annotates a row-major buffer, `A: enigma.f32[M, N]`; a first extent of None is known at launch."""
+        return Shaped(self, cast("tuple[Any, ...]", shape) if isinstance(shape, tuple) else (shape,))
 
     @property
     def element(self) -> Numeric:
@@ -105,6 +109,13 @@ class Numeric:
 
             return np.dtype(ml_dtypes.bfloat16)
         return np.dtype(self.numpy_name)
+
+
+class Shaped(NamedTuple):
+    """A dtype with a shape, `enigma.f32[M, N]`: what annotates a row-major buffer."""
+
+    dtype: Numeric
+    shape: tuple[Any, ...]
 
 
 class Float32(Numeric):

@@ -18,7 +18,7 @@ OTHER_ISSUES: dict[str, str] = {
     "jit JitDef": "host functions that launch kernels on tensors come with the layout algebra",
     "coalesce complement composition logical_divide zipped_divide blocked_product recast_layout Swizzle SwizzledLayout swizzle":
         "the rest of the layout algebra",
-    "tensor_zipped_divide tensor_composition make_identity_tensor product repeat_like select tensor tuple core ops":
+    "make_identity_tensor product repeat_like select tensor tuple core ops":
         "tensors and tuples of the layout algebra",
     "DeviceCapabilities device_capabilities": "the Metal runtime",
     "profile profile_kernel benchmark_kernel record_function scope register_kernel_hook unregister_kernel_hook Profiler "
@@ -51,6 +51,8 @@ NUMERIC: dict[str, str] = {
     "tests/spec/test_matrices.py::test_tiles_of_matrices_are_carried_through_loops_and_branches": "simdgroup_tile mma "
     "SimdgroupTile",
     "tests/spec/test_small_matrices.py::test_products_transposes_and_determinants": "matmul transpose determinant",
+    "tests/unit/trace/test_layouts_of_tensors.py::test_tiles_seen_as_threads_and_values": "tensor_zipped_divide "
+    "tensor_composition",
     f"{LANGUAGE}::test_unsigned_comparisons": "cmp_ult cmp_ule cmp_ugt cmp_uge",
     f"{LANGUAGE}::test_where_in_both_orders": "where",
     f"{LANGUAGE}::test_context_managers_of_control_flow": "for_range Carry if_ while_",

@@ -404,7 +404,7 @@ def test_a_register_tensor_tells_its_shape_and_dtype() -> None:
         acc = en.register_tensor((2, 3), "short", fill=7)
         assert isinstance(acc, en.RegisterTensor)
         assert acc.shape == (2, 3)
-        assert acc.size == 6
+        assert acc.size() == 6
         assert len(acc) == 2
         assert acc.dtype is en.i16
         assert repr(acc) == "<acc: i16[2, 3]>"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
 from enigma.layout.compact import compact_col_major, compact_order
 from enigma.layout.coordinates import offset
@@ -76,6 +76,20 @@ class Layout:
 
     def __repr__(self) -> str:
         return f"{_text(self.shape)}:{_text(self.stride)}"
+
+    def to_svg(self) -> str:
+        """Return a picture of the offsets as SVG text; `enigma.draw` does more."""
+        from enigma.layout.drawing import draw  # only when somebody looks
+
+        return draw(self).svg
+
+    def _repr_html_(self) -> str | None:
+        from enigma.layout.drawing import draw  # only in a notebook
+
+        try:
+            return draw(self, limit=(16, 32)).svg
+        except EnigmaError:  # nothing to draw, or dynamic: None has a notebook show the text of the layout
+            return None
 
     def size(self, mode: Path | None = None) -> int:
         """Return how many coordinates there are, in all or in one mode (a number, or the path to a nested mode)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,7 +16,7 @@ from enigma.runtime import structs
 from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
 from enigma.runtime.program import Program, Slot
 from enigma.runtime.textures import check_texture
-from enigma.trace.node import Param
+from enigma.trace.node import Form, Param
 
 Size = tuple[int, int, int]
 MAX_THREADS = 1024
@@ -235,9 +236,30 @@ def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
         raise_all(errors)
     for place, param in program.constant:
         _check_constant(param, bound[place])
+    for place, param, form in program.formed:
+        _check_form(param, form, bound[place])
     if (shared := overlapping(arrays)) is not None:
         raise shared
     return bound
+
+
+def _check_form(param: Param, form: Form, array: Array) -> None:
+    """Refuse an array with too few elements for the parameter's layout, or others than its shape has."""
+    count = array.size // param.dtype.parts
+    if form.extents is None:
+        if count < form.layout.cosize():
+            raise LaunchError(
+                f"{param.name} has {count} elements, but its layout {form.layout} reaches {form.layout.cosize()}", loc=param.loc,
+                help="pass the whole array that the layout describes",
+            )  # fmt: skip
+        return
+    first, row = form.extents[0], math.prod(cast("tuple[int, ...]", form.extents[1:]))
+    if count % row if first is None else count != first * row:
+        shape = ", ".join("..." if extent is None else str(extent) for extent in form.extents)
+        raise LaunchError(
+            f"{param.name} has {count} elements, but it is annotated with the shape ({shape})", loc=param.loc,
+            help="pass an array of that shape, or annotate another one",
+        )  # fmt: skip
 
 
 def _check_constant(param: Param, array: Array) -> None:

@@ -16,7 +16,7 @@ from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureTy
 from enigma.errors import LaunchError
 from enigma.runtime.reports import Site, sites
 from enigma.spec.terms import Buffer, Effect, Texture
-from enigma.trace.node import Block, For, If, Op, Param, Struct, Traced, Value, While, walk
+from enigma.trace.node import Block, For, Form, If, Op, Param, Struct, Traced, Value, While, walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
@@ -190,6 +190,11 @@ class Program:
             for place, param in enumerate(self.params)
             if isinstance(param.value.type, BufferType) and param.value.type.space is Space.CONSTANT
         )
+
+    @cached_property
+    def formed(self) -> tuple[tuple[int, Param, Form], ...]:
+        """The parameters with a shape or a layout, with their places."""
+        return tuple((place, param, param.form) for place, param in enumerate(self.params) if param.form is not None)
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:

@@ -16,6 +16,7 @@ from enigma.dtypes import (
     TEXELS,
     Matrix,
     Numeric,
+    Shaped,
     SimdgroupMatrix,
     Space,
     TextureAccess,
@@ -28,9 +29,11 @@ from enigma.dtypes import (
 )
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError, raise_all
 from enigma.source import SourceLoc, caller
-from enigma.trace.node import Struct
+from enigma.trace import coordinates
+from enigma.trace.node import Form, Struct
 from enigma.trace.sources import source_of
 from enigma.trace.structs import is_struct, struct_of
+from enigma.trace.tensor import Tensor
 
 
 class _Annotation:
@@ -221,6 +224,7 @@ class Parameter:
     struct: Struct | None = None
     texture: TextureType | None = None
     padded: bool = False
+    form: Form | None = None
 
 
 def location(fn: types.FunctionType) -> SourceLoc:
@@ -305,6 +309,12 @@ def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter
 
 def in_vectors(params: tuple[Parameter, ...], lanes: int) -> tuple[Parameter, ...]:
     """Return the parameters with each buffer of a float dtype as one of vectors of so many."""
+    for parameter in params:
+        if parameter.form is not None and parameter.dtype in FLOATS:
+            raise EnigmaValueError(
+                f"vec_width is {lanes}, but {parameter.name} has a shape, which counts numbers", loc=parameter.loc,
+                help=f"annotate it enigma.{parameter.dtype.name}, or leave vec_width at 0",
+            )  # fmt: skip
     return tuple(
         replace(parameter, dtype=widened(parameter.dtype, lanes), padded=True)
         if parameter.kind is Kind.BUFFER and (parameter.dtype in FLOATS)
@@ -370,6 +380,8 @@ def _parameter(
     if isinstance(annotation, Constant):
         _refuse_bools(annotation.dtype, name, loc)
         return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, Space.CONSTANT)
+    if isinstance(annotation, Shaped | Tensor):
+        return _shaped(name, annotation, loc)
     if (dtype := _dtype(annotation)) is not None:
         _refuse_bools(dtype, name, loc)
         return Parameter(name, Kind.BUFFER, dtype, None, loc)
@@ -389,3 +401,18 @@ def _parameter(
         f"parameter {name} is annotated {shown}, which is no dtype of a kernel", loc=loc,
         help=f"write {native or 'enigma.f32'} for a buffer or enigma.Scalar({native or 'enigma.f32'}) for a number",
     )  # fmt: skip
+
+
+def _shaped(name: str, annotation: Shaped | Tensor, loc: SourceLoc) -> Parameter:
+    """Return the parameter of an annotation with a shape or a layout."""
+    _refuse_bools(annotation.dtype, name, loc)
+    if isinstance(annotation, Tensor):
+        form = Form(
+            None if annotation.is_laid_out else annotation.shape, annotation.layout if annotation.is_laid_out else None
+        )
+        return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, annotation.buffer_type.space, form=form)
+    try:
+        extents = coordinates.extents(annotation.shape, f"the shape of {name}")
+    except EnigmaError as error:
+        raise type(error)(error.message, loc=loc, help=error.help) from None
+    return Parameter(name, Kind.BUFFER, annotation.dtype, None, loc, form=Form(extents, None))

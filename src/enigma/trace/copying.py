@@ -131,7 +131,12 @@ class Step:
 
 
 def _has_vectors(memory: Tensor) -> bool:
-    return memory.dtype.parts == 1 and is_packed(memory.memory) and not isinstance(memory, Table)
+    return (
+        memory.dtype.parts == 1
+        and is_packed(memory.memory)
+        and not memory.is_laid_out
+        and not isinstance(memory, Table)
+    )
 
 
 def widest(step: Step, count: Any) -> int:
@@ -199,7 +204,7 @@ def _cells(x: Any, name: str, loc: SourceLoc) -> Cells:
             f"copy: {name} must be a buffer or a register tensor, but it is {describe(x)}", loc=loc,
             help="pass the buffer itself and where to begin: copy(A, B, n, src_offset=i)",
         )  # fmt: skip
-    return x
+    return x.flat("copy", loc) if isinstance(x, Tensor) and not x.is_laid_out else x
 
 
 def check_whole(x: Any, what: str, loc: SourceLoc) -> None:
@@ -221,7 +226,7 @@ def check_inside(
     help: str = "copy fewer elements, or begin earlier",
 ) -> None:  # fmt: skip
     """Refuse a copy of which it is known that it leaves a memory of known size."""
-    start, number, size = literal(offset), literal(count), cells.size
+    start, number, size = literal(offset), literal(count), cells.size()
     if start is not None and number is not None and size is not None and start + number > size:
         raise EnigmaIndexError(
             f"{function}: {name} has {size} elements, but elements {start} to {start + number - 1} are wanted",

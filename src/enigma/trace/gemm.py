@@ -93,7 +93,8 @@ def gemm(
             raise EnigmaValueError(
                 f"gemm: {name} is {number}, but it must be at least 1", loc=loc, help=f"write {name}=8"
             )
-    product = Product(A, B, C, M, N, K, bool(transpose_A), bool(transpose_B), located_dtype(accum_dtype, loc), loc)
+    a, b, c = (x.flat("gemm", loc) if isinstance(x, Tensor) else x for x in (A, B, C))
+    product = Product(a, b, c, M, N, K, bool(transpose_A), bool(transpose_B), located_dtype(accum_dtype, loc), loc)
     _check(product)
     reason = _matrices(product)
     if use_simdgroup and reason is not None:

@@ -19,7 +19,7 @@ from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.divergence import warn_where_threads_are_missing
 from enigma.trace.fingerprint import Fingerprint
 from enigma.trace.hooks import hooks
-from enigma.trace.node import Param, Part, Traced
+from enigma.trace.node import Form, Param, Part, Traced
 from enigma.trace.reads import fingerprint
 from enigma.trace.scopes import own_statements
 from enigma.trace.sources import remember, source_of
@@ -243,9 +243,11 @@ def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
     elif parameter.texture is not None:
         value = Texture(parameter.texture, name)
     else:
-        value = Tensor(BufferType(parameter.dtype, parameter.space), name)
+        form = parameter.form or Form(None, None)
+        value = Tensor.of(BufferType(parameter.dtype, parameter.space), name, form.extents, form.layout)
+        value.strict = True
     scalar = parameter.kind is Kind.SCALAR
-    return [Param(name, slot, parameter.dtype, scalar, value, loc, padded=parameter.padded)], value
+    return [Param(name, slot, parameter.dtype, scalar, value, loc, padded=parameter.padded, form=parameter.form)], value
 
 
 def _refuse_results(fn: types.FunctionType) -> None:

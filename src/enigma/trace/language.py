@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -118,22 +119,32 @@ def _tensor(buf: Any, function: str, loc: SourceLoc) -> Tensor:
 
 
 @public
-def threadgroup_alloc(dtype: Any, size: Any, layout: Any = None) -> Tensor:
+def threadgroup_alloc(dtype: Any, size: Any = None, layout: Any = None) -> Tensor:
     """Return memory shared by the threads of a threadgroup: `size` elements, or a shape indexed by tuples (row-major).
 
+    With a `layout` the elements are where it puts them, a swizzled one too; `size` then is its cosize where it is left out.
     It is uninitialised. A threadgroup has 32768 bytes in all; more raises `EnigmaValueError`.
 
         tile = enigma.threadgroup_alloc(enigma.f32, (16, 17))
         tile[y, x] = A[i]
     """
     loc, tracer = caller(), active()
-    if layout is not None:
-        raise EnigmaValueError(
-            "threadgroup_alloc takes no layout yet", loc=loc, help="give the shape as the size: (rows, columns)"
-        )
     element = located_dtype(dtype, loc)
-    shape = static_shape(size, "threadgroup memory", loc)
-    return arrays.shared(tracer, element, shape, loc)
+    if layout is None:
+        return arrays.shared(tracer, element, static_shape(size, "threadgroup memory", loc), loc)
+    if not hasattr(layout, "cosize"):
+        raise EnigmaTypeError(
+            f"threadgroup_alloc: layout must be a layout, but it is {describe(layout)}", loc=loc,
+            help="make one: enigma.make_layout((8, 32), (33, 1)), or leave it out",
+        )  # fmt: skip
+    needed = layout.cosize()
+    count = needed if size is None else math.prod(static_shape(size, "threadgroup memory", loc))
+    if count < needed:
+        raise EnigmaValueError(
+            f"threadgroup_alloc: {count} elements are too few for the layout {layout}, which reaches {needed}", loc=loc,
+            help="leave the size out: threadgroup_alloc(dtype, layout=layout)",
+        )  # fmt: skip
+    return arrays.shared(tracer, element, (count,), loc).with_layout(layout)
 
 
 def _unsigned(symbol: str, name: str) -> Callable[[Any, Any], Any]:

@@ -104,7 +104,7 @@ def flat_offset(buf: Any, offset: Any, loc: SourceLoc) -> Any:
     """Return an offset that may be a coordinate as a number of elements."""
     if not isinstance(buf, Tensor) or not isinstance(offset, tuple):
         return offset
-    whole = Tensor(buf.buffer_type, buf.name, buf.shape)
+    whole = Tensor.of(buf.buffer_type, buf.name, None if buf.is_laid_out else buf.shape)
     return whole.offset(cast("tuple[Any, ...]", offset), loc)
 
 
@@ -146,6 +146,7 @@ def _place(buf: Any, elements_per_row: Any, offset: Any, role: Role, loc: Source
             f"{function}: buf must be a buffer, but it is {describe(buf)}", loc=loc,
             help="pass a buffer parameter or threadgroup memory itself, and where to begin: offset=i",
         )  # fmt: skip
+    buf = buf.flat(function, loc)
     step = literal(elements_per_row)
     integer = isinstance(elements_per_row, TracedValue) and not isinstance(elements_per_row, Tensor)
     if isinstance(step, bool | float) or (step is None and not (integer and elements_per_row.dtype.is_integer)):
@@ -158,7 +159,7 @@ def _place(buf: Any, elements_per_row: Any, offset: Any, role: Role, loc: Source
             f"{function}: elements_per_row is {step}, but it must be at least 1", loc=loc,
             help="it is the distance of two rows in elements: the number of columns of the whole array",
         )  # fmt: skip
-    start, size = literal(offset), buf.size
+    start, size = literal(offset), buf.size()
     index = buf.offset(offset, loc)
     if isinstance(start, int) and step is not None and size is not None:
         last = start + int(step) * (SIZE - 1) + SIZE - 1

@@ -171,6 +171,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """Where a buffer parameter's elements are: a row-major shape, whose first extent may be None, or a layout."""
+
+    extents: tuple[int | None, ...] | None
+    layout: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Param:
     """A kernel parameter in its slot: a buffer of `dtype`, or a scalar passed by value.
 
@@ -187,6 +195,7 @@ class Param:
     loc: SourceLoc
     part: Part | None = None
     padded: bool = False
+    form: Form | None = None
 
     @property
     def texture(self) -> TextureType | None:

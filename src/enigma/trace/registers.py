@@ -71,10 +71,9 @@ class RegisterTensor(Registers):
         """The dtype of the elements."""
         return self._dtype
 
-    @property
-    def size(self) -> int:
-        """How many elements there are."""
-        return len(self.values)
+    def size(self, mode: Any = None) -> int:
+        """Return how many elements there are, in all or along one axis."""
+        return len(self.values) if mode is None else int(self._shape[mode])
 
     def __repr__(self) -> str:
         return f"<{self.name or 'register tensor'}: {self._dtype.name}{list(self._shape)}>"
@@ -91,7 +90,7 @@ class RegisterTensor(Registers):
     def _refuse(self, *_: Any) -> NoReturn:
         raise EnigmaTypeError(
             f"{self.name or 'a register tensor'} holds several values, and operators take one", loc=caller(),
-            help="compute with its elements: for k in range(acc.size): acc[k] += 1",
+            help="compute with its elements: for k in range(acc.size()): acc[k] += 1",
         )  # fmt: skip
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
@@ -118,7 +117,7 @@ class RegisterTensor(Registers):
         """Return the number of an element: of an int itself, of a tuple its row-major place."""
         shown = self.name or "the register tensor"
         given: tuple[Any, ...] = cast(tuple[Any, ...], index) if isinstance(index, tuple) else (index,)
-        shape = self._shape if isinstance(index, tuple) else (self.size,)
+        shape = self._shape if isinstance(index, tuple) else (self.size(),)
         if len(given) != len(shape):
             raise EnigmaTypeError(
                 f"{shown} has {len(shape)} axes, but it got {len(given)} indices",

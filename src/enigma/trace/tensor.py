@@ -1,37 +1,148 @@
-"""What a kernel's body sees of a buffer: something to index, on both sides of an assignment."""
+"""Tensors: memory with a layout. In a kernel something to index, on both sides of an assignment; on the host a description."""
 
 from __future__ import annotations
 
 import math
 from typing import Any, cast
 
-from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector
+from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector, as_dtype
 from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
+from enigma.trace import coordinates
 from enigma.trace.calls import make_method, methods
 from enigma.trace.given import describe, literal
 from enigma.trace.value import Handle, TracedValue, active
 
+_MISSING: Any = object()  # an argument that was not given
 _INDEX = "write a whole number or a traced integer: A[i]"
 
 
 class Tensor(Handle):
-    """A buffer in a kernel: `A[i]` reads, `A[i] = x` writes. With a `shape`, `A[i, j]` does (row-major).
+    """Memory with a layout: what a kernel's buffer parameters, threadgroup memory and parts of them are.
 
-    Every function whose first argument is a buffer is a method too, without that argument. `size` is the number of elements
-    where it is known (not of a parameter), else None.
+    `T[i, j]` reads an element and `T[i, j] = x` writes it; the parts of a coordinate are Python ints or traced integers. With
+    None for a part it is a view, of the same memory: `T[None, j]` is a column. `T.load()` takes all elements of a view into
+    registers. A parameter annotated with a dtype alone has no layout: `A[i]` is element i. With a shape, `A: enigma.f32[M, N]`,
+    it is row-major; with an explicit layout one integer is the linear coordinate, as in CuTe.
+
+    Outside of kernels a tensor describes an argument of an `@enigma.jit` function: `Tensor("A", 0, "float", layout=...)`, its
+    `shape` (row-major) standing for a layout. Without a name, `Tensor(enigma.f32, layout_or_shape)`, it annotates a parameter.
+
+    Every function whose first argument is a buffer is a method too, without that argument.
 
         tile = enigma.threadgroup_alloc(enigma.f32, (8, 32))
         tile[row, lane] = A[i]
+
+    Raises `EnigmaTypeError` and `EnigmaValueError` for what is no dtype, layout, shape or address space.
     """
 
-    __slots__ = ("shape",)
+    __slots__ = ("_base", "_extents", "_layout", "array", "buffer_index", "strict")
 
-    def __init__(self, type: BufferType, name: str | None, shape: tuple[int, ...] | None = None) -> None:
-        super().__init__(type, name)
-        self.shape = shape
+    def __init__(
+        self, name: Any, buffer_index: Any = None, metal_dtype: Any = None, layout: Any = None, base_offset: int = 0,
+        address_space: str = "device", shape: Any = None,
+    ) -> None:  # fmt: skip
+        if not isinstance(name, str):
+            given = buffer_index if buffer_index is not None else layout
+            if given is not None and not hasattr(given, "stride"):
+                given, shape = None, given
+            name, buffer_index, metal_dtype, layout = None, None, name, given
+        known = {space.value: space for space in Space}
+        if address_space not in known:
+            raise EnigmaValueError(
+                f"a tensor's address space cannot be {address_space!r}",
+                loc=caller(),
+                help=f"write one of {', '.join(known)}",
+            )
+        if layout is not None and not hasattr(layout, "stride"):
+            raise EnigmaTypeError(
+                f"a tensor's layout cannot be {layout!r}",
+                loc=caller(),
+                help="make one: enigma.make_layout(shape, stride)",
+            )
+        extents = None if shape is None else coordinates.extents(shape, "a tensor's shape")
+        self._set(BufferType(as_dtype(metal_dtype), known[address_space]), name, extents, layout)
+        self.buffer_index, self._base = buffer_index, base_offset
+
+    def _set(self, type: BufferType, name: str | None, extents: Any, layout: Any) -> None:
+        Handle.__init__(self, type, name)
+        self._extents, self._layout = extents, layout
+        self._base = 0
+        self.array: Any = None  # the array that it stands for on the host
+        self.buffer_index: int | None = None
+        self.strict = False  # whether one integer for several axes is refused
+
+    @classmethod
+    def of(cls, type: BufferType, name: str | None, shape: Any = None, layout: Any = None) -> Tensor:
+        """Return new memory of a row-major shape, or of a layout; of neither for a buffer of unknown size."""
+        made = object.__new__(Tensor)
+        made._set(type, name, shape, layout)
+        return made
+
+    @property
+    def shape(self) -> Any:
+        """The extent of each mode; None for a parameter without a layout."""
+        return self._extents if self._layout is None else self._layout.shape
+
+    @property
+    def layout(self) -> Any:
+        """Where the elements are: the layout, of a row-major shape too. Raises `EnigmaTypeError` where there is none."""
+        if self._layout is not None:
+            return self._layout
+        if self._extents is None:
+            raise EnigmaTypeError(
+                f"{self.name or 'the buffer'} has no layout", loc=caller(),
+                help=f"annotate its shape, {self.name or 'A'}: enigma.{self.dtype.name}[M, N], or lay one over it: "
+                f"enigma.make_tensor({self.name or 'A'}, layout)",
+            )  # fmt: skip
+        return coordinates.row_major(self._extents)
+
+    @property
+    def stride(self) -> Any:
+        """The strides, nested like the shape, in elements."""
+        return self.layout.stride
+
+    @property
+    def start(self) -> Any:
+        """The number of its first element within the memory."""
+        return self._base
+
+    @property
+    def element_type(self) -> Numeric:
+        """The dtype of the elements."""
+        return self.dtype
+
+    def rank(self) -> int:
+        """Return the number of modes."""
+        return self.layout.rank()
+
+    def depth(self) -> int:
+        """Return how deep the shape is nested."""
+        return self.layout.depth()
+
+    @property
+    def is_laid_out(self) -> bool:
+        """Whether it has an explicit layout, so that one integer is a linear coordinate."""
+        return self._layout is not None
+
+    def flat(self, function: str, loc: SourceLoc) -> Tensor:
+        """Return the elements of a row-major tensor in one mode; `function` names who asks in the error for an explicit layout."""
+        if self._layout is not None:
+            raise EnigmaTypeError(
+                f"{function}: {self.name or 'the tensor'} has the layout {self._layout}, but rows of plain memory are wanted",
+                loc=loc, help="pass the memory that it is laid over, and where to begin: T.memory",
+            )  # fmt: skip
+        return (
+            View(self.memory, self.start, None if self.size() is None else (self.size(),), of=self)
+            if self.strict
+            else self
+        )
+
+    def with_layout(self, layout: Any, moved: Any = 0) -> Tensor:
+        """Return a view of the same memory with another layout, which starts `moved` elements behind this one's start."""
+        return View(self.memory, shifted(self.start, moved), layout=layout, of=self)
 
     @property
     def dtype(self) -> Numeric:
@@ -50,10 +161,11 @@ class Tensor(Handle):
         """Metal's name of the address space: "device", "constant", "threadgroup" or "thread"."""
         return self.buffer_type.space.value
 
-    @property
-    def size(self) -> int | None:
-        """Elements, or None for a buffer parameter, whose size is known at launch only."""
-        return math.prod(self.shape) if self.shape is not None else None
+    def size(self, mode: Any = None) -> Any:
+        """Return the number of elements, in all or of one mode; None for a parameter without a layout."""
+        if self._layout is None and mode is None:
+            return None if self._extents is None or self._extents[0] is None else math.prod(self._extents)
+        return self.layout.size(mode)
 
     @property
     def memory(self) -> Tensor:
@@ -63,7 +175,7 @@ class Tensor(Handle):
     def __getattr__(self, name: str) -> Any:
         raise EnigmaAttributeError(
             f"{self.name or 'a buffer'} is a buffer, which has no {name}", loc=caller(),
-            help=f"it has {', '.join(sorted(methods()))}, and dtype, shape, size and address_space",
+            help=f"it has {', '.join(sorted(methods()))}, and dtype, layout, shape, stride, size() and address_space",
         )  # fmt: skip
 
     def __repr__(self) -> str:
@@ -72,12 +184,25 @@ class Tensor(Handle):
     __hash__ = object.__hash__
 
     def offset(self, index: Any, loc: SourceLoc) -> Any:
-        """Return the element number of an index or a coordinate; raises for a static one outside of a known shape."""
+        """Return the element number of an index or a coordinate within the whole memory.
+
+        Raises located errors for what is no integer, and for a static one outside of a known shape.
+        """
+        return shifted(self.start, self._number(index, loc))
+
+    def _number(self, index: Any, loc: SourceLoc) -> Any:
+        if self._layout is not None:
+            return coordinates.offset(self, index, loc)
         if isinstance(index, tuple):
             return self._coordinate(cast(tuple[Any, ...], index), loc)
-        return self._place(index, self.size, "", loc)
+        if self.strict and self._extents is not None and len(self._extents) > 1:
+            raise EnigmaTypeError(
+                f"{self.name} has {len(self._extents)} axes, but it got one index", loc=loc,
+                help=f"write one index for each axis; a row is {self.name}[i, None]",
+            )  # fmt: skip
+        return self.place(index, self.size(), "", loc)
 
-    def _place(self, index: Any, extent: int | None, axis: str, loc: SourceLoc) -> Any:
+    def place(self, index: Any, extent: int | None, axis: str, loc: SourceLoc) -> Any:
         """Return a part of a coordinate, or a whole index; raises for what is no integer, or outside of a known extent."""
         if isinstance(index, slice):
             raise EnigmaTypeError(
@@ -106,28 +231,36 @@ class Tensor(Handle):
         return index
 
     def _coordinate(self, index: tuple[Any, ...], loc: SourceLoc) -> Any:
-        if self.shape is None:
+        if self._extents is None:
             raise EnigmaTypeError(
                 f"{self.name} has no shape, so it takes one index, but it got {len(index)}", loc=loc,
-                help=f"compute the element number: {self.name}[i * columns + j]",
+                help=f"compute the element number: {self.name}[i * columns + j], or annotate the shape: "
+                f"{self.name}: enigma.{self.dtype.name}[M, N]",
             )  # fmt: skip
-        if len(index) != len(self.shape):
+        if len(index) != len(self._extents):
             raise EnigmaTypeError(
-                f"{self.name or 'the buffer'} has {len(self.shape)} axes, but it got {len(index)} indices", loc=loc,
+                f"{self.name or 'the buffer'} has {len(self._extents)} axes, but it got {len(index)} indices", loc=loc,
                 help="write one index for each axis",
             )  # fmt: skip
         total: Any = 0
-        for axis, (extent, given) in enumerate(zip(self.shape, index, strict=True)):
-            part = self._place(given, extent, f"axis {axis} of ", loc)
+        for axis, (extent, given) in enumerate(zip(self._extents, index, strict=True)):
+            part = self.place(given, extent, f"axis {axis} of ", loc)
             total = part if isinstance(total, int) and total == 0 else total * extent + part
         return total
 
     def __getitem__(self, index: Any) -> Any:
         loc = caller()
+        if coordinates.has_none(index):
+            return self.with_layout(*coordinates.sliced(self, index, loc))
         return active().apply(by_algebra()[Algebra.LOAD], {"buf": self.memory, "i": self.offset(index, loc)}, loc)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         loc = caller()
+        if coordinates.has_none(index):
+            raise EnigmaTypeError(
+                f"a view of {self.name or 'the buffer'} cannot be assigned", loc=loc,
+                help=f"store all of its elements: {self.name or 'T'}[None, i].store(fragment)",
+            )  # fmt: skip
         tracer = active()
         if not isinstance(value, TracedValue) and literal(value) is None:
             raise EnigmaTypeError(
@@ -149,7 +282,7 @@ class Tensor(Handle):
         """
         loc, tracer = caller(), active()
         count = self._lanes(lanes, loc)
-        start = self.offset(index, loc)
+        start = self._run(index, "load", loc)
         if limit is None:
             return tracer.load_vector(self.memory, start, count, loc)
         return tracer.load_limited(self.memory, start, count, limit, default, loc)
@@ -168,9 +301,16 @@ class Tensor(Handle):
                 help=f"for one element write {self.name or 'A'}[i] = x; make a vector with enigma.f32x4(x, y, z, w)",
             )  # fmt: skip
         self.refuse_constant(loc)
-        start = self.offset(index, loc)
+        start = self._run(index, "store", loc)
         self._lanes(value.type.lanes, loc)
         tracer.store_vector(self.memory, start, value, limit, loc)
+
+    def _run(self, index: Any, function: str, loc: SourceLoc) -> Any:
+        """Return where several elements one after another begin."""
+        if isinstance(index, tuple):
+            self.flat(function, loc)  # refuses a layout
+            return self.offset(index, loc)
+        return self.flat(function, loc).offset(index, loc)
 
     def _lanes(self, lanes: Any, loc: SourceLoc) -> int:
         if self.dtype.parts > 1:
@@ -205,30 +345,36 @@ class Tensor(Handle):
                 loc=caller(),
                 help="pass it: n: enigma.Scalar(enigma.u32)",
             )
-        return self.shape[0]
+        modes = cast("tuple[Any, ...]", self.shape) if isinstance(self.shape, tuple) else (self.shape,)
+        return modes[0]
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other
 
 
 class View(Tensor):
-    """A part of a buffer: `shape` elements from number `start` on, which may be known only when the kernel runs."""
+    """A part of a buffer, from element number `start` on, which may be known only when the kernel runs."""
 
-    __slots__ = ("_memory", "start")
+    __slots__ = ("_memory", "_start")
 
-    def __init__(self, memory: Tensor, start: Any, shape: tuple[int, ...]) -> None:
-        super().__init__(memory.buffer_type, memory.name, shape)
-        self._memory, self.start = memory, start
+    def __init__(
+        self, memory: Tensor, start: Any, shape: Any = None, layout: Any = None, of: Tensor | None = None
+    ) -> None:
+        like = memory if of is None else of
+        self._set(memory.buffer_type, like.name, shape, layout)
+        self.buffer_index, self.array = memory.buffer_index, memory.array
+        self._memory, self._start = memory, start
         self.owner, self.scope = memory.owner, memory.scope
+
+    @property
+    def start(self) -> Any:
+        """The number of its first element within the memory."""
+        return self._start
 
     @property
     def memory(self) -> Tensor:
         """What it is a part of."""
         return self._memory
-
-    def offset(self, index: Any, loc: SourceLoc) -> Any:
-        """Return the element number within the whole memory."""
-        return shifted(self.start, super().offset(index, loc))
 
 
 class Table(View):
@@ -243,7 +389,7 @@ class Table(View):
             return super().__getitem__(given if len(shape) > 1 else index)
         loc = caller()
         rest = shape[len(given) :]
-        leading = Tensor(self.buffer_type, self.name, shape[: len(given)])
+        leading = Tensor.of(self.buffer_type, self.name, shape[: len(given)])
         number = leading.offset(given, loc)
         return Table(self.memory, shifted(self.start, number * math.prod(rest)), rest)
 

@@ -400,7 +400,7 @@ class Tracer:
     def allocate(self, dtype: Numeric, shape: tuple[int, ...], space: Space, loc: SourceLoc) -> Tensor:
         """Return new memory of a shape, shared by the threadgroup or a thread's own."""
         row = by_algebra()[Algebra.LOCAL if space is Space.THREAD else Algebra.ALLOC]
-        result = Tensor(BufferType(dtype, space), None, shape)
+        result = Tensor.of(BufferType(dtype, space), None, shape)
         result.owner = Op(row, (), {"dtype": dtype, "size": math.prod(shape)}, result, loc)
         result.scope = self.body
         # before the statement that is open: it is declared in the kernel's outermost block
@@ -411,7 +411,7 @@ class Tracer:
         """Return the constant memory that holds these numbers, the same one for equal numbers."""
         key = dtype, repr(values)  # 0.0 and -0.0 are equal, True and 1 too
         if key not in self.tables:
-            result = self.tables[key] = Tensor(BufferType(dtype, Space.CONSTANT), name, (len(values),))
+            result = self.tables[key] = Tensor.of(BufferType(dtype, Space.CONSTANT), name, (len(values),))
             result.owner = Op(by_algebra()[Algebra.TABLE], (), {"dtype": dtype, "values": values}, result, loc)
             result.scope = self.body
         return self.tables[key]

@@ -52,7 +52,7 @@ class Kernel:
 
     def buffer(self, prefix: str, dtype: Numeric) -> Tensor:
         name = f"{prefix}_{dtype.name}"
-        return self.buffers.setdefault(name, Tensor(BufferType(dtype), name))
+        return self.buffers.setdefault(name, Tensor.of(BufferType(dtype), name))
 
     def tile(self, dtype: Numeric) -> Tensor:
         if dtype not in self.tiles:

@@ -137,7 +137,7 @@ def test_two_dimensional_threadgroup_memory_is_row_major() -> None:
                 tile[r, c] = r * 10 + c
         for k in range(12):
             A[k] = tile[k]
-        A[12] = tile.size + len(tile)
+        A[12] = tile.size() + len(tile)
 
     A = np.zeros(13, np.int32)
     run(kernel, A)

@@ -1,0 +1,133 @@
+"""Coordinates of tensors with layouts: the element they mean, and the view where a part of them is None."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.layout import Layout
+from enigma.layout.int_tuple import IntTuple, flatten, int_tuple, product
+from enigma.source import SourceLoc, caller
+
+Tensor = Any
+"""A tensor, which is a module above."""
+
+
+def extents(shape: Any, what: str) -> tuple[int | None, ...]:
+    """Return a row-major shape: positive ints, the first of which may be None, for an extent known at launch.
+
+    Raises `EnigmaTypeError` and `EnigmaValueError` for anything else; `what` names it.
+    """
+    given: tuple[Any, ...] = tuple(cast("tuple[Any, ...]", shape)) if isinstance(shape, tuple | list) else (shape,)
+    unknown = given[:1] == (None,)
+    numbers = flatten(int_tuple(given[1:] if unknown else given, what))
+    found = numbers if isinstance(numbers, tuple) else (numbers,)
+    if len(found) != len(given) - unknown or not given:
+        raise EnigmaTypeError(f"{what} is {shape!r}", help="write one int for each axis; nested modes need a layout")
+    if min(cast("tuple[int, ...]", found), default=1) < 1:
+        raise EnigmaValueError(f"{what} is {shape!r}", help="every axis has at least one element")
+    return (None, *cast("tuple[int, ...]", found)) if unknown else cast("tuple[int, ...]", found)
+
+
+def row_major(extents: tuple[int | None, ...]) -> Layout:
+    """Return the layout of a row-major shape; raises `EnigmaTypeError` where an extent is known at launch only."""
+    if extents[0] is None:
+        raise EnigmaTypeError(
+            "the first extent is known at launch only, and a layout needs it",
+            loc=caller(),
+            help="write it as a number: enigma.f32[M, N]",
+        )
+    shape = cast("tuple[int, ...]", extents)
+    return Layout(shape, _steps(shape))
+
+
+def _steps(extents: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(math.prod(extents[axis + 1 :]) for axis in range(len(extents)))
+
+
+def has_none(coordinate: Any) -> bool:
+    """Return whether a coordinate has a None in it, and so means a view."""
+    if isinstance(coordinate, tuple):
+        return any(has_none(part) for part in cast("tuple[Any, ...]", coordinate))
+    return coordinate is None
+
+
+def checked(tensor: Tensor, coordinate: Any, shape: IntTuple, loc: SourceLoc, where: str = "") -> Any:
+    """Return a coordinate whose parts are integers within the shape, as far as both are known, or None."""
+    if coordinate is None:
+        return None
+    if isinstance(coordinate, tuple):
+        parts = cast("tuple[Any, ...]", coordinate)
+        if not isinstance(shape, tuple) or len(parts) != len(shape):
+            raise EnigmaTypeError(
+                f"coordinate {_shown(parts)} does not fit {where}{tensor.name or 'the tensor'}, whose shape is {shape}", loc=loc,
+                help="write one part for each mode, None to keep a mode whole; an integer stands for all modes of a tuple",
+            )  # fmt: skip
+        return tuple(
+            checked(tensor, part, mode, loc, f"mode {number} of ")
+            for number, (part, mode) in enumerate(zip(parts, shape, strict=True))
+        )
+    return tensor.place(coordinate, product(shape), where, loc)
+
+
+def _shown(parts: tuple[Any, ...]) -> str:
+    """Return a coordinate as it may stand in a message: traced parts by their names."""
+    shown = (
+        _shown(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else getattr(part, "name", None) or str(part)
+        if isinstance(part, int | None) or hasattr(part, "name") else "?"
+        for part in parts
+    )  # fmt: skip
+    return f"({', '.join(shown)})"
+
+
+def offset(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> Any:
+    """Return the number of the element that a whole coordinate means, from the tensor's start on."""
+    return tensor.layout(checked(tensor, coordinate, tensor.layout.shape, loc))
+
+
+def sliced(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> tuple[Any, Any]:
+    """Return the layout of the modes for which a coordinate has None, and how far its other parts move the start."""
+    if not tensor.is_laid_out and tensor.shape is not None and tensor.shape[0] is None:
+        return _rows(tensor, coordinate, loc)
+    layout = tensor.layout
+    return layout_of(layout, checked(tensor, coordinate, layout.shape, loc))
+
+
+def _rows(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> tuple[Any, Any]:
+    """Return the same of a tensor whose first extent is known at launch only: a coordinate must fix it."""
+    parts = cast("tuple[Any, ...]", coordinate) if isinstance(coordinate, tuple) else (None,)
+    if parts[0] is None:
+        raise EnigmaTypeError(
+            f"the first extent of {tensor.name} is known at launch only, so no view can keep it whole", loc=loc,
+            help=f"give a number for it, {tensor.name}[i, None], or annotate the extent",
+        )  # fmt: skip
+    first = tensor.place(parts[0], None, "axis 0 of ", loc)
+    steps = _steps(tensor.shape)
+    rest = Layout(tensor.shape[1:], steps[1:])
+    layout, moved = layout_of(rest, checked(tensor, parts[1:], rest.shape, loc))
+    return layout, first * steps[0] + moved
+
+
+def layout_of(layout: Any, fixed: Any) -> tuple[Any, Any]:
+    """Return the modes that a coordinate keeps with None, as a layout, and the offset of its other parts."""
+    if fixed is None:
+        return layout, 0
+    moved = layout(_with_zeros(fixed))
+    return Layout.unchecked(_kept(fixed, layout.shape), _kept(fixed, layout.stride)), moved
+
+
+def _kept(fixed: Any, modes: Any) -> tuple[Any, ...]:
+    """Return what stands in `modes` where the coordinate has None, one after another whatever the nesting, as CuTe does."""
+    if fixed is None:
+        return (modes,)
+    if not isinstance(fixed, tuple):
+        return ()
+    parts = zip(cast("tuple[Any, ...]", fixed), modes, strict=True)
+    return tuple(kept for part, mode in parts for kept in _kept(part, mode))
+
+
+def _with_zeros(fixed: Any) -> Any:
+    if isinstance(fixed, tuple):
+        return tuple(_with_zeros(part) for part in cast("tuple[Any, ...]", fixed))
+    return 0 if fixed is None else fixed
