@@ -12,6 +12,9 @@ from typing_extensions import TypeVar as _DefaultedTypeVar
 from enigma import random as random
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
+from enigma.debug.advisor import advise as advise
+from enigma.debug.report import Access as Access
+from enigma.debug.report import AccessReport as AccessReport
 from enigma.errors import DeviceError as DeviceError
 from enigma.errors import EnigmaAttributeError as EnigmaAttributeError
 from enigma.errors import EnigmaError as EnigmaError
