@@ -23,6 +23,7 @@ _HOME = {
     "RegisterTensor": "trace.registers", "SimdgroupTile": "trace.tiles", "Pipeline": "trace.pipeline",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
     "compile": "compile", "CompiledKernel": "compile",
+    "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
     "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "EnigmaAttributeError": "errors",
     "LaunchError": "errors", "ToolchainError": "errors",

@@ -15,6 +15,9 @@ from enigma import tensor as tensor
 from enigma import tuple as tuple
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
+from enigma.debug.advisor import advise as advise
+from enigma.debug.report import Access as Access
+from enigma.debug.report import AccessReport as AccessReport
 from enigma.errors import DeviceError as DeviceError
 from enigma.errors import EnigmaAttributeError as EnigmaAttributeError
 from enigma.errors import EnigmaError as EnigmaError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
 from enigma.layout.compact import compact_col_major, compact_order
 from enigma.layout.coordinates import offset
@@ -83,10 +83,13 @@ class Layout:
 
         return draw(self).svg
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         from enigma.layout.drawing import draw  # only in a notebook
 
-        return draw(self, limit=(16, 32)).svg
+        try:
+            return draw(self, limit=(16, 32)).svg
+        except EnigmaError:  # nothing to draw, or dynamic: None has a notebook show the text of the layout
+            return None
 
     def size(self, mode: Path | None = None) -> int:
         """Return how many coordinates there are, in all or in one mode (a number, or the path to a nested mode)."""

@@ -80,7 +80,7 @@ def test_equal_offsets_have_equal_colours_and_others_do_not() -> None:
     for lines, colour in cells(enigma.draw(Layout((4, 4), (1, 2))).svg).values():
         by_value.setdefault(lines[0], set()).add(colour)
     assert all(len(found) == 1 for found in by_value.values())
-    assert len(set.union(*by_value.values())) == len(by_value) == 10
+    assert len({colour for found in by_value.values() for colour in found}) == len(by_value) == 10
 
 
 def test_three_modes_go_across() -> None:
@@ -182,6 +182,12 @@ def test_terminal_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "48;2;" + ";".join(map(str, parts)) in text
 
 
+def test_neighbours_have_different_colours() -> None:
+    assert len({colours.category(k) for k in range(32)}) == 32
+    for stride in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512):
+        assert all(colours.category(a) != colours.category(a + stride) for a in range(1024)), stride
+
+
 def test_labels_can_be_read() -> None:
     fills = [colours.category(k) for k in range(64)] + [colours.bank_colour(k) for k in range(32)]
     fills += [colours.shade(k, 0, 50) for k in range(51)] + [colours.EMPTY]
@@ -208,8 +214,11 @@ def test_files_and_notebooks(tmp_path: Path) -> None:
     enigma.draw(layout, str(tmp_path / "a.html"))
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert page == drawing.html and drawing.svg in page and page.startswith("<!doctype html>")
-    assert drawing._repr_html_() == layout._repr_html_() == drawing.svg
-    assert len(cells(Layout((1000, 1000))._repr_html_())) == 16 * 32
+    # notebooks call these by name
+    assert drawing._repr_html_() == layout._repr_html_() == drawing.svg  # pyright: ignore[reportPrivateUsage]
+    large = Layout((1000, 1000))._repr_html_()  # pyright: ignore[reportPrivateUsage]
+    assert large is not None and len(cells(large)) == 16 * 32
+    assert Layout(())._repr_html_() is None  # pyright: ignore[reportPrivateUsage]
 
 
 WRONG = {
@@ -293,7 +302,10 @@ class Odd:
 
 
 def test_coordinates_as_offsets() -> None:
-    identity = Odd((2, 2), lambda c: c)
+    def same(coord: Any) -> Any:
+        return coord
+
+    identity = Odd((2, 2), same)
     assert shown(identity) == "odd\n       0      1\n0  (0,0)  (0,1)\n1  (1,0)  (1,1)\n"
     with pytest.raises(enigma.EnigmaTypeError) as caught:
         shown(identity, banks=True)
@@ -306,10 +318,17 @@ def test_unknown_sizes_are_refused() -> None:
             return "n"
 
     with pytest.raises(enigma.EnigmaTypeError) as caught:
-        shown(Odd((2, Unknown()), lambda c: 0))
+        shown(Odd((2, Unknown()), str))
     assert str(caught.value) == (
         "size n of shape (2,n) is not known, so that it cannot be drawn\n"
         "  help: draw a layout of the same kind whose sizes are numbers"
+    )
+
+    with pytest.raises(enigma.EnigmaTypeError) as caught:
+        shown(Odd((2, 2), lambda _: Unknown()))
+    assert str(caught.value) == (
+        "offset n of odd is not known, so that it cannot be drawn\n"
+        "  help: draw a layout of the same kind whose strides are numbers"
     )
 
 

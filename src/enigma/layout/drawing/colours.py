@@ -25,8 +25,13 @@ def shade(value: int, low: int, high: int) -> str:
 
 
 def category(number: int) -> str:
-    """Return the colour of a thread: eight hues in four lightnesses, so that 32 threads in a row look different."""
-    return _hsl(_NEAR[number % 8] / 8, 0.87 - 0.03 * (number // 8 % 4))
+    """Return the colour of a thread: eight hues in four lightnesses, so that 32 threads in a row look different.
+
+    Threads that are 8, 64 or another power of 2 apart are often neighbours in a tile. The sum of the octal digits chooses the
+    hue, so that they differ too.
+    """
+    digits = sum(int(digit) for digit in f"{number:o}")
+    return _hsl(_NEAR[digits % 8] / 8, 0.87 - 0.03 * (number // 8 % 4))
 
 
 def bank_colour(bank: int) -> str:

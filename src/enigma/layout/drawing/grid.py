@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product as pairs
-from typing import Any
+from math import prod
+from typing import Any, cast
 
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
@@ -50,7 +51,7 @@ class _Extent:
 
     @property
     def columns(self) -> int:
-        return tuples.size(self.sizes[1:]) if len(self.sizes) > 1 else self.sizes[0]
+        return prod(self.sizes[1:] if len(self.sizes) > 1 else self.sizes)
 
     def parts(self, column: int) -> tuple[int, ...]:
         """Return the coordinate in all modes but the first that `column` stands for."""
@@ -73,6 +74,12 @@ def offsets_grid(layout: Any, limit: Limit) -> Grid:
     rows, columns, notes = _cut(extent.rows, extent.columns, limit)
     table = [[layout(extent.coordinate(i, j)) for j in range(columns)] for i in range(rows)]
     flat = [value for row in table for value in row]
+    for leaf in _flat(tuple(flat)):
+        if not isinstance(leaf, int):
+            raise EnigmaTypeError(
+                f"offset {leaf} of {layout} is not known, so that it cannot be drawn",
+                help="draw a layout of the same kind whose strides are numbers",
+            )
     if all(isinstance(value, int) for value in flat):
         rank_of = {value: value for value in flat}
     else:  # coordinates, of an identity layout: in the order in which they come
@@ -157,8 +164,9 @@ def _extent(layout: Any) -> _Extent:
             f"only a layout can be drawn, but here is {layout!r}",
             help="make one: enigma.make_layout(shape, stride); a swizzle is drawn composed with a layout",
         )
-    _check_static(layout.shape)
-    modes = tuple(tuples.modes_of(layout.shape))
+    shape = cast(Any, layout).shape
+    _check_static(shape)
+    modes = tuples.modes_of(shape)
     sizes = tuple(tuples.size(mode) for mode in modes)
     if not sizes or 0 in sizes:
         raise EnigmaValueError(
@@ -177,7 +185,7 @@ def _check_static(shape: Any) -> None:
 
 
 def _tile_sizes(tile: Any) -> tuple[int, ...]:
-    modes: Sequence[Any] = tile if isinstance(tile, tuple) else (tile,)
+    modes: tuple[Any, ...] = tile if tuples.is_tuple(tile) else (tile,)
     whole = all(isinstance(leaf, int) and leaf > 0 for leaf in _flat(modes))
     if not modes or not whole:
         raise EnigmaTypeError(
@@ -187,7 +195,7 @@ def _tile_sizes(tile: Any) -> tuple[int, ...]:
 
 
 def _flat(x: Any) -> Iterator[Any]:
-    if isinstance(x, tuple):
+    if tuples.is_tuple(x):
         for part in x:
             yield from _flat(part)
     else:
@@ -208,7 +216,7 @@ def _cut(rows: int, columns: int, limit: Any) -> tuple[int, int, tuple[str, ...]
     if limit is None:
         _check_size(rows * columns, "a drawing")
         return rows, columns, ()
-    if not (isinstance(limit, tuple) and len(limit) == 2 and all(isinstance(n, int) and n > 0 for n in limit)):
+    if not (tuples.is_tuple(limit) and len(limit) == 2 and all(isinstance(n, int) and n > 0 for n in limit)):
         raise EnigmaTypeError(f"limit is {limit!r}", help="give the most rows and columns to draw: limit=(32, 64)")
     shown = min(rows, limit[0]), min(columns, limit[1])
     _check_size(shown[0] * shown[1], "a drawing")
@@ -248,4 +256,4 @@ def _ways(lines: Sequence[Sequence[int]], width: int) -> int:
 
 
 def _text(x: Any) -> str:
-    return f"({','.join(map(_text, x))})" if isinstance(x, tuple) else str(x)
+    return f"({','.join(map(_text, x))})" if tuples.is_tuple(x) else str(x)

@@ -10,6 +10,14 @@ from enigma.layout.drawing.grid import Grid
 _HIGH, _CHAR, _GAP = 26, 7.2, 8
 """Pixels: the least height of a cell, the width of a letter (12px monospace), and the space around."""
 
+_PAGE = """
+<style>
+svg text:not(.label) { fill: #4a4a4a }
+@media (prefers-color-scheme: dark) { svg text:not(.label) { fill: #bdbdbd } }
+</style>
+"""
+"""A page knows what is behind the labels of its axes; a picture alone does not, and has a grey for both."""
+
 
 def svg(grid: Grid) -> str:
     """Return the grid as an SVG document: a `<g>` with a `<rect>`, its texts and a tooltip for each cell."""
@@ -60,7 +68,7 @@ def html(grid: Grid) -> str:
     """Return a page that shows the grid in the reader's light or dark colours."""
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-        f"<title>{escape(grid.title)}</title></head>\n<body>\n{svg(grid)}</body>\n</html>\n"
+        f"<title>{escape(grid.title)}</title>{_PAGE}</head>\n<body>\n{svg(grid)}</body>\n</html>\n"
     )
 
 

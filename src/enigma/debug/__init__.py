@@ -1,0 +1,1 @@
+"""Tools that tell how a kernel works: which memory its accesses touch."""

@@ -1,0 +1,362 @@
+"""`enigma.advise`: how the lanes of a simdgroup access memory together, found by computing every index exactly."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enigma.debug.report import Access, AccessReport
+from enigma.debug.sampling import Depends, Seen, observe
+from enigma.dialect.structure import meaning
+from enigma.dtypes import BufferType, Numeric, Space, widened
+from enigma.emit.multiples import Made, divides
+from enigma.errors import EnigmaTypeError, InternalError
+from enigma.runtime.constants import specialised
+from enigma.runtime.launch import geometry, size3
+from enigma.runtime.program import Program
+from enigma.source import caller
+from enigma.spec.registry import by_algebra
+from enigma.spec.terms import Algebra, Effect
+from enigma.trace.kernel import KernelDef
+from enigma.trace.node import For, Op, Traced, Value
+
+Array = NDArray[Any]
+
+LINE = 128
+BANKS = 32
+WORD = 4
+
+_TERM = by_algebra()[Algebra.LOAD_VECTOR].operands["buf"]
+_PACKED: tuple[Numeric, ...] = getattr(getattr(_TERM, "element", None), "dtypes", ())
+"""What a vector can be read of at any element."""
+
+
+def advise(kernel: Any, *, threads: Any = (256, 1, 1), constants: Mapping[Any, Any] | None = None) -> AccessReport:
+    """Return how each simdgroup of a kernel accesses device, constant and threadgroup memory, and what to do better.
+
+    `threads` is the threadgroup's size, as at launch; `constants` gives constexpr parameters by name, and function constants
+    by index or name. Nothing is run: indices are computed for the lanes, with sample values for what only a launch knows.
+    Buffers are taken to begin at a multiple of 128 bytes.
+
+    Raises `EnigmaTypeError` for something that is no kernel, `LaunchError` for threads that no launch could have, and the
+    kernel's own errors.
+
+    >>> import enigma
+    >>> @enigma.kernel
+    ... def every_second(A: enigma.f32, Out: enigma.f32):
+    ...     i = enigma.thread_position_in_grid
+    ...     Out[i] = A[2 * i]
+    >>> for access in enigma.advise(every_second).accesses:
+    ...     print(access.kind, access.buffer, access.pattern, access.lines)
+    read A stride 2 (2, 2)
+    write Out stride 1 (1, 1)
+    """
+    if not isinstance(kernel, KernelDef):
+        raise EnigmaTypeError(
+            f"advise takes a kernel, but it got {kernel!r}",
+            loc=caller(),
+            help="decorate the function with @enigma.kernel",
+        )
+    size = size3(threads, "threads")
+    geometry(size, size)
+    given = dict(constants or {})
+    constexprs = {parameter.name for parameter in kernel.parameters if parameter.name in given}
+    traced = kernel.trace({name: given.pop(name) for name in constexprs})
+    traced = specialised(Program(traced), given or None).traced
+    return _Advisor(traced, size).report()
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What was measured at one operation."""
+
+    seen: Seen
+    name: str
+    type: BufferType
+    dtype: Numeric
+    kind: str
+    pattern: str
+    stride: int | None
+    depends: str
+    lines: tuple[int, int]
+    used: int
+    whole: int
+    conflict: int
+    packed: bool
+
+
+class _Advisor:
+    def __init__(self, traced: Traced, threads: tuple[int, int, int]) -> None:
+        self.traced, self.threads = traced, threads
+        self.counters = {id(n.body.args[0]): n for n in traced.nodes() if isinstance(n, For)}
+        self.made = {id(n.result): n for n in traced.nodes() if isinstance(n, Op) and n.result is not None}
+
+    def report(self) -> AccessReport:
+        facts = [self.facts(seen) for seen in observe(self.traced, self.threads) if _space(seen) is not Space.THREAD]
+        joined = _neighbours(facts)
+        found: dict[Access, int] = {}
+        for each in facts:
+            access = _access(each, joined.get(id(each)))
+            found[access] = found.get(access, 0) + 1
+        accesses = [replace(access, count=count) for access, count in found.items()]
+        return AccessReport(self.traced.name, self.threads, accesses, self.skipped())
+
+    def skipped(self) -> list[str]:
+        texts: dict[str, None] = {}
+        for node in self.traced.nodes():
+            if isinstance(node, Op) and node.row.indexed is None and any(map(_in_memory, node.operands)):
+                texts[f"{node.loc.short_file}:{node.loc.line}: {node.row.shown_name}"] = None
+        return list(texts)
+
+    def facts(self, seen: Seen) -> _Facts:
+        node = seen.node
+        buffer = node.operands[0]
+        if not isinstance(buffer.type, BufferType):
+            raise InternalError("an access without a buffer", loc=node.loc)
+        dtype = _moved(node, buffer.type)
+        rows = _rows(seen)
+        patterns = {_pattern(row) for row in rows}
+        pattern, stride = patterns.pop() if len(patterns) == 1 else _common(patterns)
+        touched = [_lines(row, buffer.type.element.size, dtype.size) for row in rows]
+        worst = max(touched, key=lambda pair: (pair[0], -pair[1]))
+        vector = node.row.algebra in (Algebra.LOAD_VECTOR, Algebra.STORE_VECTOR)
+        could = vector and buffer.type.space is Space.DEVICE
+        aligned = dtype.lanes != 3 and divides(dtype.lanes, node.operands[1], self.look)
+        moves = {Effect.READ: "read", Effect.WRITE: "write"}
+        data = seen.depends & Depends.DATA
+        return _Facts(
+            seen, buffer.name or "memory", buffer.type, dtype, moves.get(node.row.effect, "atomic"),
+            "irregular" if data and "varies" in pattern else pattern, stride, "data" if data else "sample" if seen.depends else "",
+            (min(lines for lines, _ in touched), worst[0]), worst[1] // worst[0], -(-worst[1] // LINE),
+            max(_conflict(row, buffer.type.element.size, dtype.size) for row in rows), could and not aligned,
+        )  # fmt: skip
+
+    def look(self, value: Value) -> Made | None:
+        loop = self.counters.get(id(value))
+        dtype = value.type
+        if not isinstance(dtype, Numeric) or not dtype.is_integer or dtype.parts > 1:
+            return None
+        if loop is not None:
+            return Made(Algebra.ADD, (loop.low, loop.step), dtype.width)
+        node = self.made.get(id(value))
+        if node is None:
+            return None
+        number = node.attrs.get("value") if node.row.algebra is Algebra.CONST else None
+        return Made(meaning(node.row), node.operands, dtype.width, number if isinstance(number, int) else None)
+
+
+def _space(seen: Seen) -> Space:
+    type = seen.node.operands[0].type
+    return type.space if isinstance(type, BufferType) else Space.THREAD
+
+
+def _in_memory(value: Value) -> bool:
+    return isinstance(value.type, BufferType) and value.type.space is not Space.THREAD
+
+
+def _moved(node: Op, buffer: BufferType) -> Numeric:
+    match node.row.algebra:
+        case Algebra.LOAD_VECTOR:
+            return widened(buffer.element, node.attrs["lanes"])
+        case Algebra.STORE_VECTOR:
+            value = node.operands[2].type
+            return value if isinstance(value, Numeric) else buffer.element
+        case _:
+            return buffer.element
+
+
+def _rows(seen: Seen) -> list[Array]:
+    """Return, for each simdgroup of each time, the lanes (first row) and their indices (second row), each case once."""
+    found: dict[bytes, Array] = {}
+    for index, active in seen.times:
+        for places, live in zip(index, active, strict=True):
+            if live.any():
+                row = np.stack([np.flatnonzero(live), places[live]])
+                found.setdefault(row.tobytes(), row)
+    return list(found.values())
+
+
+def _pattern(row: Array) -> tuple[str, int | None]:
+    """Return the index as a function of the lane, in words, and the stride."""
+    lanes, places = row
+    if len(lanes) == 1:
+        return "one lane", None
+    steps = np.diff(places)
+    if (np.diff(lanes) != 1).any():
+        return ("uniform", 0) if not steps.any() else ("some lanes", None)
+    first = int(steps[0])
+    if (steps == first).all():
+        return ("uniform", 0) if first == 0 else (f"stride {first}", first)
+    breaks = np.flatnonzero(steps != first) + 1
+    run = int(breaks[0])
+    if run > 1 and (breaks % run == 0).all() and len(set(steps[breaks - 1].tolist())) == 1:
+        return (f"uniform in runs of {run}" if first == 0 else f"stride {first} in runs of {run}"), first
+    return "irregular", None
+
+
+def _common(patterns: set[tuple[str, int | None]]) -> tuple[str, int | None]:
+    """Return what patterns that differ between simdgroups, rounds or samples have in common."""
+    if any(words == "irregular" for words, _ in patterns):
+        return "irregular", None
+    if all(words == f"stride {stride}" for words, stride in patterns):
+        return "stride varies", None
+    return "varies", None
+
+
+def _bytes(row: Array, element: int, width: int) -> Array:
+    starts = row[1] * element
+    return np.unique(starts[:, None] + np.arange(width)[None, :])
+
+
+def _lines(row: Array, element: int, width: int) -> tuple[int, int]:
+    """Return how many lines are touched, and how many different bytes."""
+    touched = _bytes(row, element, width)
+    return len(np.unique(touched // LINE)), len(touched)
+
+
+def _conflict(row: Array, element: int, width: int) -> int:
+    """Return the turns that the banks take over those that so many words need at least."""
+    words = np.unique(_bytes(row, element, width) // WORD)
+    most = int(np.bincount(words % BANKS).max())
+    return -(-most // -(-len(words) // BANKS))
+
+
+def _neighbours(facts: Sequence[_Facts]) -> dict[int, tuple[int, int]]:
+    """Return which accesses could be part of one vector: the vector's length and the place in it."""
+    groups: dict[tuple[int, int, str], list[_Facts]] = {}
+    for each in facts:
+        scalar = each.dtype in _PACKED and each.seen.node.row.algebra in (Algebra.LOAD, Algebra.STORE)
+        if scalar and each.type.space is Space.DEVICE and each.stride != 1:
+            key = (id(each.seen.block), id(each.seen.node.operands[0]), each.kind)
+            groups.setdefault(key, []).append(each)
+    found: dict[int, tuple[int, int]] = {}
+    for group in groups.values():
+        for offsets in _clusters(group):
+            places = sorted(offsets)
+            while places:
+                run = 1
+                while run < min(4, len(places)) and places[run] == places[0] + run:
+                    run += 1
+                run = run - run % 2 or 1
+                for place in range(run if run > 1 else 0):
+                    found[id(offsets[places[place]])] = (run, place)
+                places = places[run:]
+    return found
+
+
+def _clusters(group: Sequence[_Facts]) -> list[dict[int, _Facts]]:
+    """Return the accesses that are always equally far apart, by how far each is from the first of them."""
+    found: list[dict[int, _Facts]] = []
+    for each in group:
+        for cluster in found:
+            distance = _distance(cluster[0], each)
+            if distance is not None:
+                cluster.setdefault(distance, each)
+                break
+        else:
+            found.append({0: each})
+    return found
+
+
+def _distance(first: _Facts, other: _Facts) -> int | None:
+    """Return how many elements after another one an access is, where that is the same in every lane and sample."""
+    pairs = zip(first.seen.times, other.seen.times, strict=False)
+    if len(first.seen.times) != len(other.seen.times):
+        return None
+    distances = {int(d) for (x, _), (y, _) in pairs for d in np.unique(y - x)}
+    return distances.pop() if len(distances) == 1 else None
+
+
+def _index_text(each: _Facts) -> str:
+    """Return the index as the program writes it."""
+    loc = each.seen.node.loc
+    try:
+        tree = ast.parse(loc.text().strip())
+    except SyntaxError:
+        return "i"
+    shift = len(loc.text()) - len(loc.text().lstrip())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and node.col_offset + shift == loc.col - 1:
+            return ast.unparse(node.slice)
+    return "i"
+
+
+def _access(each: _Facts, joined: tuple[int, int] | None) -> Access:
+    loc = each.seen.node.loc
+    shared = each.type.space is Space.THREADGROUP
+    verdict, help = _judged(each, joined)
+    return Access(
+        loc.short_file, loc.line, loc.col, loc.text().strip(), each.name, each.type.space.value, each.kind, each.dtype.name,
+        each.dtype.size, 1, each.pattern, each.stride, each.depends, None if shared else each.lines,
+        None if shared else each.used, each.conflict if shared else None, each.packed, verdict, help,
+    )  # fmt: skip
+
+
+def _judged(each: _Facts, joined: tuple[int, int] | None) -> tuple[str, str]:
+    """Return the verdict and the help of an access."""
+    if each.type.space is Space.THREADGROUP:
+        return _judged_banks(each)
+    if joined is not None:
+        return _judged_neighbours(each, joined)
+    if each.packed:
+        return "packed", (
+            f"nothing shows that the index is a multiple of {each.dtype.lanes}, so the vector is packed; "
+            f"make it one, such as {each.dtype.lanes} * i, or mask its low bits"
+            if each.dtype.lanes != 3
+            else "a vector of 3 is always packed; vectors of 4 are read and written whole"
+        )
+    if each.type.space is Space.CONSTANT and each.pattern not in ("uniform", "one lane"):
+        return "not uniform", (
+            "constant memory is best where all lanes read one element; for an index that differs by lane take device memory"
+        )
+    if each.lines[1] <= each.whole:
+        return "good", ""
+    dense = (
+        each.stride is not None
+        and "runs" not in each.pattern
+        and each.stride * each.type.element.size == each.dtype.size
+    )
+    if each.lines[1] == each.whole + 1 and dense:
+        return "shifted", (
+            "the simdgroup starts within a 128-byte line and so touches one line more; start rows and tiles at a multiple of "
+            f"{LINE // each.type.element.size} elements where that is possible"
+        )
+    return _judged_scattered(each)
+
+
+def _judged_scattered(each: _Facts) -> tuple[str, str]:
+    cost = f"{each.lines[1]} lines for what fits into {each.whole}"
+    if each.depends == "data":
+        return "gather", (
+            f"the index comes from memory, and lanes touch up to {cost}; sort the work by index, or stage what is read "
+            "again in threadgroup memory"
+        )
+    if each.stride is not None and abs(each.stride) > 1:
+        return "strided", (
+            f"lanes are {each.stride} elements apart, {cost}; let neighbouring lanes take neighbouring elements, or go "
+            "through a tile in threadgroup memory"
+        )
+    return "scattered", f"lanes touch {cost}; let neighbouring lanes take neighbouring elements"
+
+
+def _judged_neighbours(each: _Facts, joined: tuple[int, int]) -> tuple[str, str]:
+    lanes, place = joined
+    if place:
+        return "not vectorised", ""
+    index = _index_text(each)
+    call = f"{each.name}.load({index}, {lanes})" if each.kind == "read" else f"{each.name}.store({index}, vector)"
+    return "not vectorised", f"{lanes} neighbouring elements are moved one by one; {call} moves them at once"
+
+
+def _judged_banks(each: _Facts) -> tuple[str, str]:
+    if each.conflict <= 1:
+        return "good", ""
+    return "bank conflict", (
+        f"the lanes' words fall into few of the {BANKS} banks, so that the access takes {each.conflict} turns; pad the rows by "
+        "one element, such as (32, 33) for a tile of (32, 32), or swizzle the tile"
+    )
