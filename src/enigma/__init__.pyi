@@ -9,8 +9,8 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
 from typing_extensions import TypeVar as _DefaultedTypeVar
 
-from enigma import random as random
 from enigma import core as core
+from enigma import random as random
 from enigma import tensor as tensor
 from enigma import tuple as tuple
 from enigma.compile import CompiledKernel as CompiledKernel
