@@ -72,6 +72,7 @@ from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
 from enigma.runtime.metal import MetalRuntime as MetalRuntime
 from enigma.runtime.sim import SimRuntime as SimRuntime
+from enigma.trace.fragment import Fragment as Fragment
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel

@@ -12,7 +12,7 @@ from enigma.layout.slicing import has_none
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
-from enigma.trace import coordinates
+from enigma.trace import coordinates, vectorise
 from enigma.trace.calls import make_method, methods
 from enigma.trace.given import describe, literal
 from enigma.trace.value import Handle, TracedValue, active
@@ -272,8 +272,10 @@ class Tensor(Handle):
         self.refuse_constant(loc)
         tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
 
-    def load(self, index: Any, lanes: int, *, limit: Any = None, default: Any = 0) -> TracedValue:
-        """Return the vector of the `lanes` (2 to 4) elements from `index` on.
+    def load(self, index: Any = _MISSING, lanes: int = 1, *, limit: Any = None, default: Any = 0) -> Any:
+        """Return all elements of a view as a `Fragment`.
+
+        With an index it is the vector of the `lanes` (2 to 4) elements from `index` on.
 
         With a `limit`, elements from that number on are not read: their components are `default`. `A.load(i * 4, 4)` is one
         access of 16 bytes.
@@ -283,20 +285,28 @@ class Tensor(Handle):
         Raises `EnigmaTypeError` for a buffer of vectors, and for an index that is no integer.
         """
         loc, tracer = caller(), active()
+        if index is _MISSING:
+            return vectorise.load(self, loc)
         count = self._lanes(lanes, loc)
         start = self._run(index, "load", loc)
         if limit is None:
             return tracer.load_vector(self.memory, start, count, loc)
         return tracer.load_limited(self.memory, start, count, limit, default, loc)
 
-    def store(self, index: Any, value: Any, *, limit: Any = None) -> None:
-        """Set the elements from `index` on to the components of a vector; with a `limit`, none from that number on.
+    def store(self, index: Any, value: Any = _MISSING, *, limit: Any = None) -> None:
+        """Set all elements of a view: `T[tid, None].store(fragment)`.
+
+        With an index it sets the elements from `index` on to the components of a vector; with a `limit`, none from that number on.
 
             Out.store(i * 4, v, limit=n)
 
         Raises `EnigmaTypeError` for a value that is no vector, or does not fit the elements.
         """
         loc, tracer = caller(), active()
+        if value is _MISSING:
+            self.refuse_constant(loc)
+            vectorise.store(self, index, loc)
+            return
         if not isinstance(value, TracedValue) or not isinstance(value.type, Vector):
             raise EnigmaTypeError(
                 f"store of {describe(value)}: it sets several elements to the components of a vector", loc=loc,

@@ -28,7 +28,8 @@ from enigma.source import SourceLoc, caller
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.registry import by_algebra, by_operator, rows
 from enigma.spec.terms import INDEX, MAKES, Algebra, Effect
-from enigma.trace import access, matrices, small, swizzle
+from enigma.trace import access, fragment, matrices, small, swizzle
+from enigma.trace.fragment import Fragment
 from enigma.trace.given import check_assignable, check_literal, describe, literal, located_dtype, number_dtype, part_of
 from enigma.trace.infer import lanes_apart, resolve
 from enigma.trace.node import Block, Node, Op, Value, walk
@@ -244,6 +245,10 @@ class Tracer:
     def apply(self, row: Intrinsic, arguments: Mapping[str, Any], loc: SourceLoc | None = None) -> Any:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
         loc = loc or caller()
+        if any(isinstance(x, Fragment) for x in arguments.values()):
+            if not row.lifts:
+                fragment.refuse(row.public_name or row.name, loc)
+            return fragment.named(arguments, lambda given: self.apply(row, given, loc), loc)
         if len(arguments) < len(row.params):
             arguments = {**row.defaults, **arguments}
         if row.effect is not Effect.PURE and any(isinstance(x, View) for x in arguments.values()):

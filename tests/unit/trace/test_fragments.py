@@ -1,0 +1,126 @@
+"""Views loaded into registers, computed with and stored: vectors where elements lie side by side, on every target."""
+
+# pyright: reportInvalidTypeForm=false
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import enigma as en
+from enigma.trace.vectorise import chunks_of
+
+DEVICES = ("sim", "cpu")
+M, N = 32, 512
+TILER, TV = en.make_layout_tv(
+    en.make_ordered_layout((4, 64), order=(1, 0)), en.make_ordered_layout((4, 4), order=(1, 0))
+)
+
+
+def part(tensor: Any, block: Any, tid: Any) -> Any:
+    return en.tensor_composition(en.tensor_zipped_divide(tensor, TILER)[(None, None), block], TV, TILER)[tid, None]
+
+
+@en.kernel
+def added(A: en.f32[M, N], B: en.f32[M, N], Out: en.f32[M, N]):
+    """The founding page's layouts; the sum is carried by a loop."""
+    tid, block = en.thread_index_in_threadgroup(), en.threadgroup_position_in_grid()
+    total = part(A, block, tid).load()
+    for _ in en.range(2):
+        total = total + part(B, block, tid).load() * 0.5
+    part(Out, block, tid).store(en.sqrt(total) - 1)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_tile_of_the_founding_page(device: str) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.random((M, N), np.float32), rng.random((M, N), np.float32)
+    out = np.zeros_like(a)
+    added.launch(a, b, out, grid=256 * 4, threads=256, device=device)
+    assert np.allclose(out, np.sqrt(a + b) - 1, rtol=1e-6, atol=1e-6)
+
+
+def test_neighbours_are_accessed_sixteen_bytes_at_a_time() -> None:
+    text = en.compile(added).metal_source
+    assert text.count("*(device const float4*)(A + ") == 4
+    assert text.count("*(device float4*)(Out + ") == 4
+    assert "total0 += *(device const float4*)(B + " in text
+
+
+DTYPES = {"f16": np.float16, "i32": np.int32, "u8": np.uint8, "i64": np.int64}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "shape, stride", [(8, 1), ((3, 5), (5, 1)), (((2, 3), 2), ((1, 7), 3)), ((2, 4), (1, 3)), (3, 0)]
+)
+def test_any_view_is_what_its_layout_says(shape: Any, stride: Any, dtype: str, device: str) -> None:
+    layout = en.make_layout(shape, stride)
+    element = getattr(en, dtype)
+    out_layout = en.make_layout(shape)
+
+    def kernel(A: element, Out: element):
+        i = en.thread_position_in_grid
+        view = en.make_tensor(A, en.make_layout((layout.size(), 4), (1, 32)))  # a start for each thread
+        mine = view[None, i].with_layout(layout).load()
+        doubled = mine + mine
+        en.make_tensor(Out, en.make_layout((32, 4)))[None, i].with_layout(out_layout).store(doubled)
+
+    a = np.arange(160).astype(DTYPES[dtype]) % 50
+    out = np.zeros(128, DTYPES[dtype])
+    en.kernel(kernel).launch(a, out, grid=4, threads=4, device=device)
+    for i in range(4):
+        want = [2 * a[32 * i + layout(k)] for k in range(layout.size())]
+        assert out[32 * i : 32 * i + layout.size()].tolist() == want
+
+
+@en.kernel
+def reduced(A: en.f32[8, 12], Out: en.f32[8, 4]):
+    """Sums and other reductions of a row, a comparison, elements, conversion, and a fragment that a branch chooses."""
+    i = en.thread_position_in_grid
+    row = A[i, None].load()
+    Out[i, 0] = row.sum()
+    Out[i, 1] = row.reduce(en.fmax)
+    Out[i, 2] = (row > 0.5).to(en.f32).sum() + row[3]
+    chosen = row
+    if i % 2 == 0:
+        chosen = 2 * row
+    Out[i, 3] = chosen[5] + (-chosen)[6] + chosen.prod() * 0
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_reductions_elements_and_branches(device: str) -> None:
+    a = np.random.default_rng(1).random((8, 12), np.float32)
+    out = np.zeros((8, 4), np.float32)
+    reduced.launch(a, out, grid=8, threads=8, device=device)
+    factor = np.where(np.arange(8) % 2 == 0, 2, 1)
+    assert np.allclose(out[:, 0], a.sum(1), rtol=1e-6)
+    assert (out[:, 1] == a.max(1)).all()
+    assert np.allclose(out[:, 2], (a > 0.5).sum(1) + a[:, 3], rtol=1e-6)
+    assert np.allclose(out[:, 3], factor * (a[:, 5] - a[:, 6]), atol=1e-6)
+
+
+@en.kernel
+def filled(Out: en.f32[8, 12]):
+    """One value for all elements of a view."""
+    Out[en.thread_position_in_grid, None].store(2.5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_view_is_filled(device: str) -> None:
+    out = np.zeros((8, 12), np.float32)
+    filled.launch(out, grid=8, threads=8, device=device)
+    assert (out == 2.5).all()
+
+
+def test_accesses_reach_every_offset_once() -> None:
+    for count in range(1, 6):
+        for offsets in itertools.product(range(6), repeat=count):
+            accesses, places = chunks_of(list(offsets), 4)
+            reached = [start + k for start, width in accesses for k in range(width)]
+            assert sorted(set(offsets)) == sorted(reached)
+            assert [accesses[chunk][0] + lane for chunk, lane in places] == list(offsets)
