@@ -32,12 +32,19 @@ _HOME = {
     "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal",
     "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
-    "make_layout_tv": "layout", "size": "layout",
+    "make_layout_tv": "layout", "size": "layout", "cosize": "layout", "rank": "layout", "depth": "layout",
+    "coalesce": "layout", "complement": "layout", "right_inverse": "layout", "left_inverse": "layout",
+    "logical_product": "layout", "zipped_product": "layout", "tiled_product": "layout", "flat_product": "layout",
+    "blocked_product": "layout", "raked_product": "layout", "recast_layout": "layout", "max_common_layout": "layout",
+    "max_common_vector": "layout", "Swizzle": "layout", "SwizzledLayout": "layout", "ComposedLayout": "layout",
+    "make_composed_layout": "layout", "swizzle": "layout", "product": "layout", "repeat_like": "layout", "select": "layout",
+    "composition": "trace.tiling", "logical_divide": "trace.tiling", "zipped_divide": "trace.tiling",
+    "tiled_divide": "trace.tiling", "flat_divide": "trace.tiling", "local_partition": "trace.tiling",
     "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
     "make_tensor": "trace.tiling", "local_tile": "trace.tiling", "tensor_zipped_divide": "trace.tiling",
     "tensor_composition": "trace.tiling",
 }  # fmt: skip
-_MODULES = ("random",)
+_MODULES = ("core", "random", "tensor", "tuple")
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",

@@ -9,7 +9,10 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
 from typing_extensions import TypeVar as _DefaultedTypeVar
 
+from enigma import core as core
 from enigma import random as random
+from enigma import tensor as tensor
+from enigma import tuple as tuple
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.debug.advisor import advise as advise
@@ -29,12 +32,36 @@ from enigma.errors import KernelAssertionError as KernelAssertionError
 from enigma.errors import LaunchError as LaunchError
 from enigma.errors import OutOfBoundsError as OutOfBoundsError
 from enigma.errors import ToolchainError as ToolchainError
+from enigma.layout import ComposedLayout as ComposedLayout
 from enigma.layout import Layout as Layout
+from enigma.layout import Swizzle as Swizzle
+from enigma.layout import SwizzledLayout as SwizzledLayout
+from enigma.layout import blocked_product as blocked_product
+from enigma.layout import coalesce as coalesce
+from enigma.layout import complement as complement
+from enigma.layout import cosize as cosize
+from enigma.layout import depth as depth
+from enigma.layout import flat_product as flat_product
+from enigma.layout import left_inverse as left_inverse
+from enigma.layout import logical_product as logical_product
+from enigma.layout import make_composed_layout as make_composed_layout
 from enigma.layout import make_identity_layout as make_identity_layout
 from enigma.layout import make_layout as make_layout
 from enigma.layout import make_layout_tv as make_layout_tv
 from enigma.layout import make_ordered_layout as make_ordered_layout
+from enigma.layout import max_common_layout as max_common_layout
+from enigma.layout import max_common_vector as max_common_vector
+from enigma.layout import product as product
+from enigma.layout import raked_product as raked_product
+from enigma.layout import rank as rank
+from enigma.layout import recast_layout as recast_layout
+from enigma.layout import repeat_like as repeat_like
+from enigma.layout import right_inverse as right_inverse
+from enigma.layout import select as select
 from enigma.layout import size as size
+from enigma.layout import swizzle as swizzle
+from enigma.layout import tiled_product as tiled_product
+from enigma.layout import zipped_product as zipped_product
 from enigma.layout.drawing import Drawing as Drawing
 from enigma.layout.drawing import draw as draw
 from enigma.layout.drawing import draw_tv as draw_tv
@@ -53,10 +80,16 @@ from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tiles import SimdgroupTile as SimdgroupTile
+from enigma.trace.tiling import composition as composition
+from enigma.trace.tiling import flat_divide as flat_divide
+from enigma.trace.tiling import local_partition as local_partition
 from enigma.trace.tiling import local_tile as local_tile
+from enigma.trace.tiling import logical_divide as logical_divide
 from enigma.trace.tiling import make_tensor as make_tensor
 from enigma.trace.tiling import tensor_composition as tensor_composition
 from enigma.trace.tiling import tensor_zipped_divide as tensor_zipped_divide
+from enigma.trace.tiling import tiled_divide as tiled_divide
+from enigma.trace.tiling import zipped_divide as zipped_divide
 from enigma.trace.tracer import EnigmaWarning as EnigmaWarning
 
 __version__: str

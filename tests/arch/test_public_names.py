@@ -16,10 +16,7 @@ from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
 OTHER_ISSUES: dict[str, str] = {
     "jit JitDef": "host functions that launch kernels on tensors come with the layout algebra",
-    "coalesce complement composition logical_divide zipped_divide blocked_product recast_layout Swizzle SwizzledLayout swizzle":
-        "the rest of the layout algebra",
-    "make_identity_tensor product repeat_like select tensor tuple core ops":
-        "tensors and tuples of the layout algebra",
+    "make_identity_tensor ops": "predicates of the tensors' tails",
     "DeviceCapabilities device_capabilities": "the Metal runtime",
     "profile profile_kernel benchmark_kernel record_function scope register_kernel_hook unregister_kernel_hook Profiler "
     "ProfilerEvent ProfilerResult KernelBenchmark testing benchmark profiler": "measuring and testing on a device",
@@ -53,6 +50,10 @@ NUMERIC: dict[str, str] = {
     "tests/spec/test_small_matrices.py::test_products_transposes_and_determinants": "matmul transpose determinant",
     "tests/unit/trace/test_layouts_of_tensors.py::test_tiles_seen_as_threads_and_values": "tensor_zipped_divide "
     "tensor_composition",
+    "tests/unit/layout/test_oracle.py::test_results_are_those_of_cute": "coalesce complement composition logical_divide "
+    "zipped_divide blocked_product recast_layout Swizzle swizzle",
+    "tests/unit/layout/test_parts.py::test_a_swizzled_layout_of_existing_kernels": "SwizzledLayout",
+    "tests/unit/layout/test_facts.py::test_tuples": "product repeat_like select",
     f"{LANGUAGE}::test_unsigned_comparisons": "cmp_ult cmp_ule cmp_ugt cmp_uge",
     f"{LANGUAGE}::test_where_in_both_orders": "where",
     f"{LANGUAGE}::test_context_managers_of_control_flow": "for_range Carry if_ while_",

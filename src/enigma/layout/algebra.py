@@ -150,7 +150,12 @@ def _no_layout(what: str, why: str) -> EnigmaValueError:
 
 
 def filtered(layout: Layout) -> Layout:
-    """Return the coalesced layout without modes of stride 0: the same offsets, each of them once for an injective rest."""
+    """Return the coalesced layout without modes of stride 0: the same offsets, each of them once for an injective rest.
+
+    >>> filtered(Layout((4, 3, 2), (1, 0, 4)))
+    8:1
+    """
+    as_layout(layout, "filter")
     return from_pairs(_joined([(size, stride) for size, stride in pairs(layout) if stride != 0]))
 
 

@@ -62,3 +62,23 @@ def _zipped(layout: Layout, tiler: Any) -> list[Layout]:
     split = [_zipped(mode, part) for mode, part in zip(modes, tiler, strict=False)]
     outside = [which for _, which in split] + modes[len(tiler) :]
     return [Layout.of_modes([inside for inside, _ in split]), Layout.of_modes(outside)]
+
+
+def tiled_divide(layout: Layout, tiler: Any) -> Layout:
+    """Return `layout` divided into tiles: one mode for the inside of a tile, and the modes of which tile side by side.
+
+    >>> tiled_divide(Layout((256, 512), (512, 1)), (16, 256))
+    ((16,256),16,2):((512,1),8192,256)
+    """
+    inside, which = zipped_divide(layout, tiler).modes()
+    return Layout.of_modes([inside, *which.modes()])
+
+
+def flat_divide(layout: Layout, tiler: Any) -> Layout:
+    """Return `layout` divided into tiles, with the modes of the inside and those of which tile side by side.
+
+    >>> flat_divide(Layout((256, 512), (512, 1)), (16, 256))
+    (16,256,16,2):(512,1,8192,256)
+    """
+    inside, which = zipped_divide(layout, tiler).modes()
+    return Layout.of_modes([*inside.modes(), *which.modes()])

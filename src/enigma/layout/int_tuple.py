@@ -132,7 +132,11 @@ def leaves(x: IntTuple) -> tuple[int, ...]:
 
 
 def product(x: IntTuple) -> int:
-    """Return the product of all integers; 1 for an empty tuple."""
+    """Return the product of all integers; 1 for an empty tuple.
+
+    >>> product((2, (3, 4)))
+    24
+    """
     return math.prod(leaves(x))
 
 
@@ -253,6 +257,15 @@ def is_congruent(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:
     (True, False)
     """
     return repeat_like(0, a) == repeat_like(0, b)
+
+
+def is_compatible(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:
+    """Return whether two shapes have equally many elements.
+
+    >>> is_compatible((4, 8), 32), is_compatible((4, 8), (4, 4))
+    (True, False)
+    """
+    return product(shape_of(a)) == product(shape_of(b))
 
 
 def is_weakly_congruent(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:

@@ -17,16 +17,57 @@ def logical_product(block: Layout, tiler: Layout) -> Layout:
     return Layout.of_modes([block, composition(free, tiler)])
 
 
+def zipped_product(block: Layout, tiler: Layout) -> Layout:
+    """Return the layout (block, repetitions), which for a layout as the tiler is the logical product."""
+    return logical_product(block, tiler)
+
+
+def tiled_product(block: Layout, tiler: Layout) -> Layout:
+    """Return the layout (block, the modes of the repetitions side by side).
+
+    >>> tiled_product(Layout((2, 2), (4, 1)), Layout((2, 3)))
+    ((2,2),2,3):((4,1),2,8)
+    """
+    inside, which = logical_product(block, tiler).modes()
+    return Layout.of_modes([inside, *which.modes()])
+
+
+def flat_product(block: Layout, tiler: Layout) -> Layout:
+    """Return the modes of the block and those of the repetitions side by side.
+
+    >>> flat_product(Layout((2, 2), (4, 1)), Layout((2, 3)))
+    (2,2,2,3):(4,1,2,8)
+    """
+    inside, which = logical_product(block, tiler).modes()
+    return Layout.of_modes([*inside.modes(), *which.modes()])
+
+
+def blocked_product(block: Layout, tiler: Layout) -> Layout:
+    """Return `block` repeated mode by mode, each whole in its place: mode i is (block's mode i, tiler's mode i).
+
+    >>> blocked_product(Layout((2, 5), (5, 1)), Layout((3, 4), (1, 3)))
+    ((2,3),(5,4)):((5,10),(1,30))
+    """
+    inner, outer = _parts(block, tiler, "blocked_product")
+    return Layout.of_modes([Layout.of_modes([a, b]) for a, b in zip(inner.modes(), outer.modes(), strict=True)])
+
+
 def raked_product(block: Layout, tiler: Layout) -> Layout:
     """Return `block` repeated mode by mode with the repetitions inside: mode i is (tiler's mode i, block's mode i).
 
     >>> raked_product(Layout((2, 5), (5, 1)), Layout((3, 4)))
     ((3,2),(4,5)):((10,5),(30,1))
     """
-    rank = max(as_layout(block, "raked_product").rank(), as_layout(tiler, "raked_product").rank())
+    inner, outer = _parts(block, tiler, "raked_product")
+    zipped = [Layout.of_modes([b, a]) for a, b in zip(inner.modes(), outer.modes(), strict=True)]
+    return coalesce(Layout.of_modes(zipped), profile=(1,) * len(zipped))
+
+
+def _parts(block: Layout, tiler: Layout, what: str) -> tuple[Layout, Layout]:
+    """Return the block and its repetitions, both of the larger rank."""
+    rank = max(as_layout(block, what).rank(), as_layout(tiler, what).rank())
     parts = logical_product(_padded(block, rank), _padded(tiler, rank))
-    zipped = [Layout.of_modes([outer, inner]) for inner, outer in zip(parts[0].modes(), parts[1].modes(), strict=True)]
-    return coalesce(Layout.of_modes(zipped), profile=(1,) * rank)
+    return parts[0], parts[1]
 
 
 def _padded(layout: Layout, rank: int) -> Layout:

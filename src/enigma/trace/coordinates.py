@@ -8,6 +8,7 @@ from typing import Any, cast
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout import Layout
 from enigma.layout.int_tuple import IntTuple, flatten, int_tuple, product
+from enigma.layout.slicing import slice_and_offset
 from enigma.source import SourceLoc, caller
 
 Tensor = Any
@@ -44,13 +45,6 @@ def row_major(extents: tuple[int | None, ...]) -> Layout:
 
 def _steps(extents: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(math.prod(extents[axis + 1 :]) for axis in range(len(extents)))
-
-
-def has_none(coordinate: Any) -> bool:
-    """Return whether a coordinate has a None in it, and so means a view."""
-    if isinstance(coordinate, tuple):
-        return any(has_none(part) for part in cast("tuple[Any, ...]", coordinate))
-    return coordinate is None
 
 
 def checked(tensor: Tensor, coordinate: Any, shape: IntTuple, loc: SourceLoc, where: str = "") -> Any:
@@ -91,7 +85,7 @@ def sliced(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> tuple[Any, Any]:
     if not tensor.is_laid_out and tensor.shape is not None and tensor.shape[0] is None:
         return _rows(tensor, coordinate, loc)
     layout = tensor.layout
-    return layout_of(layout, checked(tensor, coordinate, layout.shape, loc))
+    return slice_and_offset(checked(tensor, coordinate, layout.shape, loc), layout)
 
 
 def _rows(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> tuple[Any, Any]:
@@ -105,29 +99,5 @@ def _rows(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> tuple[Any, Any]:
     first = tensor.place(parts[0], None, "axis 0 of ", loc)
     steps = _steps(tensor.shape)
     rest = Layout(tensor.shape[1:], steps[1:])
-    layout, moved = layout_of(rest, checked(tensor, parts[1:], rest.shape, loc))
+    layout, moved = slice_and_offset(checked(tensor, parts[1:], rest.shape, loc), rest)
     return layout, first * steps[0] + moved
-
-
-def layout_of(layout: Any, fixed: Any) -> tuple[Any, Any]:
-    """Return the modes that a coordinate keeps with None, as a layout, and the offset of its other parts."""
-    if fixed is None:
-        return layout, 0
-    moved = layout(_with_zeros(fixed))
-    return Layout.unchecked(_kept(fixed, layout.shape), _kept(fixed, layout.stride)), moved
-
-
-def _kept(fixed: Any, modes: Any) -> tuple[Any, ...]:
-    """Return what stands in `modes` where the coordinate has None, one after another whatever the nesting, as CuTe does."""
-    if fixed is None:
-        return (modes,)
-    if not isinstance(fixed, tuple):
-        return ()
-    parts = zip(cast("tuple[Any, ...]", fixed), modes, strict=True)
-    return tuple(kept for part, mode in parts for kept in _kept(part, mode))
-
-
-def _with_zeros(fixed: Any) -> Any:
-    if isinstance(fixed, tuple):
-        return tuple(_with_zeros(part) for part in cast("tuple[Any, ...]", fixed))
-    return 0 if fixed is None else fixed

@@ -73,7 +73,7 @@ class RegisterTensor(Registers):
 
     def size(self, mode: Any = None) -> int:
         """Return how many elements there are, in all or along one axis."""
-        return len(self.values) if mode is None else int(self._shape[mode])
+        return len(self.values) if mode is None else self._shape[int(mode)]
 
     def __repr__(self) -> str:
         return f"<{self.name or 'register tensor'}: {self._dtype.name}{list(self._shape)}>"

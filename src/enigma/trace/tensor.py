@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector, as_dtype
 from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.layout.int_tuple import product
+from enigma.layout.slicing import has_none
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
@@ -250,13 +252,13 @@ class Tensor(Handle):
 
     def __getitem__(self, index: Any) -> Any:
         loc = caller()
-        if coordinates.has_none(index):
+        if has_none(index):
             return self.with_layout(*coordinates.sliced(self, index, loc))
         return active().apply(by_algebra()[Algebra.LOAD], {"buf": self.memory, "i": self.offset(index, loc)}, loc)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         loc = caller()
-        if coordinates.has_none(index):
+        if has_none(index):
             raise EnigmaTypeError(
                 f"a view of {self.name or 'the buffer'} cannot be assigned", loc=loc,
                 help=f"store all of its elements: {self.name or 'T'}[None, i].store(fragment)",
@@ -339,14 +341,15 @@ class Tensor(Handle):
         )
 
     def __len__(self) -> int:
-        if self.shape is None:
+        shape: Any = self.shape
+        modes = cast("tuple[Any, ...]", shape) if isinstance(shape, tuple) else (shape,)
+        if modes[0] is None:
             raise EnigmaTypeError(
                 f"the length of {self.name} is known at launch only",
                 loc=caller(),
                 help="pass it: n: enigma.Scalar(enigma.u32)",
             )
-        modes = cast("tuple[Any, ...]", self.shape) if isinstance(self.shape, tuple) else (self.shape,)
-        return modes[0]
+        return product(modes[0])
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other

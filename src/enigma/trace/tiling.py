@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from enigma import layout as algebra
 from enigma.errors import EnigmaTypeError, EnigmaValueError
-from enigma.layout.int_tuple import modes_of, product
+from enigma.layout.int_tuple import modes_of, product, product_each
+from enigma.layout.slicing import thread_coordinate
 from enigma.source import caller
 from enigma.trace.given import describe
 from enigma.trace.tensor import Tensor
@@ -29,6 +30,20 @@ def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
 composition = _of_tensors(algebra.composition)
 logical_divide = _of_tensors(algebra.logical_divide)
 zipped_divide = _of_tensors(algebra.zipped_divide)
+tiled_divide = _of_tensors(algebra.tiled_divide)
+flat_divide = _of_tensors(algebra.flat_divide)
+
+
+def local_partition(x: Any, threads: Any, index: Any) -> Any:
+    """Return what the thread `index` has of a tensor or layout that the tile of threads is laid over again and again.
+
+    mine = enigma.local_partition(tile, enigma.make_layout((4, 8), (8, 1)), tid)
+    """
+    if not isinstance(x, Tensor):
+        return algebra.local_partition(x, threads, index)
+    coordinate = thread_coordinate(threads, index)
+    tiler = modes_of(product_each(threads.shape))
+    return zipped_divide(x, tiler)[coordinate, (None,) * len(coordinate)]
 
 
 def make_tensor(memory: Any, layout: Any) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import enigma
 from enigma import layout as lib
 from enigma.layout import Layout as L
 from enigma.layout import make_ordered_layout as ordered
@@ -165,3 +166,20 @@ def test_threads_in_rows_hold_four_values_each() -> None:
     assert [[tv((t, v)) for v in range(4)] for t in range(128)] == [
         [other((t, v)) for v in range(4)] for t in range(128)
     ]
+
+
+def test_tuples() -> None:
+    from enigma import core, tensor
+    from enigma import tuple as tuples
+
+    assert tuples.compact_order((4, 64), (1, 0)) == (64, 1)
+    assert tuples.select((10, 20, 30), [2, 0]) == (30, 10)
+    assert tuples.elem_scale((2, 3), (10, 100)) == (20, 300)
+    assert tuples.is_congruent((4, 8), (8, 4))  # nested alike, whatever the integers are
+    assert tuples.is_compatible((4, 8), 32)
+    assert not tuples.is_compatible((4, 8), (4, 4))
+    assert enigma.product((2, (3, 4))) == 24
+    assert enigma.repeat_like(3, (1, (2, 3))) == (3, (3, 3))
+    assert all(tuples.crd2idx(tuples.idx2crd(k, (4, (2, 8))), (4, (2, 8))) == k for k in range(64))
+    assert core.cosize(core.Layout((4, 8), (8, 1))) == 32
+    assert tensor.Tensor is enigma.Tensor

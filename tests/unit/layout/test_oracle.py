@@ -22,6 +22,11 @@ def _make_layout_tv(thr: str, val: str) -> str:
     return f"{tiler} | {tv}"
 
 
+def _swizzle(bits: int, base: int, shift: int, inner: str, coordinates: list[int]) -> list[str]:
+    function = lib.make_composed_layout(lib.Swizzle(bits, base, shift), 0, layout(inner))
+    return [str(function(c)) for c in coordinates]
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "coalesce": lambda a: lib.coalesce(layout(a)),
     "size": lambda a: lib.size(layout(a)),
@@ -31,6 +36,18 @@ CALLS: dict[str, Callable[..., Any]] = {
     "crd2idx": _crd2idx,
     "composition": lambda a, b: lib.composition(layout(a), layout(b)),
     "complement": lambda a, n: lib.complement(layout(a), n),
+    "filter": lambda a: lib.filter(layout(a)),
+    "flatten": lambda a: lib.flatten(layout(a)),
+    "left_inverse": lambda a: lib.left_inverse(layout(a)),
+    "tiled_divide_tiler": lambda a, b: lib.tiled_divide(layout(a), parse(b)),
+    "flat_divide_tiler": lambda a, b: lib.flat_divide(layout(a), parse(b)),
+    "blocked_product": lambda a, b: lib.blocked_product(layout(a), layout(b)),
+    "zipped_product": lambda a, b: lib.zipped_product(layout(a), layout(b)),
+    "tiled_product": lambda a, b: lib.tiled_product(layout(a), layout(b)),
+    "flat_product": lambda a, b: lib.flat_product(layout(a), layout(b)),
+    "recast_layout": lambda new, old, a: lib.recast_layout(new, old, layout(a)),
+    "slice": lambda a, c: lib.slice(parse(c), layout(a)),
+    "swizzle": _swizzle,
     "right_inverse": lambda a: lib.right_inverse(layout(a)),
     "logical_divide": lambda a, b: lib.logical_divide(layout(a), layout(b)),
     "logical_divide_tiler": lambda a, b: lib.logical_divide(layout(a), parse(b)),

@@ -108,3 +108,47 @@ def test_views_keep_base_stride_and_address_space() -> None:
     tile = en.tensor_zipped_divide(shared, (4, 4))[(None, None), (1, 1)]
     assert (tile.address_space, tile.start, str(tile.layout), tile.dtype) == ("threadgroup", 136, "(4,4):(1,8)", en.f16)
     assert en.tensor_composition(tile, en.make_layout((4, 4))).address_space == "threadgroup"
+
+
+SWIZZLED = en.make_composed_layout(en.Swizzle(3, 0, 5), 0, en.make_layout((32, 32), (32, 1)))
+
+
+@en.kernel
+def swizzled(A: en.f32[32, 32], Out: en.f32[32, 32]):
+    """A transposition through a swizzled tile, read by rows of the tile and written through views of columns."""
+    tile = en.threadgroup_alloc(en.f32, layout=SWIZZLED)
+    x, y = en.thread_position_in_threadgroup("x"), en.thread_position_in_threadgroup("y")
+    tile[y, x] = A[y, x]
+    en.barrier()
+    column = tile[None, y]
+    Out[y, x] = column[x]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_swizzled_tile_is_transposed(device: str) -> None:
+    a = np.random.default_rng(2).random((32, 32), np.float32)
+    out = np.zeros_like(a)
+    swizzled.launch(a, out, grid=(32, 32), threads=(32, 32), device=device)
+    assert (out == a.T).all()
+    offsets = [SWIZZLED((y, x)) for y in range(32) for x in range(32)]
+    assert sorted(offsets) == list(range(1024))
+    assert len({SWIZZLED((y, 5)) % 32 for y in range(32)}) == 8  # a column lies in 8 banks, not in one
+
+
+@en.kernel
+def shared_out(A: en.f32[12, 20], Out: en.f32[12, 20]):
+    """A tile of 2 x 4 threads laid over and over again, the last axis of the tile running fastest."""
+    tid = en.thread_index_in_threadgroup()
+    threads = en.make_layout((2, 4), (4, 1))
+    mine, yours = en.local_partition(A, threads, tid), en.local_partition(Out, threads, tid)
+    for r in range(6):
+        for c in range(5):
+            yours[r, c] = mine[r, c] + en.f32(tid)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_local_partition(device: str) -> None:
+    a = np.random.default_rng(3).random((12, 20), np.float32)
+    out = np.zeros_like(a)
+    shared_out.launch(a, out, grid=8, threads=8, device=device)
+    assert (out == a + np.tile(np.arange(8, dtype=np.float32).reshape(2, 4), (6, 5))).all()

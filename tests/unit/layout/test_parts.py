@@ -1,0 +1,140 @@
+"""Slices, tiles, swizzles and recasts: against brute force, and what they refuse."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import enigma as en
+from enigma import layout as lib
+from enigma.errors import EnigmaError
+
+sizes = st.integers(1, 6)
+leaf = st.tuples(sizes, st.integers(0, 40))
+
+
+@st.composite
+def layouts(draw: st.DrawFn, rank: int) -> en.Layout:
+    modes = [draw(st.lists(leaf, min_size=1, max_size=2)) for _ in range(rank)]
+    return en.Layout(tuple(tuple(s for s, _ in m) for m in modes), tuple(tuple(d for _, d in m) for m in modes))
+
+
+@settings(deadline=None)
+@given(layouts(3), st.data())
+def test_a_slice_and_its_offset_are_the_layout_with_a_part_fixed(layout: en.Layout, data: st.DataObject) -> None:
+    fixed = [data.draw(st.none() | st.integers(0, layout.size(mode) - 1)) for mode in range(3)]
+    part, offset = lib.slicing.slice_and_offset(tuple(fixed), layout)  # type: ignore[attr-defined]
+    open_modes = [mode for mode in range(3) if fixed[mode] is None]
+    for coordinate in itertools.product(*(range(layout.size(mode)) for mode in open_modes)):
+        whole = list(fixed)
+        for mode, k in zip(open_modes, coordinate, strict=True):
+            whole[mode] = k
+        assert part(coordinate) + offset == layout(tuple(whole))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 4), st.integers(0, 4), st.sampled_from([-5, -4, 4, 5]), st.integers(0, 1 << 14))
+def test_a_swizzle_is_its_own_inverse(bits: int, base: int, shift: int, offset: int) -> None:
+    swizzle = en.Swizzle(bits, base, shift)
+    assert swizzle(swizzle(offset)) == offset
+    assert (swizzle(np.array([offset])) == [swizzle(offset)]).all()
+    assert offset >> base == swizzle(offset) >> base or bits
+
+
+@settings(deadline=None)
+@given(layouts(2), st.integers(0, 3), st.integers(0, 3), st.sampled_from([-3, 3]))
+def test_a_composed_layout_stays_within_its_cosize(layout: en.Layout, bits: int, base: int, shift: int) -> None:
+    composed = en.composition(en.Swizzle(bits, base, shift), layout)
+    assert (composed.shape, composed.size(), composed.rank(), composed.depth()) == (layout.shape, layout.size(), 2, 2)
+    assert all(0 <= composed(k) < composed.cosize() for k in range(composed.size()))
+    row, moved = composed.slice_and_offset((1 if layout.size(0) > 1 else 0, None))
+    assert moved == 0
+    assert [row((k,)) for k in range(layout.size(1))] == [
+        composed((1 if layout.size(0) > 1 else 0, k)) for k in range(layout.size(1))
+    ]
+
+
+@settings(deadline=None)
+@given(layouts(2), layouts(2))
+def test_max_common_vector_counts_what_runs_along_in_both(a: en.Layout, b: en.Layout) -> None:
+    try:
+        count = en.max_common_vector(a, b)
+    except EnigmaError:  # CuTe does not compose the two either
+        return
+    common = en.max_common_layout(a, b)
+    assert common.size() == count
+    assert all(a(common(k)) == b(common(k)) == k for k in range(count))
+
+
+@settings(deadline=None)
+@given(st.permutations(range(4)), st.lists(st.integers(2, 4), min_size=4, max_size=4))
+def test_inverses_of_compact_layouts(order: list[int], shape: list[int]) -> None:
+    layout = en.make_ordered_layout(tuple(shape), order=tuple(order))
+    right, left = en.right_inverse(layout), en.left_inverse(layout)
+    assert all(layout(right(k)) == k and left(layout(k)) == k for k in range(layout.size()))
+
+
+@settings(deadline=None)
+@given(st.sampled_from([8, 16, 32, 64]), st.sampled_from([8, 16, 32, 64]))
+def test_a_recast_layout_reaches_the_same_bits(new: int, old: int) -> None:
+    layout = en.make_layout((16, 8), (1, 24))
+    recast = en.recast_layout(new, old, layout)
+
+    def bits(layout: en.Layout, width: int) -> set[int]:
+        return {layout(k) * width + bit for k in range(layout.size()) for bit in range(width)}
+
+    assert bits(recast, new) == bits(layout, old)
+
+
+@settings(deadline=None)
+@given(layouts(2), st.sampled_from([lib.tiled_divide, lib.flat_divide]))
+def test_divided_layouts_differ_in_nesting_only(layout: en.Layout, divide: Callable[..., en.Layout]) -> None:
+    tile = (en.Layout(layout.size(0)), en.Layout(layout.size(1)))
+    try:
+        zipped = lib.zipped_divide(layout, tile)
+    except EnigmaError:
+        return
+    assert lib.flatten(divide(layout, tile)) == lib.flatten(zipped)
+
+
+def test_a_swizzled_layout_of_existing_kernels() -> None:
+    made = en.SwizzledLayout(en.make_layout((8, 8), (8, 1)), en.Swizzle(3, 0, 3))
+    assert made == en.swizzle(en.make_layout((8, 8), (8, 1)), 3, 0, 3)
+    assert (made.shape, made.stride, made.size(), made.rank(), made.cosize()) == ((8, 8), (8, 1), 64, 2, 64)
+    assert [made((1, k)) for k in range(8)] == [9, 8, 11, 10, 13, 12, 15, 14]
+    assert repr(en.Swizzle(3, 3, 6)) == "Swizzle(bits=3, base=3, shift=6)"
+
+
+REFUSED: dict[str, Callable[[], Any]] = {
+    "a swizzle of 3 bits with the shift 1 would not be its own inverse": lambda: en.Swizzle(3, 0, 1),
+    "a swizzle of -1 bits from bit 0 on": lambda: en.Swizzle(-1, 0, 3),
+    "a swizzle's base is 1.5": lambda: en.Swizzle(1, 1.5, 3),  # type: ignore[arg-type]
+    "make_composed_layout: the outer function is 3": lambda: en.make_composed_layout(3, 0, en.Layout(4)),  # type: ignore[arg-type]
+    "make_composed_layout takes a layout, but it got 4": lambda: en.make_composed_layout(en.Swizzle(1, 0, 1), 0, 4),  # type: ignore[arg-type]
+    "composition of S<1,0,1> with S<1,0,1> o 0 o 4:1": lambda: en.composition(
+        en.Swizzle(1, 0, 1), en.make_composed_layout(en.Swizzle(1, 0, 1), 0, en.Layout(4))
+    ),
+    "recast_layout to 0 from 8 bits": lambda: en.recast_layout(0, 8, en.Layout(4)),
+    "recast_layout: neither of the stride 3 and 2 divides the other": lambda: en.recast_layout(16, 8, en.Layout(4, 3)),
+    "recast_layout: 4 elements are one, and do not divide 6": lambda: en.recast_layout(32, 8, en.Layout(6)),
+    "(2,2):(2,3) has no left inverse: the stride 2 does not divide the stride 3": lambda: en.left_inverse(
+        en.Layout((2, 2), (2, 3))
+    ),
+    "4:-1 has a negative stride and no left inverse": lambda: en.left_inverse(en.Layout(4, -1)),
+    "coordinate (None, 1, 2) does not fit (4, 8)": lambda: lib.slice((None, 1, 2), en.Layout((4, 8))),
+    "group of the modes 1 to 4 of (4,8):(1,4)": lambda: lib.group(en.Layout((4, 8)), 1, 4),
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_refusal_says_what_is_wrong_and_what_would_be_right(text: str) -> None:
+    with pytest.raises(EnigmaError) as error:
+        REFUSED[text]()
+    assert error.value.message == text
+    assert error.value.help
