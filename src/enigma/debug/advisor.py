@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enigma.debug.report import Access, AccessReport
-from enigma.debug.sampling import Depends, Seen, observe
+from enigma.debug.sampling import Depends, Seen, is_by_lane, observe
 from enigma.dialect.structure import meaning
 from enigma.dtypes import BufferType, Numeric, Space, widened
 from enigma.emit.multiples import Made, divides
@@ -109,7 +109,7 @@ class _Advisor:
     def skipped(self) -> list[str]:
         texts: dict[str, None] = {}
         for node in self.traced.nodes():
-            if isinstance(node, Op) and node.row.indexed is None and any(map(_in_memory, node.operands)):
+            if isinstance(node, Op) and not is_by_lane(node) and any(map(_in_memory, node.operands)):
                 texts[f"{node.loc.short_file}:{node.loc.line}: {node.row.shown_name}"] = None
         return list(texts)
 

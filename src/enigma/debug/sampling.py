@@ -117,7 +117,7 @@ class _Sample:
         row = node.row
         if row.algebra in MEMORY:
             return
-        if row.indexed is not None and isinstance(node.operands[0].type, BufferType):
+        if is_by_lane(node):
             self.access(node, active)
         if node.result is None or not isinstance(node.result.type, Numeric):
             return
@@ -216,6 +216,11 @@ class _Sample:
             carried = _merged(running & truth, self.block(node.body, inside, depth + 1), carried)
             running = inside
         self.bind(node.results, [Held(x.array, x.depends | Depends.SAMPLE) for x in carried])
+
+
+def is_by_lane(node: Op) -> bool:
+    """Return whether each lane accesses memory at an index of its own; a matrix is accessed by the simdgroup together."""
+    return node.row.indexed is not None and node.row.together is None and isinstance(node.operands[0].type, BufferType)
 
 
 def _narrowed(active: Array, truth: Array, depends: Depends) -> Array:

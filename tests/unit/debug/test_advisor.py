@@ -154,6 +154,11 @@ def test_atomics_and_operations_that_stand_at_one_place() -> None:
     assert [access.count for access in unrolled.accesses] == [3, 1]
 
 
+def test_matrices_are_said_not_to_be_analysed() -> None:
+    report = _advise("en.gemm(A, A, Out, M=8, N=8, K=8)", threads=32)
+    assert report.accesses == [] and "advised.py" in report.skipped[0] and "not analysed: " in str(report)
+
+
 def test_the_report_as_text_json_and_html() -> None:
     report = _advise("Out[i] = A[2 * i]")
     text = str(report)
