@@ -1,4 +1,4 @@
-"""Each numbered pitfall of the language, 1 to 68, has a test that names it, or a reason why it has none here."""
+"""Each numbered pitfall of the language, 1 to 79, has a test that names it, or a reason why it has none here."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from functools import cache
 
 from tests.arch.tree import ROOT
 
-LAST = 68
+LAST = 79
 
 OTHER_ISSUES = {
-    50: "several launches in a host function: it comes with tensors and layouts",
-    51: "slots of tensors: with tensors and layouts",
-    52: "views of tensors: with tensors and layouts",
-    36: "views of tensors by thread and value: with tensors and layouts",
-    54: "address spaces of composed tensors: with tensors and layouts",
+    50: "several launches in a host function: it comes with enigma.jit",
+    51: "slots of tensors: with enigma.jit",
 }
 """Pitfalls of parts that are not there yet, and which part."""
 

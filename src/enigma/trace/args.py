@@ -30,6 +30,7 @@ from enigma.dtypes import (
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError, raise_all
 from enigma.source import SourceLoc, caller
 from enigma.trace import coordinates
+from enigma.trace.given import literal
 from enigma.trace.node import Form, Struct
 from enigma.trace.sources import source_of
 from enigma.trace.structs import is_struct, struct_of
@@ -407,6 +408,13 @@ def _shaped(name: str, annotation: Shaped | Tensor, loc: SourceLoc) -> Parameter
     """Return the parameter of an annotation with a shape or a layout."""
     _refuse_bools(annotation.dtype, name, loc)
     if isinstance(annotation, Tensor):
+        space = annotation.buffer_type.space
+        if space not in (Space.DEVICE, Space.CONSTANT) or literal(annotation.start) != 0:
+            where = f"{space.value} memory" if literal(annotation.start) == 0 else f"element {annotation.start} on"
+            raise EnigmaTypeError(
+                f"parameter {name} is annotated with a tensor from {where}, but a parameter is a whole buffer", loc=loc,
+                help=f"write {name}: enigma.Tensor(enigma.{annotation.dtype.name}, layout), and take its parts in the kernel",
+            )  # fmt: skip
         form = Form(
             None if annotation.is_laid_out else annotation.shape, annotation.layout if annotation.is_laid_out else None
         )
