@@ -52,7 +52,13 @@ class Fragment(tuple[TracedValue, ...]):
     @property
     def dtype(self) -> Numeric:
         """The dtype of an element."""
-        return self.chunks[0].dtype.element
+        first = self.chunks[0].dtype
+        return first.element if 0 in self._shared else first
+
+    @property
+    def _shared(self) -> set[int]:
+        """The chunks that hold several elements; others may be vectors that are one element each."""
+        return {chunk for chunk, lane in self.places if lane}
 
     def size(self, mode: int | None = None) -> int:
         """Return how many elements there are, in all or in one mode."""
@@ -65,9 +71,9 @@ class Fragment(tuple[TracedValue, ...]):
         return self._elements(caller())
 
     def _elements(self, loc: SourceLoc) -> list[TracedValue]:
-        tracer, chunks = active(), self.chunks
+        tracer, chunks, shared = active(), self.chunks, self._shared
         return [
-            chunks[chunk] if chunks[chunk].dtype.parts == 1 else tracer.component(chunks[chunk], lane, loc)
+            tracer.component(chunks[chunk], lane, loc) if chunk in shared else chunks[chunk]
             for chunk, lane in self.places
         ]
 

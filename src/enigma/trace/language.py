@@ -25,6 +25,7 @@ from enigma.trace import (
     tiles,
 )
 from enigma.trace.control import captured, either, truth
+from enigma.trace.fragment import Fragment, each
 from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.node import If
 from enigma.trace.public import PUBLIC, public
@@ -42,13 +43,15 @@ MODULES = (arrays, asynchronous, copying, gemm, making, matrices, pipeline, quan
 def where(condition: Any, if_true: Any, if_false: Any) -> Any:
     """Return `if_true` where the condition holds, else `if_false`; both are computed.
 
-    The older order `where(if_false, if_true, condition)` is recognised when only the third argument is boolean.
+    Fragments are chosen from element by element. The older order `where(if_false, if_true, condition)` is recognised when only the third argument is boolean.
 
         y = enigma.where(x > 0, x, 0.0)
     """
     loc, tracer = caller(), active()
     if _is_bool(if_false) and not _is_bool(condition) and not _is_bool(if_true):
         condition, if_true, if_false = if_false, if_true, condition
+    if any(isinstance(x, Fragment) for x in (condition, if_true, if_false)):
+        return each(where, (condition, if_true, if_false), loc)
     if isinstance(condition, bool):
         return if_true if condition else if_false
     if not _is_bool(condition):

@@ -7,11 +7,13 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 import enigma as en
 from enigma.trace.vectorise import chunks_of
+from tests.msl.check import assert_legal
 
 DEVICES = ("sim", "cpu")
 M, N = 32, 512
@@ -124,3 +126,35 @@ def test_accesses_reach_every_offset_once() -> None:
             reached = [start + k for start, width in accesses for k in range(width)]
             assert sorted(set(offsets)) == sorted(reached)
             assert [accesses[chunk][0] + lane for chunk, lane in places] == list(offsets)
+
+
+@en.kernel
+def chosen(A: en.bf16[5, 7], B: en.f32x4[3, 5], C: en.b1[5, 7], Out: en.f32[5, 7], V: en.f32x4[5, 3]):
+    """Rows of 7 elements, which begin anywhere; bools, bf16, a choice, and elements that are vectors themselves."""
+    i = en.thread_position_in_grid
+    if i < 5:
+        row = A[i, None].load().to(en.f32)
+        for _ in en.range(3):
+            row = row * 2
+        Out[i, None].store(en.where(C[i, None].load(), row, -1.0))
+        column = B[None, i].load()
+        V[i, None].store(column)
+        V[i, 0] = column[2]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_odd_rows_choices_and_elements_that_are_vectors(device: str) -> None:
+    rng = np.random.default_rng(2)
+    a = (np.arange(35).reshape(5, 7) / 8).astype(ml_dtypes.bfloat16)
+    b, c = rng.random((3, 5, 4), np.float32), rng.random((5, 7)) > 0.5
+    out, v = np.zeros((5, 7), np.float32), np.zeros((5, 3, 4), np.float32)
+    chosen.launch(a, b, c, out, v, grid=8, threads=8, device=device)
+    want = b.transpose(1, 0, 2).copy()
+    want[:, 0] = b[2]
+    assert (out == np.where(c, a.astype(np.float32) * 8, -1)).all()
+    assert (v == want).all()
+
+
+@pytest.mark.parametrize("kernel", [added, reduced, filled, chosen], ids=lambda kernel: kernel.name)
+def test_metal_takes_the_text(kernel: en.KernelDef) -> None:
+    assert_legal(en.compile(kernel).metal_source)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import enigma as en
+from tests.msl.check import assert_legal
 
 DEVICES = ("sim", "cpu")
 M, N = 37, 50
@@ -152,3 +153,10 @@ def test_local_partition(device: str) -> None:
     out = np.zeros_like(a)
     shared_out.launch(a, out, grid=8, threads=8, device=device)
     assert (out == a + np.tile(np.arange(8, dtype=np.float32).reshape(2, 4), (6, 5))).all()
+
+
+@pytest.mark.parametrize(
+    "kernel", [transposed, staged, tiled, one_tile, swizzled, shared_out], ids=lambda kernel: kernel.name
+)
+def test_metal_takes_the_text(kernel: en.KernelDef) -> None:
+    assert_legal(en.compile(kernel).metal_source)
