@@ -43,7 +43,8 @@ MODULES = (arrays, asynchronous, copying, gemm, making, matrices, pipeline, quan
 def where(condition: Any, if_true: Any, if_false: Any) -> Any:
     """Return `if_true` where the condition holds, else `if_false`; both are computed.
 
-    Fragments are chosen from element by element. The older order `where(if_false, if_true, condition)` is recognised when only the third argument is boolean.
+    Fragments are chosen from element by element.
+    The older order `where(if_false, if_true, condition)` is recognised when only the third argument is boolean.
 
         y = enigma.where(x > 0, x, 0.0)
     """
