@@ -86,6 +86,24 @@ def offset(crd: Any, shape: IntTuple, stride: IntTuple) -> Any:
     return total + offset(crd, shape[-1], stride[-1]) if shape else total
 
 
+def has_none(coordinate: Any) -> bool:
+    """Return whether a coordinate has a None in it, and so leaves modes open."""
+    return any(map(has_none, coordinate)) if is_tuple(coordinate) else coordinate is None
+
+
+def kept(coordinate: Any, modes: Any) -> tuple[Any, ...]:
+    """Return what stands in `modes` where the coordinate has None, one after another whatever the nesting, as CuTe does."""
+    if coordinate is None:
+        return (modes,)
+    if not is_tuple(coordinate):
+        return ()
+    if not is_tuple(modes) or len(modes) != len(coordinate):
+        raise EnigmaValueError(
+            f"coordinate {coordinate} does not fit {modes}", help="give one part for each mode, None to keep a mode"
+        )
+    return tuple(one for part, mode in zip(coordinate, modes, strict=True) for one in kept(part, mode))
+
+
 def _divide(a: Any, b: int) -> tuple[Any, Any]:
     """Return quotient and remainder, rounded towards zero: negative coordinates go as in CuTe's C++."""
     if b == 0:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
 from enigma.layout.compact import compact_col_major, compact_order
-from enigma.layout.coordinates import offset
+from enigma.layout.coordinates import has_none, kept, offset
 from enigma.layout.int_tuple import IntTuple, Path, int_tuple, is_congruent, is_tuple, leaves
 
 
@@ -66,13 +66,26 @@ class Layout:
         """Return the offset of a coordinate: an integer, or a tuple with a part for each mode.
 
         Nothing wraps and nothing is checked against the shape: past the end the last mode goes on, as in CuTe. NumPy arrays
-        of coordinates give arrays of offsets.
+        of coordinates give arrays of offsets. With None in the coordinate the result is the layout of those modes.
         """
+        if has_none(coord):
+            return self.sliced(coord)
         return offset(coord, self.shape, self.stride)
 
-    def __getitem__(self, mode: int) -> Layout:
-        """Return one mode as a layout; raises `EnigmaIndexError` for a mode that is not there."""
+    def __getitem__(self, mode: Any) -> Layout:
+        """Return one mode as a layout, or of a coordinate with None the modes that it leaves open: `layout[None, 2]`.
+
+        Raises `EnigmaIndexError` for a mode that is not there.
+        """
+        if has_none(mode):
+            return self.sliced(mode)
         return Layout.unchecked(tuples.get(self.shape, mode), tuples.get(self.stride, mode))
+
+    def sliced(self, coordinate: Any) -> Layout:
+        """Return the modes for which a coordinate has None, side by side. Raises `EnigmaValueError` for one that does not fit."""
+        if coordinate is None:
+            return self
+        return Layout.unchecked(kept(coordinate, self.shape), kept(coordinate, self.stride))
 
     def __repr__(self) -> str:
         return f"{_text(self.shape)}:{_text(self.stride)}"
@@ -113,8 +126,19 @@ class Layout:
         return (Layout.unchecked(shape, stride) for shape, stride in pairs)
 
 
-def make_layout(shape: Any, stride: Any = None) -> Layout:
-    """Return a layout; without strides column-major: `make_layout((4, 8))` is `(4,8):(1,4)`."""
+def make_layout(shape: Any, stride: Any = None, *layouts: Layout) -> Layout:
+    """Return a layout; without strides column-major: `make_layout((4, 8))` is `(4,8):(1,4)`. Of layouts it makes the modes of one.
+
+    >>> make_layout((4, 8)), make_layout(Layout(4, 2), Layout((2, 3)))
+    ((4,8):(1,4), (4,(2,3)):(2,(1,2)))
+    """
+    if isinstance(shape, Layout):
+        return Layout.of_modes([as_layout(one, "make_layout") for one in (shape, stride, *layouts) if one is not None])
+    if layouts:
+        raise EnigmaTypeError(
+            f"make_layout takes a shape and a stride, or layouts, but it got {shape!r}, {stride!r} and more",
+            help="write make_layout(shape, stride), or make_layout(first, second, ...)",
+        )
     return Layout(shape, stride)
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from enigma.errors import EnigmaValueError
+from enigma.layout.coordinates import kept
 from enigma.layout.divide import zipped_divide
 from enigma.layout.int_tuple import is_tuple, leaves, modes_of, product_each
 from enigma.layout.layout import Layout, as_layout
-
-
-def has_none(coordinate: Any) -> bool:
-    """Return whether a coordinate has a None in it, and so leaves modes open."""
-    return any(map(has_none, coordinate)) if is_tuple(coordinate) else coordinate is None
 
 
 def slice_(coordinate: Any, layout: Any) -> Any:
@@ -24,22 +20,8 @@ def slice_(coordinate: Any, layout: Any) -> Any:
     ((4):(1), (2,4):(1,6))
     """
     if isinstance(layout, Layout):
-        if coordinate is None:
-            return layout
-        return Layout.unchecked(_kept(coordinate, layout.shape), _kept(coordinate, layout.stride))
-    return layout if coordinate is None else _kept(coordinate, layout)
-
-
-def _kept(coordinate: Any, modes: Any) -> tuple[Any, ...]:
-    if coordinate is None:
-        return (modes,)
-    if not is_tuple(coordinate):
-        return ()
-    if not is_tuple(modes) or len(modes) != len(coordinate):
-        raise EnigmaValueError(
-            f"coordinate {coordinate} does not fit {modes}", help="give one part for each mode, None to keep a mode"
-        )
-    return tuple(kept for part, mode in zip(coordinate, modes, strict=True) for kept in _kept(part, mode))
+        return layout.sliced(coordinate)
+    return layout if coordinate is None else kept(coordinate, layout)
 
 
 def closed(coordinate: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector, as_dtype
 from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.layout.coordinates import has_none
 from enigma.layout.int_tuple import product
-from enigma.layout.slicing import has_none
 from enigma.source import SourceLoc, caller
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra

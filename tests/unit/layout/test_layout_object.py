@@ -94,7 +94,7 @@ REFUSED: list[tuple[Callable[[], Any], type[EnigmaError], str]] = [
     (lambda: A((1, 2, 3)), EnigmaValueError, "coordinate (1, 2, 3) does not fit the shape (4, 3)"),
     (lambda: A(((1,), 2)), EnigmaValueError, "coordinate (1,) does not fit the shape 4"),
     (lambda: A((1, 2.0)), EnigmaTypeError, "a coordinate is an integer or a nested tuple of integers, but here is 2.0"),
-    (lambda: A((1, None)), EnigmaTypeError, "a coordinate is an integer or a nested tuple of integers, but here is None"),
+    (lambda: A((1, [1])), EnigmaTypeError, "a coordinate is an integer or a nested tuple of integers, but here is [1]"),
     (lambda: A[2], EnigmaIndexError, "(4, 3) has no mode 2"),
     (lambda: lib.size(A, mode=[0, 1]), EnigmaIndexError, "(4, 3) has no mode [0, 1]"),
     (lambda: lib.size(A, mode=-1), EnigmaIndexError, "(4, 3) has no mode -1"),

@@ -103,6 +103,16 @@ def test_divided_layouts_differ_in_nesting_only(layout: en.Layout, divide: Calla
     assert lib.flatten(divide(layout, tile)) == lib.flatten(zipped)
 
 
+def test_layouts_are_sliced_and_put_together() -> None:
+    layout = en.make_layout(((2, 3), 4), ((1, 8), 2))
+    assert str(layout[None, 2]) == str(layout((None, 2))) == str(lib.slice((None, 2), layout)) == "((2,3)):((1,8))"
+    assert str(layout[(None, 1), None]) == "(2,4):(1,2)"
+    assert layout[None] is layout
+    assert layout[1] == en.Layout(4, 2)
+    assert en.make_layout(layout[0], layout[1]) == layout
+    assert str(en.make_layout(en.Layout(4))) == "(4):(1)"
+
+
 def test_a_swizzled_layout_of_existing_kernels() -> None:
     made = en.SwizzledLayout(en.make_layout((8, 8), (8, 1)), en.Swizzle(3, 0, 3))
     assert made == en.swizzle(en.make_layout((8, 8), (8, 1)), 3, 0, 3)
@@ -128,6 +138,10 @@ REFUSED: dict[str, Callable[[], Any]] = {
     ),
     "4:-1 has a negative stride and no left inverse": lambda: en.left_inverse(en.Layout(4, -1)),
     "coordinate (None, 1, 2) does not fit (4, 8)": lambda: lib.slice((None, 1, 2), en.Layout((4, 8))),
+    "make_layout takes a layout, but it got 3": lambda: en.make_layout(en.Layout(4), 3),
+    "make_layout takes a shape and a stride, or layouts, but it got 4, 1 and more": lambda: en.make_layout(
+        4, 1, en.Layout(2)
+    ),
     "group of the modes 1 to 4 of (4,8):(1,4)": lambda: lib.group(en.Layout((4, 8)), 1, 4),
 }
 
