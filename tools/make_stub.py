@@ -8,6 +8,7 @@ kernel's body sees, a buffer or an element of it. `Numeric` is the class of thos
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import json
 from collections.abc import Callable, Iterator
@@ -564,6 +565,8 @@ def _classes() -> Iterator[str]:
 
 def _imports() -> Iterator[str]:
     for name in enigma._MODULES:
+        if hasattr(builtins, name):  # type checkers find the module all the same, and the stub needs the builtin
+            continue
         yield f"from enigma import {name} as {name}\n"
     for name, module in sorted(enigma._HOME.items(), key=lambda item: (item[1], item[0].islower(), item[0])):
         if name not in OWN and name not in LANGUAGE and name != "constexpr":

@@ -12,7 +12,6 @@ from typing_extensions import TypeVar as _DefaultedTypeVar
 from enigma import core as core
 from enigma import random as random
 from enigma import tensor as tensor
-from enigma import tuple as tuple
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.debug.advisor import advise as advise
