@@ -63,7 +63,7 @@ def test_the_stub_has_every_public_name() -> None:
                 names.update(alias.asname or alias.name for alias in aliases)
             case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
                 names.add(name)
-    assert not set(dir(enigma)) - names
+    assert set(dir(enigma)) - names <= {"tuple"}  # a module that type checkers find: the stub needs the builtin
 
 
 def test_the_types_of_the_language_functions_name_real_parameters() -> None:
