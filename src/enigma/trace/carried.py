@@ -20,6 +20,7 @@ from enigma.trace.node import Block, For, While
 from enigma.trace.state import (
     Path,
     Snapshot,
+    arranged_alike,
     hint,
     is_container,
     is_leaf,
@@ -235,7 +236,8 @@ class Loop:
                 raise EnigmaTypeError(
                     f"{label(name, ())} is {shape(held, before)} before the loop and {shape(values[variable], after)} "
                     "after its body", loc=self.loc,
-                    help="a loop of the kernel cannot change how many values a variable holds; make it its full length first",
+                    help=arranged_alike(held, values[variable]) or
+                "a loop of the kernel cannot change how many values a variable holds; make it its full length first",
                 )  # fmt: skip
             for position, ((path, old), (_, new)) in enumerate(zip(before, after, strict=True)):
                 if (variable, position) in carried or same(old, new) or undefined_in(old):

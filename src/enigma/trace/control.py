@@ -13,6 +13,7 @@ from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, If, Op
 from enigma.trace.state import (
     Snapshot,
+    arranged_alike,
     common_dtype,
     hint,
     is_container,
@@ -136,7 +137,8 @@ class Branches:
         if len(in_a) != len(in_b) or [path for path, _ in in_a] != [path for path, _ in in_b]:
             raise EnigmaTypeError(
                 f"{label(name, ())} is {shape(a, in_a)} after the `if` branch and {shape(b, in_b)} after the other", loc=self.loc,
-                help="a branch decided when the kernel runs cannot change how many values a variable holds",
+                help=arranged_alike(a, b) or
+                "a branch decided when the kernel runs cannot change how many values a variable holds",
             )  # fmt: skip
         new = [self._merge_leaf(tracer, node, name, path, x, y) for (path, x), (_, y) in zip(in_a, in_b, strict=True)]
         if not is_container(a):

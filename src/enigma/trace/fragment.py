@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn, Self
 
 from enigma.dtypes import Numeric
@@ -16,7 +17,19 @@ Places = tuple[tuple[int, int], ...]
 """For each element, the first mode running fastest: the chunk that holds it, and the component there."""
 
 
-class Fragment(tuple[TracedValue, ...]):
+@dataclass(frozen=True, slots=True, repr=False)
+class Chunk:
+    """The step to one of a fragment's chunks: unequal for fragments that are arranged otherwise, so that none is mixed up."""
+
+    number: int
+    shape: IntTuple
+    places: Places
+
+    def __repr__(self) -> str:
+        return str(self.number)
+
+
+class Fragment:
     """The elements of a view, as `T.load()` gives them: values of one thread, which cannot be changed.
 
     `shape` is the view's. Elements that lie next to each other are components of one vector: operators work on whole vectors
@@ -24,30 +37,32 @@ class Fragment(tuple[TracedValue, ...]):
 
         Out[tid, None].store(A[tid, None].load() * 2 + B[tid, None].load())
 
-    Loops and branches carry it. Raises `EnigmaTypeError` where two fragments differ in shape.
+    Loops and branches carry it; what they merge must be arranged alike, as the parts of `f.apart()` always are. Raises
+    `EnigmaTypeError` where two fragments differ in shape.
     """
 
-    shape: IntTuple
-    places: Places
-    _fields = ()  # carried as a named tuple is: made anew, never changed
+    __slots__ = ("chunks", "places", "shape")
 
-    def __new__(cls, shape: IntTuple, chunks: Iterable[TracedValue], places: Places) -> Self:
-        made = super().__new__(cls, tuple(chunks))
-        made.shape, made.places = shape, places
-        return made
+    def __init__(self, shape: IntTuple, chunks: Iterable[TracedValue], places: Places) -> None:
+        self.shape, self.places = shape, places
+        self.chunks = tuple(chunks)  # single values, and vectors of 2 to 4
 
     @classmethod
     def of(cls, shape: IntTuple, values: Iterable[TracedValue]) -> Self:
         """Return a fragment of single values, the first mode of the shape running fastest."""
         return cls(shape, values, tuple((k, 0) for k in range(product(shape))))
 
-    def _make(self, chunks: Iterable[TracedValue]) -> Fragment:
+    def keys(self) -> list[Chunk]:
+        """Return the steps to the chunks."""
+        return [Chunk(number, self.shape, self.places) for number in range(len(self.chunks))]
+
+    def with_chunks(self, chunks: Iterable[TracedValue]) -> Fragment:
+        """Return a fragment of the same arrangement with other chunks."""
         return Fragment(self.shape, chunks, self.places)
 
-    @property
-    def chunks(self) -> tuple[TracedValue, ...]:
-        """The values that hold the elements: single ones, and vectors of 2 to 4."""
-        return tuple(self)
+    def apart(self) -> Fragment:
+        """Return the same elements with each as a value of its own: so are those of any other fragment of the shape."""
+        return Fragment.of(self.shape, self._elements(caller()))
 
     @property
     def dtype(self) -> Numeric:
@@ -91,6 +106,9 @@ class Fragment(tuple[TracedValue, ...]):
             )
         return self._elements(loc)[number]
 
+    def __iter__(self) -> Iterator[TracedValue]:
+        return iter(self._elements(caller()))
+
     def __len__(self) -> int:
         return self.size()
 
@@ -107,7 +125,7 @@ class Fragment(tuple[TracedValue, ...]):
     def to(self, dtype: Any) -> Fragment:
         """Return the elements converted to `dtype`."""
         loc = caller()
-        return self._make(active().convert(chunk, dtype, loc) for chunk in self.chunks)
+        return self.with_chunks(active().convert(chunk, dtype, loc) for chunk in self.chunks)
 
     def reduce(self, combine: Callable[[Any, Any], Any]) -> TracedValue:
         """Return all elements combined from the first on: `f.reduce(enigma.fmax)`."""
@@ -137,7 +155,22 @@ class Fragment(tuple[TracedValue, ...]):
     def __rfloordiv__(self, other: Any) -> Any: return _operator("//", other, self)
     def __mod__(self, other: Any) -> Any: return _operator("%", self, other)
     def __rmod__(self, other: Any) -> Any: return _operator("%", other, self)
+    def __pow__(self, other: Any) -> Any: return _operator("**", self, other)
+    def __rpow__(self, other: Any) -> Any: return _operator("**", other, self)
+    def __and__(self, other: Any) -> Any: return _operator("&", self, other)
+    def __rand__(self, other: Any) -> Any: return _operator("&", other, self)
+    def __or__(self, other: Any) -> Any: return _operator("|", self, other)
+    def __ror__(self, other: Any) -> Any: return _operator("|", other, self)
+    def __xor__(self, other: Any) -> Any: return _operator("^", self, other)
+    def __rxor__(self, other: Any) -> Any: return _operator("^", other, self)
+    def __lshift__(self, other: Any) -> Any: return _operator("<<", self, other)
+    def __rlshift__(self, other: Any) -> Any: return _operator("<<", other, self)
+    def __rshift__(self, other: Any) -> Any: return _operator(">>", self, other)
+    def __rrshift__(self, other: Any) -> Any: return _operator(">>", other, self)
     def __neg__(self) -> Any: return _operator("u-", self)
+    def __pos__(self) -> Fragment: return self
+    def __invert__(self) -> Any: return _operator("u~", self)
+    def __abs__(self) -> Any: return _operator("abs()", self)
     def __eq__(self, other: object) -> Any: return _operator("==", self, other)
     def __ne__(self, other: object) -> Any: return _operator("!=", self, other)
     def __lt__(self, other: Any) -> Any: return _operator("<", self, other)
@@ -161,6 +194,12 @@ def each(function: Callable[..., Any], operands: tuple[Any, ...], loc: SourceLoc
             raise EnigmaTypeError(
                 f"fragments of the shapes {first.shape} and {other.shape} do not go together", loc=loc,
                 help="load views of one shape",
+            )  # fmt: skip
+    for x in operands:
+        if isinstance(x, TracedValue) and isinstance(x.type, Numeric) and x.type.parts > 1 and first.dtype.parts == 1:
+            raise EnigmaTypeError(
+                f"a fragment of {first.dtype.name} does not go together with {x.type.name}: which elements lie in one vector "
+                "depends on the layout", loc=loc, help="compute with a number, or with a fragment of the same shape",
             )  # fmt: skip
     alike = all(other.places == first.places for other in fragments)
     parts = [x.chunks if alike else x._elements(loc) for x in fragments]  # pyright: ignore[reportPrivateUsage] - of this module

@@ -18,6 +18,7 @@ from enigma.dtypes import Numeric, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
 from enigma.trace.exits import RESULT
+from enigma.trace.fragment import Fragment
 from enigma.trace.given import check_literal, describe, literal, number_dtype, plural
 from enigma.trace.node import Op
 from enigma.trace.registers import Registers
@@ -37,7 +38,7 @@ def is_leaf(x: Any) -> bool:
 
 def is_container(x: Any) -> bool:
     """Return whether `x` is taken apart: a list, tuple, dict or named tuple, or an object of one of the program's classes."""
-    if type(x) is tuple or isinstance(x, list | dict | Registers):
+    if type(x) is tuple or isinstance(x, list | dict | Registers | Fragment):
         return True
     return _is_named_tuple(x) or is_record(x)
 
@@ -83,6 +84,8 @@ def items(x: Any) -> list[tuple[Any, Any]]:
     """Return the parts of a container, each with its key, index or attribute."""
     if isinstance(x, Registers):
         return list(zip(x.keys(), x.values, strict=True))
+    if isinstance(x, Fragment):
+        return list(zip(x.keys(), x.chunks, strict=True))
     if isinstance(x, dict):
         return list(cast(dict[Any, Any], x).items())
     if isinstance(x, list | tuple):
@@ -108,6 +111,8 @@ def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False) -> Any:
         if not is_container(item) or id(item) in inside:
             return next(stream)
         parts = [put(part, (*inside, id(item))) for _, part in items(item)]
+        if isinstance(item, Fragment):
+            return item.with_chunks(parts)
         if isinstance(item, tuple):
             made = cast(Any, item)
             return made._make(parts) if _is_named_tuple(made) else tuple(parts)
@@ -169,7 +174,7 @@ class Snapshot:
             return
         seen.add(id(x))
         held = items(x)
-        if not isinstance(x, tuple):
+        if not isinstance(x, tuple | Fragment):
             self._contents.append((x, held))
         for _, part in held:
             self._keep(part, seen)
@@ -191,7 +196,16 @@ class Snapshot:
 
 def shape(x: Any, found: Sequence[Any]) -> str:
     """Return how a message names a variable: its dtype, or what kind of container it is and of how many leaves."""
+    if isinstance(x, Fragment):
+        return f"a fragment of shape {x.shape} in {plural(len(found), 'value')}"
     return f"a {type(x).__name__} of {plural(len(found), 'value')}" if is_container(x) else describe(x)
+
+
+def arranged_alike(x: Any, y: Any) -> str:
+    """Return how two fragments of one shape become alike, where that is what keeps them from being merged."""
+    if isinstance(x, Fragment) and isinstance(y, Fragment) and x.shape == y.shape:
+        return "their layouts put other elements side by side: take both apart first, f = view.load().apart()"
+    return ""
 
 
 def zeros(x: Any) -> Any:

@@ -155,6 +155,53 @@ def test_odd_rows_choices_and_elements_that_are_vectors(device: str) -> None:
     assert (v == want).all()
 
 
-@pytest.mark.parametrize("kernel", [added, reduced, filled, chosen], ids=lambda kernel: kernel.name)
+ROWS, COLUMNS = en.make_layout((4, 4), (4, 1)), en.make_layout((4, 4), (1, 4))
+
+
+@en.kernel
+def turned(A: en.f32[4, 16], Out: en.f32[2, 64]):
+    """A tile or its transpose, as a branch and as a loop decide; the two are arranged otherwise in vectors."""
+    i = en.thread_position_in_grid
+    tile = en.make_tensor(A, en.make_layout((16, 4), (1, 16)))[None, i]
+    f = tile.with_layout(COLUMNS).load().apart()
+    if i < 2:
+        f = tile.with_layout(ROWS).load().apart()
+    g = tile.with_layout(COLUMNS).load().apart()
+    for _ in en.range(i):
+        g = tile.with_layout(ROWS).load().apart()
+    for k, (x, y) in enumerate(zip(f, g, strict=True)):
+        Out[0, 16 * i + k] = x
+        Out[1, 16 * i + k] = y
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_branches_and_loops_merge_keeps_its_arrangement(device: str) -> None:
+    a = np.arange(64, dtype=np.float32).reshape(4, 16)
+    out = np.zeros((2, 64), np.float32)
+    turned.launch(a, out, grid=4, threads=4, device=device)
+    other = a.reshape(4, 4, 4).transpose(0, 2, 1).reshape(4, 16)
+    assert (out[0].reshape(4, 16) == np.concatenate([other[:2], a[2:]])).all()
+    assert (out[1].reshape(4, 16) == np.concatenate([a[:1], other[1:]])).all()
+
+
+@en.kernel
+def operators(A: en.i32[4, 8], Out: en.i32[4, 8], Sums: en.i32[4]):
+    """Every integer operator on vectors, and what iterates over elements."""
+    i = en.thread_position_in_grid
+    f = A[i, None].load()
+    Out[i, None].store(((f & 12) | (f ^ 5)) + (~f << 1) - (f >> 2) + f**2 + abs(-f) + (3 - f) // 2 % 5)
+    Sums[i] = sum(f) + len(list(f)) * 1000
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_operators_and_iteration(device: str) -> None:
+    a = np.random.default_rng(4).integers(-50, 50, (4, 8)).astype(np.int32)
+    out, sums = np.zeros_like(a), np.zeros(4, np.int32)
+    operators.launch(a, out, sums, grid=4, threads=4, device=device)
+    assert (out == ((a & 12) | (a ^ 5)) + (~a << 1) - (a >> 2) + a**2 + abs(a) + (3 - a) // 2 % 5).all()
+    assert (sums == a.sum(1) + 8000).all()
+
+
+@pytest.mark.parametrize("kernel", [added, reduced, filled, chosen, turned, operators], ids=lambda kernel: kernel.name)
 def test_metal_takes_the_text(kernel: en.KernelDef) -> None:
     assert_legal(en.compile(kernel).metal_source)
