@@ -9,7 +9,7 @@ from typing import Any, cast
 from enigma.dtypes import Numeric, b1
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout.int_tuple import int_tuple, leaves, shape_of
-from enigma.layout.leaf import added, is_static
+from enigma.layout.leaf import added, is_static, text
 from enigma.source import SourceLoc, caller
 from enigma.spec.multiples import Made, divides
 from enigma.spec.terms import Algebra
