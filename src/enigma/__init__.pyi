@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 from typing_extensions import TypeVar as _DefaultedTypeVar
 
 from enigma import core as core
+from enigma import lib as lib
 from enigma import random as random
 from enigma import tensor as tensor
 from enigma.compile import CompiledKernel as CompiledKernel
