@@ -45,7 +45,7 @@ _HOME = {
     "tensor_composition": "trace.tiling",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
-_MODULES = ("core", "ops", "random", "tensor", "tuple")
+_MODULES = ("core", "lib", "ops", "random", "tensor", "tuple")
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",
