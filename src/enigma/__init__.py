@@ -20,7 +20,7 @@ _HOME = {
     "kernel": "trace.kernel", "KernelDef": "trace.kernel", "KernelHandle": "trace.kernel",
     "Scalar": "trace.args", "Constant": "trace.args", "Texture1D": "trace.args", "Texture2D": "trace.args",
     "Texture3D": "trace.args", "Texture2DArray": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
-    "RegisterTensor": "trace.registers", "Fragment": "trace.fragment", "SimdgroupTile": "trace.tiles", "Pipeline": "trace.pipeline",
+    "RegisterTensor": "trace.register_tensor", "Fragment": "trace.fragment", "SimdgroupTile": "trace.tiles", "Pipeline": "trace.pipeline",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
     "compile": "compile", "CompiledKernel": "compile",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
