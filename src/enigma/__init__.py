@@ -43,8 +43,9 @@ _HOME = {
     "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
     "make_tensor": "trace.tiling", "local_tile": "trace.tiling", "tensor_zipped_divide": "trace.tiling",
     "tensor_composition": "trace.tiling",
+    "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
-_MODULES = ("core", "lib", "random", "tensor", "tuple")
+_MODULES = ("core", "lib", "ops", "random", "tensor", "tuple")
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",

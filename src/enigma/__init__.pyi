@@ -11,6 +11,7 @@ from typing_extensions import TypeVar as _DefaultedTypeVar
 
 from enigma import core as core
 from enigma import lib as lib
+from enigma import ops as ops
 from enigma import random as random
 from enigma import tensor as tensor
 from enigma.compile import CompiledKernel as CompiledKernel
@@ -73,10 +74,12 @@ from enigma.runtime.cpu import CpuRuntime as CpuRuntime
 from enigma.runtime.metal import MetalRuntime as MetalRuntime
 from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.fragment import Fragment as Fragment
+from enigma.trace.identity import make_identity_tensor as make_identity_tensor
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
 from enigma.trace.pipeline import Pipeline as Pipeline
+from enigma.trace.predicate import elem_less as elem_less
 from enigma.trace.registers import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor

@@ -45,6 +45,11 @@ class EnigmaError(Exception):
         self.message, self.loc, self.help, self.notes = message, loc, help, tuple(notes)
         super().__init__(self.render())
 
+    def at(self, loc: Place) -> None:
+        """Say where it happened, for an error that was raised where nobody knew."""
+        self.loc = loc
+        self.args = (self.render(),)
+
     def render(self) -> str:
         """Return the text a user reads: place, what is wrong, the source line with a caret, what would be right."""
         lines = [f"{self.loc}: error: {self.message}" if self.loc is not None else self.message]

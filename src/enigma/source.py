@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, TracebackType
 
 _PACKAGE = str(Path(__file__).parent) + "/"
 _LIBRARY = _PACKAGE + "lib/"  # ready-made kernels are user code to the tracer
@@ -90,6 +90,16 @@ def is_internal(code: CodeType) -> bool:
     if known is None:
         known = _internal[file] = file.startswith(_PACKAGE) and not file.startswith(_LIBRARY)
     return known
+
+
+def raised_at(traceback: TracebackType | None) -> SourceLoc | None:
+    """Return the innermost place of a traceback that is not enigma's own: the user's line, or None where there is none."""
+    found = None
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        found = found if is_internal(code) else (code, traceback.tb_lasti)
+        traceback = traceback.tb_next
+    return resolve(*found) if found is not None else None
 
 
 def calling_frame() -> FrameType:

@@ -16,7 +16,6 @@ from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
 OTHER_ISSUES: dict[str, str] = {
     "jit JitDef": "host functions that launch kernels on tensors come with the layout algebra",
-    "make_identity_tensor ops": "predicates of the tensors' tails",
     "DeviceCapabilities device_capabilities": "the Metal runtime",
     "profile profile_kernel benchmark_kernel record_function scope register_kernel_hook unregister_kernel_hook Profiler "
     "ProfilerEvent ProfilerResult KernelBenchmark testing benchmark profiler": "measuring and testing on a device",
@@ -50,6 +49,7 @@ NUMERIC: dict[str, str] = {
     "tests/spec/test_small_matrices.py::test_products_transposes_and_determinants": "matmul transpose determinant",
     "tests/unit/trace/test_layouts_of_tensors.py::test_tiles_seen_as_threads_and_values": "tensor_zipped_divide "
     "tensor_composition",
+    "tests/unit/trace/test_predicates.py::test_what_an_identity_tensor_is": "make_identity_tensor elem_less",
     "tests/unit/layout/test_oracle.py::test_results_are_those_of_cute": "coalesce complement composition logical_divide "
     "zipped_divide blocked_product recast_layout Swizzle swizzle",
     "tests/unit/layout/test_parts.py::test_a_swizzled_layout_of_existing_kernels": "SwizzledLayout",

@@ -14,12 +14,12 @@ from enigma.debug.report import Access, AccessReport
 from enigma.debug.sampling import Depends, Seen, is_by_lane, observe
 from enigma.dialect.structure import meaning
 from enigma.dtypes import BufferType, Numeric, Space, widened
-from enigma.emit.multiples import Made, divides
 from enigma.errors import EnigmaTypeError, InternalError
 from enigma.runtime.constants import specialised
 from enigma.runtime.launch import geometry, size3
 from enigma.runtime.program import Program
 from enigma.source import caller
+from enigma.spec.multiples import Made, divides
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra, Effect
 from enigma.trace.kernel import KernelDef

@@ -9,8 +9,9 @@ from typing import Any
 
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout.compact import compact_col_major
-from enigma.layout.int_tuple import IntTuple, int_tuple, is_tuple, leaves, modes_of
+from enigma.layout.int_tuple import IntTuple, int_tuple, is_tuple, leaves, modes_of, need_static
 from enigma.layout.layout import Layout, as_layout
+from enigma.layout.leaf import ceil, is_number, is_static, same, scaled
 
 Pairs = list[tuple[int, int]]
 """Modes of a flat layout, (size, stride) each."""
@@ -33,7 +34,7 @@ def coalesce(layout: Layout, profile: Any = None) -> Layout:
             )
         modes = list(layout.modes())
         return Layout.of_modes([coalesce(m, p) for m, p in zip(modes, profile, strict=False)] + modes[len(profile) :])
-    if layout.shape == ():
+    if is_tuple(layout.shape) and not layout.shape:
         return layout
     return from_pairs(_joined(pairs(layout)))
 
@@ -56,10 +57,10 @@ def _joined(modes: Pairs) -> Pairs:
     """Return flat modes without those of size 1, joined from the last one on where one continues its neighbour."""
     found: Pairs = []
     for size, stride in reversed(modes):
-        if size == 1:
+        if is_number(size, 1):
             continue
-        if found and size * stride == found[-1][1]:
-            found[-1] = size * found[-1][0], stride
+        if found and is_static(size) and is_static(stride) and same(scaled(size, stride), found[-1][1]):
+            found[-1] = scaled(size, found[-1][0]), stride
         else:
             found.append((size, stride))
     return found[::-1]
@@ -114,7 +115,7 @@ def need_rank(what: str, a: Layout, tiler: tuple[Any, ...]) -> None:
 
 def _joined_open(modes: Pairs) -> Pairs:
     """Return joined modes whose last one goes on past the end with the stride that was written, even where its size is 1."""
-    if not modes or modes[-1][0] != 1:
+    if not modes or not is_number(modes[-1][0], 1):
         return _joined(modes) or [(1, 0)]
     return _joined([*modes[:-1], (2, modes[-1][1])])
 
@@ -123,8 +124,10 @@ def _composed(modes: Pairs, shape: IntTuple, stride: IntTuple, what: str) -> Lay
     if isinstance(shape, tuple) or isinstance(stride, tuple):
         parts = zip(modes_of(shape), modes_of(stride), strict=True)
         return Layout.of_modes([_composed(modes, s, d, what) for s, d in parts])
-    if stride == 0:
+    if is_number(stride, 0):
         return Layout.unchecked(shape, 0)
+    if len(modes) > 1:
+        need_static("the composition", tuple(size for size, _ in modes[:-1]), shape, stride)
     found: Pairs = []
     for size, pace in modes[:-1]:
         # over whole modes, or inside of one: anything else is no layout
@@ -135,11 +138,11 @@ def _composed(modes: Pairs, shape: IntTuple, stride: IntTuple, what: str) -> Lay
             taken = min(room, shape)
             if taken == 0 or shape % taken:
                 raise _no_layout(what, f"{shape} elements do not fill a mode of {size} at stride {stride}")
-            found.append((taken, stride * pace))
+            found.append((taken, scaled(stride, pace)))
             shape //= taken
         stride = -(-abs(stride) // size) * (1 if stride > 0 else -1)
-    if not found or shape != 1:
-        found.append((shape, stride * modes[-1][1]))
+    if not found or not is_number(shape, 1):
+        found.append((shape, scaled(stride, modes[-1][1])))
     return from_pairs(_joined(found) if len(found) > 1 else found)
 
 
@@ -156,7 +159,7 @@ def filtered(layout: Layout) -> Layout:
     8:1
     """
     as_layout(layout, "filter")
-    return from_pairs(_joined([(size, stride) for size, stride in pairs(layout) if stride != 0]))
+    return from_pairs(_joined([(size, stride) for size, stride in pairs(layout) if not is_number(stride, 0)]))
 
 
 def complement(layout: Layout, cosize_val: Any = None) -> Layout:
@@ -169,9 +172,10 @@ def complement(layout: Layout, cosize_val: Any = None) -> Layout:
     >>> complement(Layout(4, 2), 24), complement(Layout((2, 2), (1, 6)), 24)
     ((2,3):(1,8), (3,2):(2,12))
     """
-    modes = pairs(filtered(as_layout(layout, "complement")))
+    need_static("complement", as_layout(layout, "complement"))
+    modes = pairs(filtered(layout))
     target = filtered(layout).cosize() if cosize_val is None else int_tuple(cosize_val, "cosize_val")
-    if min(leaves(target), default=1) < 1:
+    if min(filter(is_static, leaves(target)), default=1) < 1:
         raise EnigmaValueError(f"cosize_val is {target}", help="it counts elements: at least 1")
     if any(size == 0 or stride < 0 for size, stride in modes):
         raise EnigmaValueError(
@@ -193,8 +197,10 @@ def _tiles(shape: tuple[int, ...], tile: int) -> tuple[int, ...]:
     """Return how often a tile of so many elements fits into a shape, rounded up, the first mode filled first."""
     found: list[int] = []
     for size in shape:
-        found.append(-(-size // tile))
-        tile = -(-tile // size)
+        found.append(ceil(size, tile))
+        if len(shape) > 1 and tile > 1:
+            need_static("dividing a mode of several parts by a tile", size)
+            tile = ceil(tile, size)
     return tuple(found)
 
 
@@ -204,7 +210,8 @@ def right_inverse(layout: Layout) -> Layout:
     >>> right_inverse(Layout((4, 8), (8, 1)))
     (8,4):(4,1)
     """
-    modes = pairs(coalesce(as_layout(layout, "right_inverse")))
+    need_static("right_inverse", as_layout(layout, "right_inverse"))
+    modes = pairs(coalesce(layout))
     places = leaves(compact_col_major(tuple(size for size, _ in modes)))
     found: Pairs = []
     reached = 1

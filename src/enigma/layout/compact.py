@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enigma.errors import EnigmaValueError
 from enigma.layout.int_tuple import IntTuple, is_weakly_congruent, product
+from enigma.layout.leaf import is_number, scaled
 
 
 def compact_col_major(shape: IntTuple, current: int = 1) -> IntTuple:
@@ -16,11 +17,11 @@ def compact_col_major(shape: IntTuple, current: int = 1) -> IntTuple:
     ((1, (4, 8)), (0, 1))
     """
     if not isinstance(shape, tuple):
-        return 0 if shape == 1 else current
+        return 0 if is_number(shape, 1) else current
     found: list[IntTuple] = []
     for mode in shape:
         found.append(compact_col_major(mode, current))
-        current *= product(mode)
+        current = scaled(current, product(mode))
     return tuple(found)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from numbers import Integral
 from typing import Any, Protocol
 
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout.int_tuple import IntTuple, int_tuple, is_tuple, need_congruent, prefix_product, product
+from enigma.layout.leaf import Leaf, added, is_number, scaled
 
 
 class Strided(Protocol):
@@ -75,15 +77,15 @@ def offset(crd: Any, shape: IntTuple, stride: IntTuple) -> Any:
         if not is_tuple(shape) or not is_tuple(stride) or len(crd) != len(shape):
             raise _misfit(crd, shape)
         parts = zip(crd, shape, stride, strict=True)
-        return sum((offset(c, s, d) for c, s, d in parts), 0)
+        return reduce(added, (offset(c, s, d) for c, s, d in parts), 0)
     crd = _integer(crd)
     if not is_tuple(shape) or not is_tuple(stride):
-        return crd * stride
+        return scaled(crd, stride) if isinstance(crd, int | Leaf) else crd * stride
     total: Any = 0
     for mode, step in zip(shape[:-1], stride[:-1], strict=True):
         crd, rest = _divide(crd, product(mode))
-        total = total + offset(rest, mode, step)
-    return total + offset(crd, shape[-1], stride[-1]) if shape else total
+        total = added(total, offset(rest, mode, step))
+    return added(total, offset(crd, shape[-1], stride[-1])) if shape else total
 
 
 def has_none(coordinate: Any) -> bool:
@@ -106,7 +108,9 @@ def kept(coordinate: Any, modes: Any) -> tuple[Any, ...]:
 
 def _divide(a: Any, b: int) -> tuple[Any, Any]:
     """Return quotient and remainder, rounded towards zero: negative coordinates go as in CuTe's C++."""
-    if b == 0:
+    if is_number(a, 0) and not is_number(b, 0):
+        return 0, 0
+    if is_number(b, 0):
         raise EnigmaValueError(f"coordinate {a} of an empty shape", help="a shape with a 0 in it has no elements")
     if isinstance(a, int) and a < 0:
         return -(-a // b), -(-a % b)

@@ -8,6 +8,7 @@ from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout.algebra import as_tile, coalesce, complement, composition, need_rank
 from enigma.layout.int_tuple import is_tuple
 from enigma.layout.layout import Layout, as_layout
+from enigma.layout.leaf import is_number
 
 
 def logical_divide(layout: Layout, tiler: Any) -> Layout:
@@ -30,7 +31,7 @@ def logical_divide(layout: Layout, tiler: Any) -> Layout:
         return Layout.of_modes(divided + modes[len(tiler) :])
     tile = as_tile(tiler, "logical_divide")
     rest = complement(tile, coalesce(layout).shape)
-    if rest.size() == 0:
+    if is_number(rest.size(), 0):
         raise EnigmaValueError(
             f"logical_divide of {layout}: the tile {tile} picks an element twice", help="use a tile without overlap"
         )

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from operator import index
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard, cast
 
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.layout.leaf import Leaf, ceil, is_static, text
 
 IntTuple: TypeAlias = int | tuple["IntTuple", ...]
 """An integer or a tuple of such: `8`, `(4, 8)`, `((2, 2), 8)`."""
@@ -39,12 +40,14 @@ def is_tuple(x: object) -> TypeGuard[tuple[Any, ...]]:
 
 
 def int_tuple(x: Any, what: str = "value") -> IntTuple:
-    """Return `x` as Python integers in tuples; NumPy's integers are converted. `what` names it in the error.
+    """Return `x` as Python integers in tuples; NumPy's integers are converted, dynamic ones stay. `what` names it in the error.
 
     Raises `EnigmaTypeError` for anything else: a float, a bool, a list, None.
     """
     if is_tuple(x):
         return tuple(int_tuple(item, what) for item in x)
+    if isinstance(x, Leaf):
+        return cast(int, x.as_leaf())  # only what takes dynamic numbers, or basis elements, looks for them
     if not isinstance(x, bool):
         try:
             return index(x)
@@ -58,7 +61,17 @@ def int_tuple(x: Any, what: str = "value") -> IntTuple:
 
 def shape_of(x: IntTuple | Shaped) -> IntTuple:
     """Return the shape of a layout, tensor or array; integers and tuples are shapes already."""
-    return int_tuple(x if is_int(x) or is_tuple(x) else getattr(x, "shape", x), "shape")
+    return int_tuple(x if is_int(x) or is_tuple(x) or isinstance(x, Leaf) else getattr(x, "shape", x), "shape")
+
+
+def need_static(what: str, *values: Any) -> None:
+    """Raise `EnigmaTypeError` if a shape or layout holds a number that is known only when the kernel runs."""
+    for x in values:
+        if not is_static(x):
+            raise EnigmaTypeError(
+                f"{what} of {x if hasattr(x, 'stride') else text(x)} needs numbers, and ? is known only when the kernel runs",
+                help="write the extent as a number, or make it an enigma.constexpr parameter",
+            )
 
 
 def modes_of(x: IntTuple) -> tuple[IntTuple, ...]:
@@ -128,7 +141,7 @@ def leaves(x: IntTuple) -> tuple[int, ...]:
     """Return the integers of a nested tuple in one tuple; `(x,)` for an integer. Raises `EnigmaTypeError` for anything else."""
     if isinstance(x, tuple):
         return tuple(leaf for item in x for leaf in leaves(item))
-    return (x,) if type(x) is int else leaves(int_tuple(x))
+    return (x,) if type(x) is int or isinstance(x, Leaf) else leaves(int_tuple(x))
 
 
 def product(x: IntTuple) -> int:
@@ -192,9 +205,9 @@ def ceil_div(a: IntTuple, b: IntTuple) -> IntTuple:
                 f"ceil_div: {a} has fewer modes than the divisor {b}", help="divide by an integer or by fewer modes"
             )
         return tuple(ceil_div(x, y) for x, y in zip(a, b, strict=False)) + a[len(b) :]
-    if b < 1:
+    if is_static(b) and b < 1:
         raise EnigmaValueError(f"ceil_div by {b}", help="a divisor is at least 1")
-    return -(-product(a) // b)
+    return ceil(product(a), b)
 
 
 def shape_div(a: IntTuple, b: IntTuple) -> IntTuple:
@@ -215,6 +228,7 @@ def shape_div(a: IntTuple, b: IntTuple) -> IntTuple:
             b = product(shape_div(b, product(item)))
         return tuple(found)
     divisor = product(b)
+    need_static("shape_div", a, divisor)
     if a == 0 or divisor == 0 or (a % divisor and divisor % a):
         raise EnigmaValueError(
             f"shape_div: neither of {a} and {divisor} divides the other",

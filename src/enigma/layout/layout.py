@@ -10,7 +10,8 @@ from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
 from enigma.layout.compact import compact_col_major, compact_order
 from enigma.layout.coordinates import has_none, kept, offset
-from enigma.layout.int_tuple import IntTuple, Path, int_tuple, is_congruent, is_tuple, leaves
+from enigma.layout.int_tuple import IntTuple, Path, int_tuple, is_congruent, leaves, need_static
+from enigma.layout.leaf import is_static, text
 
 
 @dataclass(frozen=True, slots=True, repr=False, init=False)
@@ -19,7 +20,8 @@ class Layout:
 
     `shape` and `stride` are integers or nested tuples of them, nested alike; mode 0 runs fastest when an integer is taken
     for a coordinate. The default strides are column-major. Layouts cannot be changed, compare by shape and stride, and can be
-    keys of a dict. Strides may be 0 or negative.
+    keys of a dict. Strides may be 0 or negative, or basis elements, for coordinates as offsets (`make_identity_tensor`). In a
+    kernel extents and strides may be traced integers, which print as `?`.
 
     Raises `EnigmaTypeError` and `EnigmaValueError` for what is no shape, and for strides that are not nested like the shape.
 
@@ -33,7 +35,7 @@ class Layout:
 
     def __init__(self, shape: Any, stride: Any = None) -> None:
         shape = int_tuple(shape, "shape")
-        if min(leaves(shape), default=1) < 1:
+        if min(filter(is_static, leaves(shape)), default=1) < 1:
             raise EnigmaValueError(
                 f"a shape is made of positive integers, but here is {shape}", help="a mode has at least one element"
             )
@@ -88,7 +90,7 @@ class Layout:
         return Layout.unchecked(kept(coordinate, self.shape), kept(coordinate, self.stride))
 
     def __repr__(self) -> str:
-        return f"{_text(self.shape)}:{_text(self.stride)}"
+        return f"{text(self.shape)}:{text(self.stride)}"
 
     def to_svg(self) -> str:
         """Return a picture of the offsets as SVG text; `enigma.draw` does more."""
@@ -118,6 +120,7 @@ class Layout:
 
     def cosize(self) -> int:
         """Return how many elements of memory the offsets span: for strides that are not negative, the largest one plus 1."""
+        need_static("cosize", self)
         return 1 + sum((s - 1) * abs(d) for s, d in zip(leaves(self.shape), leaves(self.stride), strict=True))
 
     def modes(self) -> Iterator[Layout]:
@@ -173,7 +176,3 @@ def as_layout(x: Any, what: str) -> Layout:
             f"{what} takes a layout, but it got {x!r}", help="make one: enigma.make_layout(shape, stride)"
         )
     return x
-
-
-def _text(x: IntTuple) -> str:
-    return f"({','.join(map(_text, x))})" if is_tuple(x) else str(x)

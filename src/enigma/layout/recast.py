@@ -6,7 +6,7 @@ from math import gcd
 
 from enigma.errors import EnigmaValueError
 from enigma.layout.algebra import coalesce, composition, from_pairs, pairs, right_inverse
-from enigma.layout.int_tuple import IntTuple, is_int, is_tuple
+from enigma.layout.int_tuple import IntTuple, is_int, is_tuple, need_static
 from enigma.layout.layout import Layout, as_layout
 
 
@@ -19,7 +19,7 @@ def recast_layout(new_bits: int, old_bits: int, layout: Layout) -> Layout:
     >>> recast_layout(32, 8, Layout((16, 4))), recast_layout(8, 32, Layout((4, 4)))
     ((4,4):(1,4), (16,4):(1,16))
     """
-    as_layout(layout, "recast_layout")
+    need_static("recast_layout", as_layout(layout, "recast_layout"))
     for bits in (new_bits, old_bits):
         if not is_int(bits) or bits < 1:
             raise EnigmaValueError(
@@ -69,7 +69,8 @@ def left_inverse(layout: Layout) -> Layout:
     >>> left_inverse(Layout((4, 8), (8, 1))), left_inverse(Layout(4, 2))
     ((8,4):(4,1), (2,4):(0,1))
     """
-    flat = pairs(coalesce(as_layout(layout, "left_inverse")))
+    need_static("left_inverse", as_layout(layout, "left_inverse"))
+    flat = pairs(coalesce(layout))
     reached = 1
     found: list[tuple[int, int, int]] = []
     for size, stride in flat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from enigma.dtypes import BufferType, widened
@@ -10,7 +11,7 @@ from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra, Buffer
 from enigma.trace.given import literal
 from enigma.trace.node import If
-from enigma.trace.value import TracedValue
+from enigma.trace.value import TracedValue, active
 
 Tracer = Any
 """The tracer, which is a module above."""
@@ -90,36 +91,58 @@ def _block(tracer: Tracer, record: Any) -> tuple[Any, Any]:
     return block, made
 
 
+def perform(condition: Any, whole: Callable[[], None], rest: Callable[[], None], loc: SourceLoc) -> None:
+    """Record one thing or another, by a condition that may be known now."""
+    if isinstance(condition, bool):
+        (whole if condition else rest)()
+        return
+    tracer = active()
+    then, _ = _block(tracer, whole)
+    orelse, _ = _block(tracer, rest)
+    tracer.add(If(condition, then, orelse, [], loc))
+
+
+def choose(
+    condition: Any,
+    whole: Callable[[], list[TracedValue]],
+    rest: Callable[[], list[TracedValue]],
+    loc: SourceLoc,
+) -> list[TracedValue]:
+    """Return the values that one thing or another gives, by a condition that may be known now."""
+    if isinstance(condition, bool):
+        return (whole if condition else rest)()
+    tracer = active()
+    then, first = _block(tracer, whole)
+    orelse, second = _block(tracer, rest)
+    node = If(condition, then, orelse, [], loc)
+    results: list[TracedValue] = []
+    for value, other in zip(first, second, strict=True):
+        result = TracedValue(value.type, None, node)
+        result.scope = tracer.blocks[-1]
+        results.append(result)
+        then.yields.append(value)
+        orelse.yields.append(other)
+    node.results.extend(results)
+    tracer.add(node)
+    return results
+
+
 def load_limited(
     tracer: Tracer, buffer: Any, start: Any, lanes: int, limit: Any, default: Any, loc: SourceLoc
 ) -> TracedValue:
     """Return the vector of elements from `start` on, `default` for those from `limit` on, which are not read."""
     fill = tracer.assigned(default, buffer.dtype, "the default", loc)
-    whole, all_of_it = _block(tracer, lambda: load(tracer, buffer, start, lanes, loc))
 
-    def some() -> TracedValue:
+    def some() -> list[TracedValue]:
         parts = [_element_or(tracer, buffer, start, lane, limit, fill, loc) for lane in range(lanes - 1)]
-        return tracer.made([*parts, fill], loc)
+        return [tracer.made([*parts, fill], loc)]
 
-    rest, part_of_it = _block(tracer, some)
-    return _chosen(tracer, _inside(tracer, start, lanes - 1, limit, loc), (whole, all_of_it), (rest, part_of_it), loc)
+    inside = _inside(tracer, start, lanes - 1, limit, loc)
+    return choose(inside, lambda: [load(tracer, buffer, start, lanes, loc)], some, loc)[0]
 
 
 def _element_or(
     tracer: Tracer, buffer: Any, start: Any, lane: int, limit: Any, fill: TracedValue, loc: SourceLoc
 ) -> TracedValue:
-    then = _block(tracer, lambda: element(tracer, buffer, start, lane, loc))
-    orelse = _block(tracer, lambda: fill)
-    return _chosen(tracer, _inside(tracer, start, lane, limit, loc), then, orelse, loc)
-
-
-def _chosen(tracer: Tracer, condition: TracedValue, then: Any, orelse: Any, loc: SourceLoc) -> TracedValue:
-    (first, x), (second, y) = then, orelse
-    node = If(condition, first, second, [], loc)
-    result = TracedValue(x.type, None, node)
-    result.scope = tracer.blocks[-1]
-    node.results.append(result)
-    first.yields.append(x)
-    second.yields.append(y)
-    tracer.add(node)
-    return result
+    inside = _inside(tracer, start, lane, limit, loc)
+    return choose(inside, lambda: [element(tracer, buffer, start, lane, loc)], lambda: [fill], loc)[0]

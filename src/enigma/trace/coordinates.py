@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.dtypes import Numeric
+from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.layout import Layout
 from enigma.layout.int_tuple import IntTuple, flatten, int_tuple, product
+from enigma.layout.leaf import is_static
 from enigma.layout.slicing import slice_and_offset
 from enigma.source import SourceLoc, caller
+from enigma.trace.given import describe, literal
+from enigma.trace.value import TracedValue
 
 Tensor = Any
 """A tensor, which is a module above."""
@@ -47,6 +51,34 @@ def _steps(extents: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(math.prod(extents[axis + 1 :]) for axis in range(len(extents)))
 
 
+def place(name: str | None, index: Any, extent: Any, axis: str, loc: SourceLoc) -> Any:
+    """Return a part of a coordinate, or a whole index; raises for what is no integer, or outside of a known extent."""
+    if isinstance(index, slice):
+        raise EnigmaTypeError(
+            f"{name or 'a buffer'} cannot be sliced", loc=loc, help="loop over the elements: for i in range(n): A[i]"
+        )
+    number = literal(index)
+    if isinstance(number, float | bool) or (number is None and not isinstance(index, TracedValue)):
+        raise EnigmaTypeError(
+            f"a buffer index must be an integer, but it is {describe(index)}", loc=loc,
+            help="write a whole number or a traced integer: A[i]",
+        )  # fmt: skip
+    if number is not None:
+        if number < 0 or (isinstance(extent, int) and number >= extent):
+            holds = f", which has {extent} elements" if isinstance(extent, int) else ""
+            raise EnigmaIndexError(
+                f"index {number} is outside of {axis}{name or 'the buffer'}{holds}", loc=loc,
+                help="indices start at 0 and do not count from the end",
+            )  # fmt: skip
+        return number
+    if not isinstance(index.type, Numeric) or not index.type.is_integer or index.type.parts > 1:
+        raise EnigmaTypeError(
+            f"a buffer index must be an integer, but {index.name or 'it'} is {describe(index)}", loc=loc,
+            help=f"convert it: {index.name or 'i'}.to(enigma.i32)",
+        )  # fmt: skip
+    return index
+
+
 def checked(tensor: Tensor, coordinate: Any, shape: IntTuple, loc: SourceLoc, where: str = "") -> Any:
     """Return a coordinate whose parts are integers within the shape, as far as both are known, or None."""
     if coordinate is None:
@@ -62,7 +94,8 @@ def checked(tensor: Tensor, coordinate: Any, shape: IntTuple, loc: SourceLoc, wh
             checked(tensor, part, mode, loc, f"mode {number} of ")
             for number, (part, mode) in enumerate(zip(parts, shape, strict=True))
         )
-    return tensor.place(coordinate, product(shape), where, loc)
+    extent = product(shape) if is_static(shape) else None
+    return place(tensor.name, coordinate, extent, where, loc)
 
 
 def _shown(parts: tuple[Any, ...]) -> str:
@@ -96,7 +129,7 @@ def _rows(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> tuple[Any, Any]:
             f"the first extent of {tensor.name} is known at launch only, so no view can keep it whole", loc=loc,
             help=f"give a number for it, {tensor.name}[i, None], or annotate the extent",
         )  # fmt: skip
-    first = tensor.place(parts[0], None, "axis 0 of ", loc)
+    first = place(tensor.name, parts[0], None, "axis 0 of ", loc)
     steps = _steps(tensor.shape)
     rest = Layout(tensor.shape[1:], steps[1:])
     layout, moved = slice_and_offset(checked(tensor, parts[1:], rest.shape, loc), rest)

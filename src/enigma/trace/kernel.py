@@ -10,8 +10,8 @@ from typing import Any, cast, overload
 
 from enigma.context import current
 from enigma.dtypes import BufferType
-from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, EnigmaValueError, InternalError
-from enigma.source import SourceLoc, caller, calling_frame
+from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, EnigmaValueError, ErrorGroup, InternalError
+from enigma.source import SourceLoc, caller, calling_frame, raised_at
 from enigma.spec.terms import Precision
 from enigma.trace.args import Kind, Parameter, annotation_scope, in_vectors, location, parameters
 from enigma.trace.constants import finish
@@ -149,8 +149,12 @@ class KernelDef:
         try:
             traced = trace(self.fn, self._parameters_in(vec_width), constants, raw_copies=raw_copies)
         except EnigmaError as error:
-            if error.loc is None or isinstance(error, InternalError):
+            if isinstance(error, InternalError | ErrorGroup):
                 raise
+            if error.loc is None:  # the algebra of layouts knows no kernels
+                if (loc := raised_at(error.__traceback__)) is None:
+                    raise
+                error.at(loc)
             raise error.with_traceback(None) from None  # the message shows the kernel's lines, the rest is enigma's own
         traced.math = Precision(self.math)
         structs = (parameter.struct.cls for parameter in self.parameters if parameter.struct is not None)

@@ -6,7 +6,7 @@ import math
 from typing import Any, cast
 
 from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector, as_dtype
-from enigma.errors import EnigmaAttributeError, EnigmaIndexError, EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaAttributeError, EnigmaTypeError, EnigmaValueError
 from enigma.layout.coordinates import has_none
 from enigma.layout.int_tuple import product
 from enigma.source import SourceLoc, caller
@@ -18,7 +18,6 @@ from enigma.trace.given import describe, literal
 from enigma.trace.value import Handle, TracedValue, active
 
 _MISSING: Any = object()  # an argument that was not given
-_INDEX = "write a whole number or a traced integer: A[i]"
 
 
 class Tensor(Handle):
@@ -206,31 +205,7 @@ class Tensor(Handle):
 
     def place(self, index: Any, extent: int | None, axis: str, loc: SourceLoc) -> Any:
         """Return a part of a coordinate, or a whole index; raises for what is no integer, or outside of a known extent."""
-        if isinstance(index, slice):
-            raise EnigmaTypeError(
-                f"{self.name or 'a buffer'} cannot be sliced",
-                loc=loc,
-                help="loop over the elements: for i in range(n): A[i]",
-            )
-        number = literal(index)
-        if isinstance(number, float | bool) or (number is None and not isinstance(index, TracedValue)):
-            raise EnigmaTypeError(
-                f"a buffer index must be an integer, but it is {describe(index)}", loc=loc, help=_INDEX
-            )
-        if number is not None:
-            if number < 0 or (extent is not None and number >= extent):
-                holds = f", which has {extent} elements" if extent is not None else ""
-                raise EnigmaIndexError(
-                    f"index {number} is outside of {axis}{self.name or 'the buffer'}{holds}", loc=loc,
-                    help="indices start at 0 and do not count from the end",
-                )  # fmt: skip
-            return number
-        if not isinstance(index.type, Numeric) or not index.type.is_integer or index.type.parts > 1:
-            raise EnigmaTypeError(
-                f"a buffer index must be an integer, but {index.name or 'it'} is {describe(index)}", loc=loc,
-                help=f"convert it: {index.name or 'i'}.to(enigma.i32)",
-            )  # fmt: skip
-        return index
+        return coordinates.place(self.name, index, extent, axis, loc)
 
     def _coordinate(self, index: tuple[Any, ...], loc: SourceLoc) -> Any:
         if self._extents is None:
@@ -272,8 +247,10 @@ class Tensor(Handle):
         self.refuse_constant(loc)
         tracer.apply(by_algebra()[Algebra.STORE], {"buf": self.memory, "i": self.offset(index, loc), "x": value}, loc)
 
-    def load(self, index: Any = _MISSING, lanes: int = 1, *, limit: Any = None, default: Any = 0) -> Any:
-        """Return all elements of a view as a `Fragment`.
+    def load(
+        self, index: Any = _MISSING, lanes: int = 1, *, limit: Any = None, default: Any = 0, pred: Any = None
+    ) -> Any:
+        """Return all elements of a view as a `Fragment`. With `pred` those for which it does not hold are `default`, and not read.
 
         With an index it is the vector of the `lanes` (2 to 4) elements from `index` on.
 
@@ -286,15 +263,15 @@ class Tensor(Handle):
         """
         loc, tracer = caller(), active()
         if index is _MISSING:
-            return vectorise.load(self, loc)
+            return vectorise.load(self, loc, pred, default)
         count = self._lanes(lanes, loc)
         start = self._run(index, "load", loc)
         if limit is None:
             return tracer.load_vector(self.memory, start, count, loc)
         return tracer.load_limited(self.memory, start, count, limit, default, loc)
 
-    def store(self, index: Any, value: Any = _MISSING, *, limit: Any = None) -> None:
-        """Set all elements of a view: `T[tid, None].store(fragment)`.
+    def store(self, index: Any, value: Any = _MISSING, *, limit: Any = None, pred: Any = None) -> None:
+        """Set all elements of a view, with `pred` those for which it holds: `T[tid, None].store(fragment)`.
 
         With an index it sets the elements from `index` on to the components of a vector; with a `limit`, none from that number on.
 
@@ -305,7 +282,7 @@ class Tensor(Handle):
         loc, tracer = caller(), active()
         if value is _MISSING:
             self.refuse_constant(loc)
-            vectorise.store(self, index, loc)
+            vectorise.store(self, index, loc, pred)
             return
         if not isinstance(value, TracedValue) or not isinstance(value.type, Vector):
             raise EnigmaTypeError(

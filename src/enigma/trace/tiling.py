@@ -9,9 +9,11 @@ from typing import Any, cast
 from enigma import layout as algebra
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout.int_tuple import modes_of, product, product_each
+from enigma.layout.leaf import is_static
 from enigma.layout.slicing import thread_coordinate
 from enigma.source import caller
 from enigma.trace.given import describe
+from enigma.trace.identity import IdentityTensor
 from enigma.trace.tensor import Tensor
 
 
@@ -20,7 +22,7 @@ def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(layout: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(layout, Tensor):
+        if isinstance(layout, Tensor | IdentityTensor):
             return layout.with_layout(function(layout.layout, *args, **kwargs))
         return function(layout, *args, **kwargs)
 
@@ -39,7 +41,7 @@ def local_partition(x: Any, threads: Any, index: Any) -> Any:
 
     mine = enigma.local_partition(tile, enigma.make_layout((4, 8), (8, 1)), tid)
     """
-    if not isinstance(x, Tensor):
+    if not isinstance(x, Tensor | IdentityTensor):
         return algebra.local_partition(x, threads, index)
     coordinate = thread_coordinate(threads, index)
     tiler = modes_of(product_each(threads.shape))
@@ -74,7 +76,7 @@ def local_tile(x: Any, tiler: Any, coord: Any) -> Any:
 
         tile = enigma.local_tile(A, (16, 32), (row, column))
     """
-    if not isinstance(x, Tensor):
+    if not isinstance(x, Tensor | IdentityTensor):
         raise EnigmaTypeError(
             f"local_tile takes a tensor, but it got {describe(x)}",
             loc=caller(),
@@ -95,7 +97,7 @@ def tensor_zipped_divide(tensor: Tensor, tiler: Any) -> Tensor:
     tiles: tuple[Any, ...] = cast("tuple[Any, ...]", tiler) if isinstance(tiler, tuple) else (tiler,)
     for mode, (whole, tile) in enumerate(zip(modes_of(tensor.layout.shape), tiles, strict=False)):
         count = tile.size() if hasattr(tile, "stride") else product(tile)
-        if count > product(whole):
+        if is_static(whole) and count > product(whole):
             raise EnigmaValueError(
                 f"tensor_zipped_divide: the tile has {count} elements in mode {mode}, and {tensor.name or 'the tensor'} has "
                 f"{product(whole)}", loc=caller(), help="use a smaller tile, or a larger tensor",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from enigma.context import current
 from enigma.dtypes import BufferType, Matrix, Numeric, SimdgroupMatrix, TextureType, Type
 from enigma.errors import EnigmaError, EnigmaTypeError
+from enigma.layout.leaf import Dynamic
 from enigma.source import caller, is_internal
 from enigma.trace.node import Block, Node, Value
 
@@ -33,7 +34,7 @@ def _refuse(message: str, help: str) -> NoReturn:
     raise EnigmaTypeError(message, loc=caller(), help=help)
 
 
-class TracedValue(Value):
+class TracedValue(Value, Dynamic):
     """A value that exists when the kernel runs. `.dtype` is its dtype, `.name` the variable it was first assigned to."""
 
     __slots__ = ("scope", "weak")
@@ -58,6 +59,15 @@ class TracedValue(Value):
                 return f"buffer of {self.type.element.name}"
             case TextureType():
                 return f"{self.type.kind.title} of {self.type.element.name}"
+
+    def as_leaf(self) -> Self:
+        """Return itself, as an extent or a stride of a layout; raises `EnigmaTypeError` for what is no single integer."""
+        if not isinstance(self.type, Numeric) or not self.type.is_integer or self.type.parts > 1:
+            _refuse(
+                f"{self.name or 'this value'} is a {self._kind()}, and shapes, strides and coordinates are made of integers",
+                f"convert it: {self.name or 'x'}.to(enigma.i32)",
+            )
+        return self
 
     def to(self, dtype: Any) -> TracedValue:
         """Return this value converted to `dtype`: floats to integers truncate and saturate, integers wrap.
