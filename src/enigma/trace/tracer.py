@@ -338,6 +338,10 @@ class Tracer:
     def operator(self, symbol: str, operands: Sequence[Any], loc: SourceLoc | None = None) -> Any:
         """Record a Python operator."""
         loc = loc or caller()
+        if any(
+            isinstance(x, Fragment) for x in operands
+        ):  # on the right: a fragment's own operators come here with its parts
+            return fragment.each(lambda *parts: self.operator(symbol, parts, loc), tuple(operands), loc)
         if any(small.kind_of(x) is not None for x in operands):
             return small.operator(symbol, operands, loc)
         if symbol == "@" or any(matrices.kind_of(x) is not None for x in operands):
