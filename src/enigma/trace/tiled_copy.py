@@ -7,7 +7,6 @@ thread's slice of it partitions tensors into what that thread moves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product as coordinates
 from typing import Any, cast
 
 from enigma.dtypes import Numeric, as_dtype
@@ -24,7 +23,7 @@ from enigma.trace.given import describe
 from enigma.trace.identity import IdentityTensor
 from enigma.trace.modes import modes, rearranged
 from enigma.trace.predicate import Guard, Predicate
-from enigma.trace.registers import RegisterTensor
+from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.tensor import Tensor
 from enigma.trace.threads import shared_out
 from enigma.trace.value import active
@@ -225,23 +224,16 @@ def _move(atom: CopyAtom, src: Side, dst: Side, pred: Any, fill: Any, loc: Sourc
 
 def _load(src: Side, atom: CopyAtom, pred: Any, default: Any, loc: SourceLoc) -> Fragment:
     if isinstance(src, RegisterTensor):
-        return Fragment.of(src.shape, [src[at] for at in _places(src)])
+        return src.load()
     return vectorise.load(src, loc, pred, default, atom.widest)
 
 
 def _store(dst: Side, value: Fragment, atom: CopyAtom, pred: Any, loc: SourceLoc) -> None:
     if isinstance(dst, RegisterTensor):
-        for at, element in zip(_places(dst), value.elements(), strict=True):
-            dst[at] = element
+        dst.store(value)
         return
     dst.refuse_constant(loc)
     vectorise.store(dst, value, loc, pred, atom.widest)
-
-
-def _places(registers: RegisterTensor) -> list[Any]:
-    """Return the indices of a register tensor in the order of a layout's: the first axis runs fastest."""
-    extents = reversed(registers.shape)
-    return [tuple(reversed(at)) for at in coordinates(*(range(extent) for extent in extents))]
 
 
 def _store_where(src: Side, dst: Tensor, atom: CopyAtom, guard: Guard, loc: SourceLoc) -> None:

@@ -24,7 +24,7 @@ from enigma.trace.given import describe
 from enigma.trace.identity import IdentityTensor
 from enigma.trace.matrix_fragment import MatrixFragment, load_tile
 from enigma.trace.modes import modes, rearranged
-from enigma.trace.registers import RegisterTensor
+from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor
 from enigma.trace.value import active
@@ -156,7 +156,8 @@ class ThrMma:
             )  # fmt: skip
         _, down, across = (product(mode) for mode in modes_of(shape)[:3])
         if isinstance(self.tiled.op, MmaUniversalOp):
-            return RegisterTensor(active(), (down, across), dtype, active().constant(0, dtype, loc))
+            layout = make_layout(shape)
+            return RegisterTensor(active(), shape, dtype, active().constant(0, dtype, loc), layout)
         zero = matrices.filled(0.0, simdgroup_matrix(dtype), loc)
         return MatrixFragment(active(), (down, across), dtype, zero, turned=turned)
 
@@ -266,7 +267,7 @@ def _sizes(a: Any, b: Any, c: Any, held: type, loc: SourceLoc) -> tuple[int, int
 
 
 def _atoms(side: Any) -> tuple[int, int]:
-    shape = side.shape if isinstance(side, RegisterTensor | MatrixFragment) else modes_of(side.layout.shape)[1:3]
+    shape = side.shape if isinstance(side, MatrixFragment) else modes_of(side.layout.shape)[1:3]
     down, across = (product(mode) for mode in shape)
     return down, across
 
@@ -285,13 +286,13 @@ def _fma(a: Any, b: Any, c: RegisterTensor, rows: int, columns: int, k: Any, loc
     left, right = _column(a, rows, k, c.dtype, loc), _column(b, columns, k, c.dtype, loc)
     for m in range(rows):
         for n in range(columns):
-            c[m, n] = c[m, n] + left[m] * right[n]
+            c[0, m, n] = c[0, m, n] + left[m] * right[n]
 
 
 def _column(side: Any, count: int, k: Any, dtype: Numeric, loc: SourceLoc) -> Sequence[Any]:
     """Return the elements along M, or N, at one step along K, in the dtype of the sum."""
     if isinstance(side, RegisterTensor):
-        found = [side[number, k] for number in range(count)]
+        found = [side[0, number, k] for number in range(count)]
     else:
         found = side[0, None, k].load().elements()
     return [active().convert(value, dtype, loc) for value in found]
