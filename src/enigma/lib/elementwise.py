@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import enigma as en
-from enigma.dtypes import DTYPES, Numeric, as_dtype, promote
+from enigma.dtypes import DTYPES, Numeric, as_dtype, promote, u32
 from enigma.errors import LaunchError
 from enigma.lib.launch import Plan, array, dtype_of, elements, output
 from enigma.runtime.arrays import Array
+from enigma.trace.args import Scalar
 
 THREADS, VALUES = 256, 4
 """Threads of a threadgroup, and how many elements side by side each of them has: those are read and written at once."""
@@ -52,7 +53,7 @@ class Elementwise:
         }
         shape = _common_shape(self.__name__, found)
         common = _common_dtype(self.__name__, [dtype_of(x) for x in found.values()])
-        forms = [dtype_of(found[name]) if name in found else en.Scalar(common) for name in self.names]
+        forms = [dtype_of(found[name]) if name in found else Scalar(common) for name in self.names]
         result = output(out, shape, self.dtype or common)
         plan = self.kernel(shape, *forms)
         numbers = [x for name, x in zip(self.names, inputs, strict=True) if name not in found]
@@ -64,7 +65,7 @@ class Elementwise:
 
         Its slots are the arrays, the output, the numbers, and how many elements there are, which is in the plan.
         """
-        forms = tuple(x if isinstance(x, en.Scalar) else as_dtype(x) for x in inputs)
+        forms = tuple(x if isinstance(x, Scalar) else as_dtype(x) for x in inputs)
         if len(forms) != len(self.names):
             raise LaunchError(
                 f"{self.__name__} takes {len(self.names)} inputs ({', '.join(self.names)}), but it got {len(forms)} dtypes",
@@ -164,7 +165,7 @@ def _kernel(fn: Callable[..., Any], name: str, forms: dict[str, Any], dtype: Num
                     given[out][i] = _converted(found, dtype)
 
     annotations = {**{key: forms[key] for key in arrays}, out: dtype, **{key: forms[key] for key in numbers}}
-    annotations[n] = en.Scalar(en.u32)
+    annotations[n] = Scalar(u32)
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     made: Any = kernel
     made.__signature__ = inspect.Signature([inspect.Parameter(key, kind) for key in annotations])

@@ -161,7 +161,7 @@ def one_of(dtype: Any, dtypes: Sequence[Any], name: str = "dtype") -> Numeric:
 
 def elements(shape: Any) -> int:
     """Return how many elements an array of a shape, or of so many elements, has. Raises `LaunchError` for other things."""
-    parts = cast("tuple[Any, ...]", tuple(shape)) if isinstance(shape, tuple | list) else (shape,)
+    parts: Sequence[Any] = cast("Sequence[Any]", shape) if isinstance(shape, tuple | list) else [shape]
     count = math.prod(size_of(part, "an extent") for part in parts)
     if count > MOST:
         raise LaunchError(
