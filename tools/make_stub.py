@@ -67,6 +67,8 @@ LANGUAGE: dict[str, dict[str, str]] = {
         "fill": "Value | float",
         "return": "RegisterTensor",
     },
+    "make_fragment": {"layout_or_shape": "Any", "dtype": "Any", "return": "RegisterTensor"},
+    "make_fragment_like": {"like": "Any", "dtype": "Any", "return": "RegisterTensor"},
     "constant": {"values": "Any", "dtype": "Any", "return": "Any"},
     "function_constant": {
         "dtype": "type[_T]",

@@ -80,7 +80,7 @@ from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
 from enigma.trace.pipeline import Pipeline as Pipeline
 from enigma.trace.predicate import elem_less as elem_less
-from enigma.trace.registers import RegisterTensor as RegisterTensor
+from enigma.trace.register_tensor import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
 from enigma.trace.tiles import SimdgroupTile as SimdgroupTile
@@ -1336,6 +1336,12 @@ def determinant(m: Value, scalar_dtype: Any = None) -> Any:
 
 def register_tensor(shape: int | tuple[int, ...], dtype: Any = "float", fill: Value | float = 0) -> RegisterTensor:
     """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`."""
+
+def make_fragment(layout_or_shape: Any, dtype: Any = "float") -> RegisterTensor:
+    """Return a tensor in the thread's registers with a layout: `acc = enigma.make_fragment((4, 4), enigma.f32)`."""
+
+def make_fragment_like(like: Any, dtype: Any = None) -> RegisterTensor:
+    """Return a tensor in the thread's registers of the shape of a tensor, a fragment or a layout, with no gaps in it."""
 
 def thread_alloc(dtype: type[_T], size: int | tuple[int, ...], fill: Value | float | None = None) -> _T:
     """Return an array of each thread's own: `size` elements, or a shape indexed by tuples (row-major)."""

@@ -12,7 +12,7 @@ from enigma.trace.access import is_packed
 from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.given import describe, literal
 from enigma.trace.public import public
-from enigma.trace.registers import RegisterTensor
+from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.scoped import for_range, if_
 from enigma.trace.tensor import Table, Tensor, shifted
 from enigma.trace.threads import at_least_none, shared_out

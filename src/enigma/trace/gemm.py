@@ -6,6 +6,7 @@ else is told of in `_matrices`.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from enigma.source import SourceLoc, caller
 from enigma.trace.copying import Cells, check_inside, refuse_own
 from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
-from enigma.trace.registers import RegisterTensor
+from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor
 from enigma.trace.threads import shared_out, simdgroups_share
@@ -94,6 +95,7 @@ def gemm(
                 f"gemm: {name} is {number}, but it must be at least 1", loc=loc, help=f"write {name}=8"
             )
     a, b, c = (x.flat("gemm", loc) if isinstance(x, Tensor) else x for x in (A, B, C))
+    a, b = (x.flat() if isinstance(x, RegisterTensor) else x for x in (a, b))
     product = Product(a, b, c, M, N, K, bool(transpose_A), bool(transpose_B), located_dtype(accum_dtype, loc), loc)
     _check(product)
     reason = _matrices(product)
@@ -201,7 +203,8 @@ def _in_registers(tracer: Tracer, product: Product, c: RegisterTensor) -> None:
     same = c.dtype is product.accum
     sums = c if same else RegisterTensor(tracer, c.shape, product.accum, tracer.constant(0, product.accum, product.loc))
     if not same:
-        sums.values[:] = [tracer.convert(value, product.accum, product.loc) for value in c.values]
+        for place in itertools.product(range(product.m), range(product.n)):
+            sums[place] = tracer.convert(c[place], product.accum, product.loc)
 
     def add(k: Any) -> None:
         column = [product.left(m, k) for m in range(product.m)]
@@ -217,7 +220,8 @@ def _in_registers(tracer: Tracer, product: Product, c: RegisterTensor) -> None:
         with for_range(0, product.k, dtype="uint") as k:
             add(k)
     if not same:
-        c.values[:] = [tracer.convert(value, c.dtype, product.loc) for value in sums.values]
+        for place in itertools.product(range(product.m), range(product.n)):
+            c[place] = tracer.convert(sums[place], c.dtype, product.loc)
 
 
 def _shared_out(tracer: Tracer, product: Product) -> None:
