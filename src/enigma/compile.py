@@ -197,6 +197,7 @@ def compile(
     metal = _emit(module, line_comments=line_comments, source_map=source_map)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
+    program.metal = metal
     compiled = CompiledKernel(program.name, program, metal.text, mlir, entry_name=metal.entry)
     _write_dumps(compiled)
     stop = config.emit_only() if emit_only is None else emit_only
@@ -206,6 +207,7 @@ def compile(
             math=program.traced.math,
         )  # fmt: skip
         compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+        program.metallib = compiled.metallib_path
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
