@@ -193,7 +193,9 @@ class ComputeEncoder(Encoder):
             raise self.machine.violate("a dispatch without a pipeline")
         count = int(np.prod(threads))
         if min(*grid, *threads) < 1 or count > self.pipeline.limit:
-            raise self.machine.violate(f"a dispatch of {grid} threads, {threads} a group; the pipeline allows {self.pipeline.limit}")
+            raise self.machine.violate(
+                f"a dispatch of {grid} threads, {threads} a group; the pipeline allows {self.pipeline.limit}"
+            )
         dispatch = Dispatch(
             self.machine, self.pipeline, dict(self.buffers), dict(self.textures), (grid[0], grid[1], grid[2]),
             (threads[0], threads[1], threads[2]), self.buffer.log,
@@ -208,9 +210,9 @@ class BlitEncoder(Encoder):
 
     OWNER = "MTLBlitCommandEncoder"
 
-    def _copyFromBuffer_sourceOffset_sourceBytesPerRow_sourceBytesPerImage_sourceSize_toTexture_destinationSlice_destinationLevel_destinationOrigin_(
-        self, buffer: Buffer, offset: int, row: int, image: int, size: tuple[int, int, int], texture: Texture, layer: int, level: int,
-        origin: tuple[int, int, int],
+    def _copyFromBuffer_sourceOffset_sourceBytesPerRow_sourceBytesPerImage_sourceSize_toTexture_destinationSlice_destinationLevel_destinationOrigin_(  # noqa: E501
+        self, buffer: Buffer, offset: int, row: int, image: int, size: tuple[int, int, int], texture: Texture, layer: int,
+        level: int, origin: tuple[int, int, int],
     ) -> None:  # fmt: skip
         count = self._checked(buffer, offset, row, image, size, texture, layer, level, origin)
 
@@ -221,7 +223,7 @@ class BlitEncoder(Encoder):
         self.buffer.kept += [buffer, texture]
         self.buffer.commands.append(copy)
 
-    def _copyFromTexture_sourceSlice_sourceLevel_sourceOrigin_sourceSize_toBuffer_destinationOffset_destinationBytesPerRow_destinationBytesPerImage_(
+    def _copyFromTexture_sourceSlice_sourceLevel_sourceOrigin_sourceSize_toBuffer_destinationOffset_destinationBytesPerRow_destinationBytesPerImage_(  # noqa: E501
         self, texture: Texture, layer: int, level: int, origin: tuple[int, int, int], size: tuple[int, int, int], buffer: Buffer,
         offset: int, row: int, image: int,
     ) -> None:  # fmt: skip
@@ -244,8 +246,8 @@ class BlitEncoder(Encoder):
         return texture.texels[layer : layer + 1] if texture.facts["texturetype"] == 3 else texture.texels
 
     def _checked(
-        self, buffer: Buffer, offset: int, row: int, image: int, size: tuple[int, int, int], texture: Texture, layer: int, level: int,
-        origin: tuple[int, int, int],
+        self, buffer: Buffer, offset: int, row: int, image: int, size: tuple[int, int, int], texture: Texture, layer: int,
+        level: int, origin: tuple[int, int, int],
     ) -> int:  # fmt: skip
         """Return how many images are copied."""
         texel = texture.texels.shape[-1]

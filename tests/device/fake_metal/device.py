@@ -114,7 +114,11 @@ class Device(NSObject):
             raise self.machine.violate(f"pixel format {facts.get('pixelformat')} is none that the stand-in knows")
         if not all(0 < facts[axis] <= widest for axis in ("width", "height")) or not 0 < facts["depth"] <= 2048:
             raise self.machine.violate(f"a texture of sizes {facts}")
-        if (kind == 0 and facts["height"] > 1) or (kind != 7 and facts["depth"] > 1) or (kind != 3 and facts["arraylength"] > 1):
+        if (
+            (kind == 0 and facts["height"] > 1)
+            or (kind != 7 and facts["depth"] > 1)
+            or (kind != 3 and facts["arraylength"] > 1)
+        ):
             raise self.machine.violate(f"a texture of type {kind} with sizes {facts}")
         if facts["storagemode"] != 2:
             raise self.machine.violate("a texture that is not private")

@@ -79,7 +79,9 @@ class CaptureManager(NSObject):
         if not self.machine.capture_enabled:
             return False, NSError(self.machine, "MTLCaptureError", 1, "Capturing is not supported.")
         if set(descriptor.values) != {"captureobject", "destination", "outputurl"}:
-            raise self.machine.violate(f"a capture needs object, destination and URL, and has {sorted(descriptor.values)}")
+            raise self.machine.violate(
+                f"a capture needs object, destination and URL, and has {sorted(descriptor.values)}"
+            )
         self.path = descriptor.values["outputurl"].path
         return True, None
 
@@ -93,8 +95,8 @@ class CaptureManager(NSObject):
 _CLASSES: dict[str, type[NSObject]] = {
     cls.OWNER: cls
     for cls in (
-        CompileOptions, ComputePipelineDescriptor, CommandBufferDescriptor, LogStateDescriptor, CaptureDescriptor, TextureDescriptor,
-        FunctionConstantValues,
+        CompileOptions, ComputePipelineDescriptor, CommandBufferDescriptor, LogStateDescriptor, CaptureDescriptor,
+        TextureDescriptor, FunctionConstantValues,
     )
 }  # fmt: skip
 

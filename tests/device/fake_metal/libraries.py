@@ -99,9 +99,9 @@ def _arguments(kernel: Parsed, unit: Unit) -> list[Argument]:
         kind = [word.removeprefix("atomic_") for word in words if word not in ("device", "constant", "const", "*", "&")]
         size, alignment = sizes.of(kind) or (1, 1)
         space = "device" if "device" in words else "constant"
-        found.append(
-            Argument(param.name.text, place.index, space, "const" in words or space == "constant", "&" in words, size, alignment, " ".join(kind))
-        )  # fmt: skip
+        is_const = "const" in words or space == "constant"
+        made = (param.name.text, place.index, space, is_const, "&" in words, size, alignment, " ".join(kind))
+        found.append(Argument(*made))
     return found
 
 
@@ -139,7 +139,9 @@ class Function(NSObject):
 
     OWNER = "MTLFunction"
 
-    def __init__(self, machine: Machine, library: Library, name: str, given: dict[int, tuple[int, bytes]] | None) -> None:
+    def __init__(
+        self, machine: Machine, library: Library, name: str, given: dict[int, tuple[int, bytes]] | None
+    ) -> None:
         super().__init__(machine)
         self.library, self.entry, self.given = library, name, given
 

@@ -99,7 +99,9 @@ class Machine:
         """Let the next message with this selector give `result`; an exception is raised."""
         self.faults.append(Fault(owner, selector, result, after, times))
 
-    def fail_buffer(self, code: int, text: str = "Execution of the command buffer was aborted due to an error during execution.") -> None:
+    def fail_buffer(
+        self, code: int, text: str = "Execution of the command buffer was aborted due to an error during execution."
+    ) -> None:
         """Let the next command buffer that is run end with this error, nothing written."""
         self.buffer_faults.append((code, text))
 

@@ -39,7 +39,9 @@ class NSObject:
         machine, said = self.machine, f"-[{self.OWNER} {selector.name}]"
         machine.log.append((self.OWNER, selector.name))
         if machine.system < selector.since:
-            raise AttributeError(f"'{self.OWNER}' object has no attribute '{selector.python}': it came with {selector.since}")
+            raise AttributeError(
+                f"'{self.OWNER}' object has no attribute '{selector.python}': it came with {selector.since}"
+            )
         if self.ONE_THREAD and threading.get_ident() != self.thread:
             raise machine.violate(f"{said}: sent from another thread than the one that made it")
         if len(arguments) != len(selector.arguments):
@@ -89,7 +91,11 @@ class NSError(NSObject):
         return {}
 
 
-_POINTERS_OF_KNOWN_LENGTH = {"setBytes:length:atIndex:", "newBufferWithBytes:length:options:", "newBufferWithBytesNoCopy:length:options:deallocator:"}
+_POINTERS_OF_KNOWN_LENGTH = {
+    "setBytes:length:atIndex:",
+    "newBufferWithBytes:length:options:",
+    "newBufferWithBytesNoCopy:length:options:deallocator:",
+}
 
 
 def _refused(kind: str, argument: Any, selector: Selector) -> str | None:
@@ -122,7 +128,9 @@ def _refused(kind: str, argument: Any, selector: Selector) -> str | None:
             fits = argument is None or (whole and argument > 0)  # without metadata, PyObjC takes an address
         case _ if kind.startswith("{") and "=" in kind:
             members = kind.partition("=")[2].count("Q")
-            fits = isinstance(argument, tuple) and len(argument) == members and all(type(one) is int for one in argument)
+            fits = (
+                isinstance(argument, tuple) and len(argument) == members and all(type(one) is int for one in argument)
+            )
         case _:
             return f"the stand-in does not know the type {kind}"
     return None if fits else f"{argument!r} is no {kind}"

@@ -24,7 +24,20 @@ from tests.device.fake_metal.machine import Machine
 from tests.device.fake_metal.memory import Buffer, Texture
 
 _TYPES = {"texture1d": 0, "texture2d": 2, "texture2d_array": 3, "texture3d": 7}
-_DATA_TYPES = {3: "float", 16: "half", 121: "bfloat", 29: "int", 33: "uint", 37: "short", 41: "ushort", 45: "char", 49: "uchar", 53: "bool", 81: "long", 85: "ulong"}
+_DATA_TYPES = {
+    3: "float",
+    16: "half",
+    121: "bfloat",
+    29: "int",
+    33: "uint",
+    37: "short",
+    41: "ushort",
+    45: "char",
+    49: "uchar",
+    53: "bool",
+    81: "long",
+    85: "ulong",
+}
 _FORMATS = {
     10: (np.uint8, 1), 30: (np.uint8, 2), 70: (np.uint8, 4), 23: (np.uint16, 1), 24: (np.int16, 1), 25: (np.float16, 1),
     63: (np.uint16, 2), 64: (np.int16, 2), 65: (np.float16, 2), 113: (np.uint16, 4), 114: (np.int16, 4), 115: (np.float16, 4),
@@ -74,7 +87,11 @@ class Dispatch:
         if isinstance(bound, bytes):
             if argument.space != "constant" or not argument.is_value:
                 return f"bytes are bound to buffer {argument.index}, which is {argument.space} memory"
-            return None if len(bound) == argument.size else f"{len(bound)} bytes are bound, but {argument.type} has {argument.size}"
+            return (
+                None
+                if len(bound) == argument.size
+                else f"{len(bound)} bytes are bound, but {argument.type} has {argument.size}"
+            )
         buffer, offset = bound
         multiple = 256 if argument.space == "constant" else max(4, argument.alignment)
         if offset % multiple and offset % 16:
@@ -92,7 +109,11 @@ class Dispatch:
             return f"a texture of type {texture.facts['texturetype']} is bound to a {kind}"
         access = argument.type.split(":: ")[-1].split(" ")[0]
         needs = {"read": 1, "sample": 1, "write": 2, "read_write": 3}[access]
-        return None if texture.facts["usage"] & needs == needs else f"its usage {texture.facts['usage']} does not allow {access}"
+        return (
+            None
+            if texture.facts["usage"] & needs == needs
+            else f"its usage {texture.facts['usage']} does not allow {access}"
+        )
 
 
 def run(dispatch: Dispatch) -> None:
@@ -122,7 +143,11 @@ def run(dispatch: Dispatch) -> None:
         else:
             dtype = argument.params[0].dtype
             memory = bound[0].array(bound[1])
-            arguments.append(memory[: len(memory) // dtype.size * dtype.size].view(dtype.element.numpy if dtype.lanes > 1 else dtype.numpy))
+            arguments.append(
+                memory[: len(memory) // dtype.size * dtype.size].view(
+                    dtype.element.numpy if dtype.lanes > 1 else dtype.numpy
+                )
+            )
     if ready.sites:
         _run_with_log(ready, arguments, geometry, dispatch)
     else:
@@ -161,5 +186,3 @@ def _run_with_log(program: Program, arguments: list[Any], geometry: Geometry, di
         values = tuple(int(v) if np.asarray(v).dtype.kind == "b" else np.asarray(v).item() for v in each.values)
         for handler in dispatch.log.handlers:
             handler("", "", 3, form.encode().decode("unicode_escape") % values)
-
-

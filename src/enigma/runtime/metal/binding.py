@@ -198,7 +198,9 @@ class Binder:
         end = 0
         for _, data in binding.values:
             places.append(end)
-            end += -(-len(data) // SMALLEST) * SMALLEST  # the offset of constant memory is a multiple of this everywhere
+            end += (
+                -(-len(data) // SMALLEST) * SMALLEST
+            )  # the offset of constant memory is a multiple of this everywhere
         block = self._take(binding, end)
         for (index, data), place in zip(binding.values, places, strict=True):
             block.memory[place : place + len(data)] = np.frombuffer(data, np.uint8)

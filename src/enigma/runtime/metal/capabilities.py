@@ -16,7 +16,14 @@ FIRST_FAMILY, LAST_FAMILY = 1001, 1010
 CHIPS = {7: "M1", 8: "M2", 9: "M3, M4", 10: "M5"}
 """Apple's Macs by GPU family. M3 and M4 are one family."""
 
-_LANGUAGES = (((27, 0), (4, 1)), ((26, 0), (4, 0)), ((15, 0), (3, 2)), ((14, 0), (3, 1)), ((13, 0), (3, 0)), ((12, 0), (2, 4)))
+_LANGUAGES = (
+    ((27, 0), (4, 1)),
+    ((26, 0), (4, 0)),
+    ((15, 0), (3, 2)),
+    ((14, 0), (3, 1)),
+    ((13, 0), (3, 0)),
+    ((12, 0), (2, 4)),
+)
 """The newest Metal language of each macOS."""
 
 

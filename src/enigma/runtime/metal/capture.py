@@ -23,7 +23,9 @@ def capture(bridge: Bridge, device: Any, path: str | os.PathLike[str]) -> Genera
     if not target.endswith(SUFFIX):
         raise gpu_error(f"a capture must end in {SUFFIX}, but the path is {target}", help=f"write capture{SUFFIX}")
     if os.path.exists(target):
-        raise gpu_error(f"{target} exists already", help="Metal overwrites no capture: remove it, or choose another name")
+        raise gpu_error(
+            f"{target} exists already", help="Metal overwrites no capture: remove it, or choose another name"
+        )
     manager = bridge.metal.MTLCaptureManager.sharedCaptureManager()
     descriptor = bridge.metal.MTLCaptureDescriptor.alloc().init()
     descriptor.setCaptureObject_(device)

@@ -10,7 +10,14 @@ from enigma.errors import DeviceError, Place
 
 Note = tuple[str, Place | None]
 
-LIBRARY_CODES = {1: "Unsupported", 2: "Internal", 3: "CompileFailure", 4: "CompileWarning", 5: "FunctionNotFound", 6: "FileNotFound"}
+LIBRARY_CODES = {
+    1: "Unsupported",
+    2: "Internal",
+    3: "CompileFailure",
+    4: "CompileWarning",
+    5: "FunctionNotFound",
+    6: "FileNotFound",
+}
 """MTLLibraryError."""
 
 BUFFER_CODES = {

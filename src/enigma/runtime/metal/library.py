@@ -87,8 +87,8 @@ class Libraries:
     def pipeline(self, program: Program, threads: Size) -> Pipeline:
         """Return the pipeline of a program for threadgroups of this size.
 
-        Raises `LaunchError` when the pipeline allows fewer threads or there is not enough threadgroup memory, `DeviceError` for what
-        Metal does not compile.
+        Raises `LaunchError` when the pipeline allows fewer threads or there is not enough threadgroup memory, `DeviceError` for
+        what Metal does not compile.
         """
         count = threads[0] * threads[1] * threads[2]
         whole = -(-count // SIMDGROUP) * SIMDGROUP

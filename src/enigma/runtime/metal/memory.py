@@ -185,10 +185,11 @@ class Memory:
     def empty(self, shape: Any, dtype: Any) -> Array:
         """Return an array, not initialised, that the GPU uses where it is."""
         kind = np.dtype(dtype)
-        count = math.prod(shape) if isinstance(shape, tuple) else int(shape)
-        if count <= 0:
-            return np.empty(shape, kind)
-        return np.asarray(self.lease(count * kind.itemsize)).view(kind).reshape(shape)
+        sizes: tuple[int, ...] = np.broadcast_to(np.empty((), np.dtype([])), shape).shape
+        count = math.prod(sizes)
+        if count == 0:
+            return np.empty(sizes, kind)
+        return np.asarray(self.lease(count * kind.itemsize)).view(kind).reshape(sizes)
 
     def find(self, array: Array) -> tuple[Lease, int] | None:
         """Return the lease that an array lies in, and the byte where it starts; None for memory of someone else."""
@@ -209,10 +210,8 @@ class Memory:
         page = self._bridge.page
         if address % page or array.nbytes % page or array.nbytes > self.largest or not array.flags.writeable:
             return None
-        bytes_of = memoryview(array.reshape(-1).view(np.uint8))
-        buffer = self._device.newBufferWithBytesNoCopy_length_options_deallocator_(
-            bytes_of, array.nbytes, SHARED, None
-        )
+        bytes_of: Any = array.reshape(-1).view(np.uint8)
+        buffer = self._device.newBufferWithBytesNoCopy_length_options_deallocator_(bytes_of, array.nbytes, SHARED, None)
         if buffer is None:
             return None
         seen = np.frombuffer(buffer.contents().as_buffer(array.nbytes), np.uint8)
@@ -255,7 +254,9 @@ class DeviceBuffer:
     def numpy(self) -> Array:
         """Return an array over the memory. Raises `DeviceError` after `release`."""
         if self._array is None:
-            raise gpu_error("this buffer was released and cannot be used any more", help="make another one: rt.buffer(...)")
+            raise gpu_error(
+                "this buffer was released and cannot be used any more", help="make another one: rt.buffer(...)"
+            )
         return self._array
 
     @property

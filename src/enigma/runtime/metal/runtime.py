@@ -32,8 +32,9 @@ from enigma.trace.node import Param
 class MetalRuntime(Runtime):
     """Runs kernels on an Apple GPU. Raises `DeviceError`, a `RuntimeError`, where there is none.
 
-    Arrays from `zeros`, `empty` and `array`, and the outputs of `execute` and `prepare`, lie in memory that the GPU uses where it is;
-    others are copied there and back, as `explain_copies` says. It may be used from several threads; `batch` is a thread's own.
+    Arrays from `zeros`, `empty` and `array`, and the outputs of `execute` and `prepare`, lie in memory that the GPU uses where
+    it is; others are copied there and back, as `explain_copies` says. It may be used from several threads; `batch` is a
+    thread's own.
 
         rt = enigma.MetalRuntime()
         rt.execute(compiled, [a, b], n * 4, grid=(n, 1, 1), threads=(256, 1, 1))
@@ -92,7 +93,8 @@ class MetalRuntime(Runtime):
         program: Program = compiled.program
         binding = self._bound(program, launch.bind(program, arguments), Geometry((1, 1, 1), (1, 1, 1)))
         return [
-            f"{copy.name}: {copy.array.nbytes} bytes are copied to the GPU{' and back' if copy.is_written else ''}, for {copy.reason}"
+            f"{copy.name}: {copy.array.nbytes} bytes are copied to the GPU"
+            f"{' and back' if copy.is_written else ''}, for {copy.reason}"
             for copy in binding.copies
         ]
 
@@ -159,7 +161,10 @@ class MetalRuntime(Runtime):
         return capture(self._bridge, self._device, path)
 
     def close(self) -> None:
-        """Wait for everything under way and let go of the device; further launches raise `DeviceError`. Closing twice does nothing."""
+        """Wait for everything under way and let go of the device; further launches raise `DeviceError`.
+
+        Closing twice does nothing.
+        """
         if self._closed:
             return
         self._closed = True
