@@ -20,7 +20,8 @@ _HOME = {
     "kernel": "trace.kernel", "KernelDef": "trace.kernel", "KernelHandle": "trace.kernel",
     "Scalar": "trace.args", "Constant": "trace.args", "Texture1D": "trace.args", "Texture2D": "trace.args",
     "Texture3D": "trace.args", "Texture2DArray": "trace.args", "constexpr": "trace.args", "Tensor": "trace.tensor",
-    "RegisterTensor": "trace.registers", "Fragment": "trace.fragment", "SimdgroupTile": "trace.tiles", "Pipeline": "trace.pipeline",
+    "RegisterTensor": "trace.register_tensor", "Fragment": "trace.fragment",
+    "SimdgroupTile": "trace.tiles", "Pipeline": "trace.pipeline",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
     "compile": "compile", "CompiledKernel": "compile",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
@@ -43,6 +44,11 @@ _HOME = {
     "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
     "make_tensor": "trace.tiling", "local_tile": "trace.tiling", "tensor_zipped_divide": "trace.tiling",
     "tensor_composition": "trace.tiling",
+    "CopyUniversalOp": "trace.tiled_copy", "CopyCooperativeOp": "trace.tiled_copy", "CopyAtom": "trace.tiled_copy",
+    "TiledCopy": "trace.tiled_copy", "ThrCopy": "trace.tiled_copy", "make_copy_atom": "trace.tiled_copy",
+    "make_tiled_copy": "trace.tiled_copy", "make_tiled_copy_tv": "trace.tiled_copy",
+    "MmaUniversalOp": "trace.tiled_mma", "SimdgroupMmaOp": "trace.tiled_mma", "TiledMma": "trace.tiled_mma",
+    "ThrMma": "trace.tiled_mma", "make_tiled_mma": "trace.tiled_mma", "MatrixFragment": "trace.matrix_fragment",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
 _MODULES = ("core", "lib", "ops", "random", "tensor", "tuple")

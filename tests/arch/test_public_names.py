@@ -72,6 +72,7 @@ NUMERIC: dict[str, str] = {
     f"{TILES}::test_each_thread_copies_every_element_and_no_more": "copy",
     f"{MEMORY}::test_register_tensors_are_carried_by_every_statement": "register_tensor",
     "tests/unit/test_targets_memory.py::test_a_register_tensor_tells_its_shape_and_dtype": "RegisterTensor",
+    "tests/unit/trace/test_register_tensors.py::test_outer_products_in_a_loop": "make_fragment make_fragment_like",
     f"{TILES}::test_a_pipeline_rotates_in_a_loop_of_the_kernel": "pipeline",
     f"{TILES}::test_a_pipeline_rotates_in_the_context_manager_and_swaps": "Pipeline",
     "tests/spec/test_vectors.py::test_any_all_and_a_component_by_a_traced_number": "vec_extract",

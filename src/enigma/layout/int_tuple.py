@@ -6,7 +6,7 @@ The meanings are those of CuTe's IntTuple. An integer is its own only mode: it h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import index
 from typing import Any, Protocol, TypeAlias, TypeGuard, cast
 
@@ -262,6 +262,15 @@ def repeat_like(value: IntTuple, ref: IntTuple | Shaped) -> IntTuple:
     """
     shape = shape_of(ref)
     return tuple(repeat_like(value, item) for item in shape) if isinstance(shape, tuple) else value
+
+
+def nested_like(shape: IntTuple, values: Iterator[Any]) -> Any:
+    """Return the values one by one, nested like `shape`.
+
+    >>> nested_like((1, (2, 3)), iter("abc"))
+    ('a', ('b', 'c'))
+    """
+    return tuple(nested_like(mode, values) for mode in shape) if isinstance(shape, tuple) else next(values)
 
 
 def is_congruent(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:

@@ -18,6 +18,7 @@ from enigma.trace.exits import RUNTIME
 from enigma.trace.given import literal
 from enigma.trace.loops import ForLoop, WhileLoop
 from enigma.trace.ranges import Range
+from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.registers import Registers
 from enigma.trace.rewrite import rewrite
 from enigma.trace.sources import source_of
@@ -65,7 +66,7 @@ class Runtime:
             value.memory.name = value.memory.name or name
         elif isinstance(value, TracedValue) and value.name is None and not name.startswith("__"):
             value.name = name
-        elif isinstance(value, Registers):
+        elif isinstance(value, Registers | RegisterTensor):
             value.take_name(name)
         elif type(value) in (list, tuple):
             for path, leaf in leaves(value):

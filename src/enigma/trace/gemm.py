@@ -6,19 +6,22 @@ else is told of in `_matrices`.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, cast
 
 from enigma.dtypes import FLOATS, Numeric, Space, f32, names
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
+from enigma.trace import tiled_mma
 from enigma.trace.copying import Cells, check_inside, refuse_own
 from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
-from enigma.trace.registers import RegisterTensor
+from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor
 from enigma.trace.threads import shared_out, simdgroups_share
+from enigma.trace.tiled_mma import TiledMma
 from enigma.trace.tiles import multiply_add, tile_of
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
@@ -59,10 +62,17 @@ class Product:
 
 @public
 def gemm(
-    A: Any, B: Any, C: Any, *, M: int, N: int, K: int, transpose_A: bool = False, transpose_B: bool = False,
-    accum_dtype: Any = "float", use_simdgroup: bool | None = None,
+    A: Any, B: Any, C: Any, D: Any = None, *, M: Any = None, N: Any = None, K: Any = None, transpose_A: bool = False,
+    transpose_B: bool = False, accum_dtype: Any = "float", use_simdgroup: bool | None = None,
 ) -> None:  # fmt: skip
-    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major.
+    """Add the product of two tiles to a third, by a tiled product, `gemm(tiled, a, b, c)`, or `gemm(A, B, C, M=, N=, K=)`.
+
+    With a tiled product first, the partitions or fragments `a` (M x K) and `b` (N x K) are multiplied and added to the fragment
+    `c`, which `make_fragment_C` gave.
+
+        enigma.gemm(tiled, mine.partition_A(tile_a), mine.partition_B(tile_b), acc)
+
+    Otherwise `C += A @ B`, of M x K, K x N and M x N elements, all row-major.
 
     A transposed tile is stored as K x M, or N x K. Products are added up in `accum_dtype` and converted to C's dtype at the end.
 
@@ -82,18 +92,12 @@ def gemm(
     Raises located errors for sizes that are not positive, tiles that are too small and dtypes that would lose fractions.
     """
     loc, tracer = caller(), active()
-    for name, size in (("M", M), ("N", N), ("K", K)):
-        number = literal(size)
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise EnigmaTypeError(
-                f"gemm: {name} must be a Python int, but it is {describe(size)}", loc=loc,
-                help="it is fixed when the kernel is compiled: use a number or an enigma.constexpr parameter",
-            )  # fmt: skip
-        if number < 1:
-            raise EnigmaValueError(
-                f"gemm: {name} is {number}, but it must be at least 1", loc=loc, help=f"write {name}=8"
-            )
+    if isinstance(A, TiledMma):
+        tiled_mma.gemm(A, B, C, D, loc)
+        return
+    _check_sizes(M, N, K, loc)
     a, b, c = (x.flat("gemm", loc) if isinstance(x, Tensor) else x for x in (A, B, C))
+    a, b = (x.flat() if isinstance(x, RegisterTensor) else x for x in (a, b))
     product = Product(a, b, c, M, N, K, bool(transpose_A), bool(transpose_B), located_dtype(accum_dtype, loc), loc)
     _check(product)
     reason = _matrices(product)
@@ -109,6 +113,20 @@ def gemm(
         _in_registers(tracer, product, C)
     else:
         _shared_out(tracer, product)
+
+
+def _check_sizes(M: Any, N: Any, K: Any, loc: SourceLoc) -> None:
+    for name, size in (("M", M), ("N", N), ("K", K)):
+        number = literal(size)
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise EnigmaTypeError(
+                f"gemm: {name} must be a Python int, but it is {describe(size)}", loc=loc,
+                help="it is fixed when the kernel is compiled: use a number or an enigma.constexpr parameter",
+            )  # fmt: skip
+        if number < 1:
+            raise EnigmaValueError(
+                f"gemm: {name} is {number}, but it must be at least 1", loc=loc, help=f"write {name}=8"
+            )
 
 
 def _matrices(product: Product) -> str | None:
@@ -201,7 +219,8 @@ def _in_registers(tracer: Tracer, product: Product, c: RegisterTensor) -> None:
     same = c.dtype is product.accum
     sums = c if same else RegisterTensor(tracer, c.shape, product.accum, tracer.constant(0, product.accum, product.loc))
     if not same:
-        sums.values[:] = [tracer.convert(value, product.accum, product.loc) for value in c.values]
+        for place in itertools.product(range(product.m), range(product.n)):
+            sums[place] = tracer.convert(c[place], product.accum, product.loc)
 
     def add(k: Any) -> None:
         column = [product.left(m, k) for m in range(product.m)]
@@ -217,7 +236,8 @@ def _in_registers(tracer: Tracer, product: Product, c: RegisterTensor) -> None:
         with for_range(0, product.k, dtype="uint") as k:
             add(k)
     if not same:
-        c.values[:] = [tracer.convert(value, c.dtype, product.loc) for value in sums.values]
+        for place in itertools.product(range(product.m), range(product.n)):
+            c[place] = tracer.convert(sums[place], c.dtype, product.loc)
 
 
 def _shared_out(tracer: Tracer, product: Product) -> None:

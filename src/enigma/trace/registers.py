@@ -1,4 +1,4 @@
-"""What holds values that change while a kernel runs, outside of Python's variables: register tensors and pipelines.
+"""What holds values that change while a kernel runs, outside of Python's variables: those of register tensors and pipelines.
 
 Native loops and branches carry what variables hold (`state.py` takes these apart like lists). The context managers see no
 variables, so they carry the values of every `Registers` object that is alive (`Held`).
@@ -6,19 +6,16 @@ variables, so they carry the values of every `Registers` object that is alive (`
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Sequence
-from typing import Any, NoReturn, Self, cast
+from typing import Any, Self, cast
 
-from enigma.dtypes import Numeric
-from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
-from enigma.source import SourceLoc, caller
-from enigma.trace.given import check_assignable, describe, literal, located_dtype
+from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.source import SourceLoc
+from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, For, If, Node, Op, While
-from enigma.trace.public import public
 from enigma.trace.tracer import Tracer
-from enigma.trace.value import TracedValue, active
+from enigma.trace.value import TracedValue
 
 
 class Registers:
@@ -48,118 +45,6 @@ class Registers:
     def names(self) -> list[str | None]:
         """Return what each value is called: as native loops call those of a list."""
         return [f"{self.name}{key}" if self.name is not None else None for key in self.keys()]
-
-
-class RegisterTensor(Registers):
-    """Values of each thread's own, in registers, indexed by Python ints: `acc[m, n] += x`. Loops and branches carry them.
-
-    acc = enigma.register_tensor((2, 2), enigma.f32, fill=0)
-    acc[0, 1] += A[i]
-    """
-
-    def __init__(self, tracer: Tracer, shape: tuple[int, ...], dtype: Numeric, fill: TracedValue) -> None:
-        super().__init__(tracer, [fill] * math.prod(shape))
-        self._shape, self._dtype = shape, dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The extent of each axis."""
-        return self._shape
-
-    @property
-    def dtype(self) -> Numeric:
-        """The dtype of the elements."""
-        return self._dtype
-
-    def size(self, mode: Any = None) -> int:
-        """Return how many elements there are, in all or along one axis."""
-        return len(self.values) if mode is None else self._shape[int(mode)]
-
-    def __repr__(self) -> str:
-        return f"<{self.name or 'register tensor'}: {self._dtype.name}{list(self._shape)}>"
-
-    def __len__(self) -> int:
-        return self._shape[0]
-
-    def __bool__(self) -> bool:
-        raise EnigmaTypeError(
-            f"{self.name or 'a register tensor'} holds several values and has no truth value", loc=caller(),
-            help="test an element: acc[0] != 0",
-        )  # fmt: skip
-
-    def _refuse(self, *_: Any) -> NoReturn:
-        raise EnigmaTypeError(
-            f"{self.name or 'a register tensor'} holds several values, and operators take one", loc=caller(),
-            help="compute with its elements: for k in range(acc.size()): acc[k] += 1",
-        )  # fmt: skip
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _refuse
-    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lshift__ = __rshift__ = _refuse
-    __neg__ = __invert__ = __abs__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-
-    def __getitem__(self, index: Any) -> TracedValue:
-        return self.values[self._place(index, caller())]
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        loc = caller()
-        place = self._place(index, loc)
-        check_assignable(value, self._dtype, f"an element of {self.name or 'the register tensor'}", loc)
-        number = literal(value)
-        if number is not None and self._dtype.is_integer:
-            value = int(number)
-        self.values[place] = self._tracer.convert(value, self._dtype, loc)
-
-    def __iter__(self) -> Any:
-        return iter(list(self.values))
-
-    def _place(self, index: Any, loc: SourceLoc) -> int:
-        """Return the number of an element: of an int itself, of a tuple its row-major place."""
-        shown = self.name or "the register tensor"
-        given: tuple[Any, ...] = cast(tuple[Any, ...], index) if isinstance(index, tuple) else (index,)
-        shape = self._shape if isinstance(index, tuple) else (self.size(),)
-        if len(given) != len(shape):
-            raise EnigmaTypeError(
-                f"{shown} has {len(shape)} axes, but it got {len(given)} indices",
-                loc=loc,
-                help="write one index for each axis",
-            )
-        place = 0
-        for axis, (part, extent) in enumerate(zip(given, shape, strict=True)):
-            number = literal(part)
-            if not isinstance(number, int) or isinstance(number, bool):
-                raise EnigmaTypeError(
-                    f"{shown} is indexed by Python ints, but the index is {describe(part)}", loc=loc,
-                    help="registers have no addresses: unroll the loop with enigma.range_constexpr, or use "
-                    "enigma.thread_alloc(dtype, size)",
-                )  # fmt: skip
-            if not 0 <= number < extent:
-                where = f"axis {axis} of {shown}" if len(shape) > 1 else shown
-                raise EnigmaIndexError(
-                    f"index {number} is outside of {where}, which has {extent} elements", loc=loc,
-                    help="indices start at 0 and do not count from the end",
-                )  # fmt: skip
-            place = place * extent + number
-        return place
-
-
-@public
-def register_tensor(shape: Any, dtype: Any = "float", fill: Any = 0) -> RegisterTensor:
-    """Return a tensor in the thread's registers, every element `fill`: `acc = enigma.register_tensor((4, 4))`.
-
-    It is indexed by Python ints or tuples of them, row-major; stores convert to `dtype`. Native loops and branches and the
-    context managers carry it: what a loop's body writes is seen after the loop.
-
-    Raises located errors for an empty shape, an index that is traced or outside, and what does not convert.
-    """
-    loc, tracer = caller(), active()
-    element = located_dtype(dtype, loc)
-    extents = static_shape(shape, "a register tensor", loc)
-    check_assignable(fill, element, "the fill", loc)
-    number = literal(fill)
-    if number is not None and element.is_integer:
-        fill = int(number)
-    return RegisterTensor(tracer, extents, element, tracer.convert(fill, element, loc))
 
 
 def static_shape(size: Any, what: str, loc: SourceLoc) -> tuple[int, ...]:

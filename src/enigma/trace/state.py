@@ -21,6 +21,7 @@ from enigma.trace.exits import RESULT
 from enigma.trace.fragment import Fragment
 from enigma.trace.given import check_literal, describe, literal, number_dtype, plural
 from enigma.trace.node import Op
+from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.registers import Registers
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import Handle, TracedValue
@@ -38,8 +39,10 @@ def is_leaf(x: Any) -> bool:
 
 def is_container(x: Any) -> bool:
     """Return whether `x` is taken apart: a list, tuple, dict or named tuple, or an object of one of the program's classes."""
-    if type(x) is tuple or isinstance(x, list | dict | Registers | Fragment):
+    if type(x) is tuple or isinstance(x, list | dict | Registers | RegisterTensor):
         return True
+    if isinstance(x, Fragment):
+        return x.is_carried
     return _is_named_tuple(x) or is_record(x)
 
 
@@ -82,6 +85,8 @@ def _attributes(x: Any) -> dict[str, Any]:
 
 def items(x: Any) -> list[tuple[Any, Any]]:
     """Return the parts of a container, each with its key, index or attribute."""
+    if isinstance(x, RegisterTensor):
+        x = x.registers
     if isinstance(x, Registers):
         return list(zip(x.keys(), x.values, strict=True))
     if isinstance(x, Fragment):
@@ -124,7 +129,7 @@ def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False) -> Any:
 
 
 def _fill(target: Any, parts: Sequence[tuple[Any, Any]]) -> None:
-    if isinstance(target, Registers):
+    if isinstance(target, Registers | RegisterTensor):
         target.values[:] = [part for _, part in parts]
     elif isinstance(target, list):
         cast(list[Any], target)[:] = [part for _, part in parts]

@@ -216,6 +216,8 @@ class Tracer:
         if len(components) == 1:
             return components[0]
         dtype = widened(components[0].dtype, len(components))
+        if all(component is components[0] for component in components):
+            return self.convert(components[0], dtype, loc)
         return self._emit(by_algebra()[MAKES[len(components)]], tuple(components), {}, dtype, loc)
 
     def components(self, v: TracedValue, loc: SourceLoc) -> list[TracedValue]:
@@ -338,6 +340,10 @@ class Tracer:
     def operator(self, symbol: str, operands: Sequence[Any], loc: SourceLoc | None = None) -> Any:
         """Record a Python operator."""
         loc = loc or caller()
+        if any(
+            isinstance(x, Fragment) for x in operands
+        ):  # on the right: a fragment's own operators come here with its parts
+            return fragment.each(lambda *parts: self.operator(symbol, parts, loc), tuple(operands), loc)
         if any(small.kind_of(x) is not None for x in operands):
             return small.operator(symbol, operands, loc)
         if symbol == "@" or any(matrices.kind_of(x) is not None for x in operands):

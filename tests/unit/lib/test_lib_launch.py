@@ -83,7 +83,7 @@ MISTAKES = {
     ),
     "size": (
         lambda: size_of(0, "rows"),
-        "rows is 0, but it must be an int of at least 1\n  help: write rows=64",
+        "rows is 0, but it must be an int of at least 1\n  help: skip the call where there is nothing to do",
     ),
     "no dtype of it": (
         lambda: one_of(en.i32, (en.f32, en.f16)),

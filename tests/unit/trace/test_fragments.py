@@ -205,3 +205,16 @@ def test_operators_and_iteration(device: str) -> None:
 @pytest.mark.parametrize("kernel", [added, reduced, filled, chosen, turned, operators], ids=lambda kernel: kernel.name)
 def test_metal_takes_the_text(kernel: en.KernelDef) -> None:
     assert_legal(en.compile(kernel).metal_source)
+
+
+@en.kernel
+def values_before_fragments(A: en.f32, Out: en.f32, s: en.Scalar[en.f32]):
+    values = en.make_layout(4)
+    Out.with_layout(values, 0).store(s - (s * A.with_layout(values, 0).load()) / s)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_value_stands_on_the_left_of_a_fragment(device: str) -> None:
+    a, out = np.arange(4, dtype=np.float32), np.zeros(4, np.float32)
+    values_before_fragments.launch(a, out, 2.0, grid=1, device=device)
+    assert out.tolist() == [2, 1, 0, -1]
