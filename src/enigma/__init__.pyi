@@ -71,7 +71,7 @@ from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
-from enigma.runtime.metal import MetalRuntime as MetalRuntime
+from enigma.runtime.metal.runtime import MetalRuntime as MetalRuntime
 from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.fragment import Fragment as Fragment
 from enigma.trace.identity import make_identity_tensor as make_identity_tensor

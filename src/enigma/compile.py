@@ -211,18 +211,28 @@ def compile(
     metal = _emit(module, line_comments=line_comments, source_map=source_map)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
-    compiled = CompiledKernel(program.name, program, metal.text, mlir, entry_name=metal.entry, places=metal.lines, module=module)
+    program.metal = metal
+    compiled = CompiledKernel(
+        program.name, program, metal.text, mlir, entry_name=metal.entry, places=metal.lines, module=module
+    )
     _write_dumps(compiled)
     stop = config.emit_only() if emit_only is None else emit_only
     if not stop:
-        library = toolchain.build(
-            program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines, logs=bool(program.sites),
-            math=program.traced.math,
-        )  # fmt: skip
-        compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+        _build(compiled, metal, work_dir, keep_source=keep_metal_source)
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
+
+
+def _build(compiled: CompiledKernel, metal: MslText, work_dir: str | Path | None, *, keep_source: bool) -> None:
+    """Add a .metallib to a compiled kernel, which Metal then loads in place of compiling the text."""
+    program = compiled.program
+    library = toolchain.build(
+        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, logs=bool(program.sites),
+        math=program.traced.math,
+    )  # fmt: skip
+    compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+    program.metallib = compiled.metallib_path
 
 
 def _kernel(fn: Any, args: tuple[Any, ...]) -> KernelDef:

@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
 from enigma.dialect.build import kernel_of, math_of
-from enigma.dialect.names import from_location, place, user_name
+from enigma.dialect.names import location_of, place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of, texture_of
 from enigma.dtypes import Numeric, Space, b1, bf16, f32, u32
@@ -323,7 +323,7 @@ class _MslKernel(KernelWriter):
     def _signature(self) -> Iterator[tuple[str, SourceLoc | None]]:
         slot, textures, before = -1, 0, None
         for arg, local in self.parameters.items():
-            kind, loc = self._element(arg), from_location(arg.location)
+            kind, loc = self._element(arg), location_of(arg)
             if (texture := texture_of(arg.type)) is not None:  # textures are numbered apart from buffers
                 yield f"{texture} {local} [[texture({textures})]]", loc
                 textures, before = textures + 1, None
