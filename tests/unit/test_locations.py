@@ -63,7 +63,15 @@ def test_every_node_operation_and_statement_has_its_python_line(stem: str) -> No
             assert not body or compiled.source_map[number] is not None or line.strip() in ("", "}", "} else {"), line
             body = body or line == "{"
         seen += 1
-    assert seen or stem in ("mandelbrot", "async_copy_gemm", "attention", "qwen_layer", "sdpa", "simdgroup_gemm", "rmsnorm")
+    assert seen or stem in (
+        "mandelbrot",
+        "async_copy_gemm",
+        "attention",
+        "qwen_layer",
+        "sdpa",
+        "simdgroup_gemm",
+        "rmsnorm",
+    )
 
 
 @en.kernel
@@ -131,7 +139,9 @@ def test_every_line_of_llvm_in_a_loop_has_its_python_line() -> None:
     lines = native.text.split("\n")
     assert native.text == compiled().asm["llvm"] or len(lines) > 10
     assert len(lines) == len(native.places)
-    gathers = [place for line, place in zip(lines, native.places, strict=True) if "masked.gather" in line and "=" in line]
+    gathers = [
+        place for line, place in zip(lines, native.places, strict=True) if "masked.gather" in line and "=" in line
+    ]
     assert gathers
     assert {place.line for place in gathers if place is not None} == {line_of("total += x")}
 

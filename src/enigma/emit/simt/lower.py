@@ -133,7 +133,8 @@ class Lowered:
     """A kernel as LLVM IR text: `void symbol(ptr args, i64 low, i64 high)` runs linear threadgroups low..high-1 of a box.
 
     `gathers` are the accesses that are not contiguous, with their Python lines. `streams` tells whether the text has stores
-    that can bypass the caches. `places` are the Python lines that the text's lines come from. `scratch_bytes` is what the function takes on the stack for threadgroup memory and slots.
+    that can bypass the caches. `places` are the Python lines that the text's lines come from.
+    `scratch_bytes` is what the function takes on the stack for threadgroup memory and slots.
     """
 
     text: str
@@ -183,9 +184,7 @@ class _Kernel:
         gathers = {(loc if isinstance(loc, SourceLoc) else None, str(text)): None for loc, text in self._notes()}
         lines = self._lines(symbol)
         places = tuple(line.loc if isinstance(line, Instruction) else None for line in lines)
-        return Lowered(
-            "\n".join(lines), symbol, self.layout, self._scratch(), tuple(gathers), self.b.streamed, places
-        )
+        return Lowered("\n".join(lines), symbol, self.layout, self._scratch(), tuple(gathers), self.b.streamed, places)
 
     def _notes(self) -> list[tuple[object, object]]:
         return [note for note in self.w.notes if isinstance(note, tuple)]

@@ -40,6 +40,7 @@ _ADVICE = {
     12: "the kernel needs more memory for each thread than there is: use smaller register arrays and vectors",
 }
 
+
 def gpu_error(what: str, *, help: str | None = None, notes: Sequence[Note] = (), **context: Any) -> DeviceError:
     """Return an error of the device: `enigma GPU error: ...`, then a line for each item of context."""
     lines = [f"enigma GPU error: {what}"]
