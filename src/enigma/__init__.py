@@ -30,7 +30,7 @@ _HOME = {
     "LaunchError": "errors", "ToolchainError": "errors",
     "DeviceError": "errors", "OutOfBoundsError": "errors", "InternalError": "errors", "ErrorGroup": "errors",
     "KernelAssertionError": "errors", "EnigmaWarning": "trace.tracer",
-    "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal",
+    "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal.runtime",
     "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout", "cosize": "layout", "rank": "layout", "depth": "layout",
@@ -44,6 +44,11 @@ _HOME = {
     "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
     "make_tensor": "trace.tiling", "local_tile": "trace.tiling", "tensor_zipped_divide": "trace.tiling",
     "tensor_composition": "trace.tiling",
+    "CopyUniversalOp": "trace.tiled_copy", "CopyCooperativeOp": "trace.tiled_copy", "CopyAtom": "trace.tiled_copy",
+    "TiledCopy": "trace.tiled_copy", "ThrCopy": "trace.tiled_copy", "make_copy_atom": "trace.tiled_copy",
+    "make_tiled_copy": "trace.tiled_copy", "make_tiled_copy_tv": "trace.tiled_copy",
+    "MmaUniversalOp": "trace.tiled_mma", "SimdgroupMmaOp": "trace.tiled_mma", "TiledMma": "trace.tiled_mma",
+    "ThrMma": "trace.tiled_mma", "make_tiled_mma": "trace.tiled_mma", "MatrixFragment": "trace.matrix_fragment",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
 _MODULES = ("core", "lib", "ops", "random", "tensor", "tuple")

@@ -71,18 +71,32 @@ from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
-from enigma.runtime.metal import MetalRuntime as MetalRuntime
+from enigma.runtime.metal.runtime import MetalRuntime as MetalRuntime
 from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.fragment import Fragment as Fragment
 from enigma.trace.identity import make_identity_tensor as make_identity_tensor
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.matrix_fragment import MatrixFragment as MatrixFragment
 from enigma.trace.pipeline import Pipeline as Pipeline
 from enigma.trace.predicate import elem_less as elem_less
 from enigma.trace.register_tensor import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
+from enigma.trace.tiled_copy import CopyAtom as CopyAtom
+from enigma.trace.tiled_copy import CopyCooperativeOp as CopyCooperativeOp
+from enigma.trace.tiled_copy import CopyUniversalOp as CopyUniversalOp
+from enigma.trace.tiled_copy import ThrCopy as ThrCopy
+from enigma.trace.tiled_copy import TiledCopy as TiledCopy
+from enigma.trace.tiled_copy import make_copy_atom as make_copy_atom
+from enigma.trace.tiled_copy import make_tiled_copy as make_tiled_copy
+from enigma.trace.tiled_copy import make_tiled_copy_tv as make_tiled_copy_tv
+from enigma.trace.tiled_mma import MmaUniversalOp as MmaUniversalOp
+from enigma.trace.tiled_mma import SimdgroupMmaOp as SimdgroupMmaOp
+from enigma.trace.tiled_mma import ThrMma as ThrMma
+from enigma.trace.tiled_mma import TiledMma as TiledMma
+from enigma.trace.tiled_mma import make_tiled_mma as make_tiled_mma
 from enigma.trace.tiles import SimdgroupTile as SimdgroupTile
 from enigma.trace.tiling import composition as composition
 from enigma.trace.tiling import flat_divide as flat_divide
@@ -1352,15 +1366,17 @@ def constant(values: Any, dtype: Any = None) -> Any:
 def copy(
     src: Any,
     dst: Any,
-    count: _Index,
+    count: _Index | Any = None,
     src_offset: _Index = 0,
     dst_offset: _Index = 0,
     mask_fn: Callable[[Any], Any] | None = None,
     coalesced_width: int = 1,
     *,
     cooperative: bool = False,
+    pred: Any = None,
+    fill: Any = None,
 ) -> None:
-    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`."""
+    """Copy tensors by a tiled copy, `copy(tiled, src, dst)`, or a number of elements, `copy(src, dst, count)`."""
 
 def async_copy_1d_d2t(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
     """Begin to copy `count` elements from device to threadgroup memory, and return the event to wait for (an i64)."""
@@ -1417,16 +1433,17 @@ def gemm(
     A: Any,
     B: Any,
     C: Any,
+    D: Any = None,
     *,
-    M: int,
-    N: int,
-    K: int,
+    M: int | None = None,
+    N: int | None = None,
+    K: int | None = None,
     transpose_A: bool = False,
     transpose_B: bool = False,
     accum_dtype: Any = "float",
     use_simdgroup: bool | None = None,
 ) -> None:
-    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
+    """Add the product of two tiles to a third, by a tiled product, `gemm(tiled, a, b, c)`, or `gemm(A, B, C, M=, N=, K=)`."""
 
 def make_vec(*c: Value | float) -> Any:
     """Return the vector of two to four numbers, in order; vectors among them count with all their components."""

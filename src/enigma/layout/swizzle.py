@@ -53,6 +53,11 @@ class Swizzle:
             return offset ^ ((offset >> self.shift if self.shift else offset) & mask)
         return offset ^ ((offset & mask) << -self.shift)
 
+    @property
+    def group(self) -> int:
+        """How many offsets, from a multiple of it on, stay side by side: a power of two, by the lowest bits that never change."""
+        return 1 << (self.base + max(-self.shift, 0)) if self.bits else 1 << 62
+
     def __str__(self) -> str:
         return f"S<{self.bits},{self.base},{self.shift}>"
 

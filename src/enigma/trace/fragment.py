@@ -36,6 +36,8 @@ class Fragment:
 
     __slots__ = ("chunks", "places", "shape")
 
+    is_carried = True  # whether branches and loops take it apart
+
     def __init__(self, shape: IntTuple, chunks: Iterable[TracedValue], places: Places) -> None:
         self.shape, self.places = shape, places
         self.chunks = tuple(chunks)  # single values, and vectors of 2 to 4

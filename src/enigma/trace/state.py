@@ -39,8 +39,10 @@ def is_leaf(x: Any) -> bool:
 
 def is_container(x: Any) -> bool:
     """Return whether `x` is taken apart: a list, tuple, dict or named tuple, or an object of one of the program's classes."""
-    if type(x) is tuple or isinstance(x, list | dict | Registers | RegisterTensor | Fragment):
+    if type(x) is tuple or isinstance(x, list | dict | Registers | RegisterTensor):
         return True
+    if isinstance(x, Fragment):
+        return x.is_carried
     return _is_named_tuple(x) or is_record(x)
 
 

@@ -222,6 +222,8 @@ class Tracer:
         if len(components) == 1:
             return components[0]
         dtype = widened(components[0].dtype, len(components))
+        if all(component is components[0] for component in components):
+            return self.convert(components[0], dtype, loc)
         return self._emit(by_algebra()[MAKES[len(components)]], tuple(components), {}, dtype, loc)
 
     def components(self, v: TracedValue, loc: SourceLoc) -> list[TracedValue]:
