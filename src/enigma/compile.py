@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from enigma import config
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
+from enigma.runtime.diagnostics import SourceMap
 from enigma.runtime.program import Program, TextureParam
+from enigma.source import SourceLoc
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
 from enigma.trace.kernel import KernelDef, math_named
@@ -31,7 +33,8 @@ class CompiledKernel:
 
     `metal_source` and `mlir_source` are always there; `mlir_source` is the very module that the Metal source was printed from.
     `metallib_path` and `metallib_bytes` are None when compilation stopped at text. `.asm["ir" | "mlir" | "msl" | "llvm" | "asm"]`
-    gives any stage. `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
+    gives any stage; `source_map` leads from a line of the Metal source to its Python line. `module` is the MLIR module itself
+    (xDSL's). `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
     that is a word or library function of Metal.
 
         print(enigma.compile(kernel).metal_source)
@@ -46,6 +49,8 @@ class CompiledKernel:
     grid: tuple[int, ...] | None = None
     block: tuple[int, ...] | None = None
     entry_name: str = ""
+    places: tuple[SourceLoc | None, ...] = ()
+    module: Any = None
     asm: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +104,15 @@ class CompiledKernel:
         with the file and line of its place.
         """
         return tuple(self.program.sites.values())
+
+    @property
+    def source_map(self) -> SourceMap:
+        """Where each line of the Metal source comes from: `.source_map[n]` is the Python place of line n, or None."""
+        return SourceMap(self.metal_source, self.places)
+
+    def mlir(self, *, locations: bool = False) -> str:
+        """Return `mlir_source`, with `locations` the Python line of each operation: `loc("kernels.py":12:5)`."""
+        return _print_module(self.module, locations=True) if locations else self.mlir_source
 
     @property
     def has_metallib(self) -> bool:
@@ -198,7 +212,9 @@ def compile(
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
     program.metal = metal
-    compiled = CompiledKernel(program.name, program, metal.text, mlir, entry_name=metal.entry)
+    compiled = CompiledKernel(
+        program.name, program, metal.text, mlir, entry_name=metal.entry, places=metal.lines, module=module
+    )
     _write_dumps(compiled)
     stop = config.emit_only() if emit_only is None else emit_only
     if not stop:
@@ -270,10 +286,10 @@ def _module(program: Program) -> ModuleOp:
     return program.lower(observe)
 
 
-def _print_module(module: ModuleOp) -> str:
+def _print_module(module: ModuleOp, *, locations: bool = False) -> str:
     from enigma.dialect.text import print_module  # xDSL is heavy
 
-    return print_module(module)
+    return print_module(module, locations=locations)
 
 
 def _emit(module: ModuleOp, *, line_comments: bool, source_map: bool) -> MslText:
