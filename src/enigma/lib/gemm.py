@@ -1,0 +1,204 @@
+"""`enigma.lib.gemm`: products of matrices of any size, through tiles of threadgroup memory."""
+
+# pyright: basic, reportInvalidTypeForm=false
+# a kernel's annotations say how it is called, which no type checker knows
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import enigma as en
+from enigma.dtypes import FLOATS, f32
+from enigma.errors import LaunchError
+from enigma.lib.launch import Plan, array, dtype_of, elements, one_of, output, size_of, with_kernel
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How a product is shared out: a threadgroup has `rows` x `columns` of C, and takes `depth` elements of K at a time.
+
+    Its threads are four simdgroups with matrices of 8 x 8 that each holds together, or 16 x 16 threads with numbers of their
+    own: a vector of a processor is 16 neighbours of a row, and four of those times four numbers fill its registers.
+    """
+
+    rows: int
+    columns: int
+    depth: int
+    dtype: Any
+    simdgroups: bool
+
+    @classmethod
+    def of(cls, m: int, n: int, dtype: Any, *, simdgroups: bool) -> Blocks:
+        """Return blocks that waste little of a product of `m` x `n`."""
+        least = 32 if simdgroups else 16
+        rows, columns = (next((size for size in (least, 32) if extent <= size), 64) for extent in (m, n))
+        return cls(rows, columns, 16 if simdgroups and dtype is f32 else 32, dtype, simdgroups)
+
+    @cached_property
+    def mma(self) -> Any:
+        """What multiplies."""
+        if self.simdgroups:
+            return en.make_tiled_mma(en.SimdgroupMmaOp(self.dtype), (2, 2, 1))
+        return en.make_tiled_mma(en.MmaUniversalOp(), en.make_layout((16, 16, 1), (16, 1, 0)))
+
+    @property
+    def tile_dtype(self) -> Any:
+        """The dtype of tiles of A and B: a processor multiplies in f32, and so converts each element once."""
+        return self.dtype if self.simdgroups else f32
+
+    def tile(self, rows: int, *, down: bool) -> Any:
+        """Return the layout of a tile of A or B, whose columns lie side by side where `down`.
+
+        Rows are 16 bytes longer for simdgroups, so that those of a matrix lie in different banks.
+        """
+        pad = 16 // self.dtype.size if self.simdgroups else 0
+        shape = rows, self.depth
+        return en.make_layout(shape, (1, rows + pad) if down else (self.depth + pad, 1))
+
+    def copy(self, rows: int, columns: int, *, down: bool) -> Any:
+        """Return the copy of a tile that all threads share out: neighbours have what lies side by side in memory.
+
+        On a GPU each thread moves four elements at once; on a processor neighbouring threads share a vector.
+        """
+        width = 4 if self.simdgroups else 1
+        along = min((rows if down else columns) // width, self.mma.size)
+        threads, values, order = (self.mma.size // along, along), (1, width), (1, 0)
+        if down:
+            threads, values, order = threads[::-1], values[::-1], (0, 1)
+        atom = en.make_copy_atom(en.CopyUniversalOp(), self.dtype, None if self.simdgroups else self.dtype.width)
+        return en.make_tiled_copy_tv(
+            atom, en.make_ordered_layout(threads, order), en.make_ordered_layout(values, order)
+        )
+
+
+@lru_cache(maxsize=256)
+def _kernel(blocks: Blocks, trans_a: bool, trans_b: bool, multiples: tuple[int, int, int]) -> Any:
+    """Return the kernel; m, n and k are multiples of `multiples`, so that rows start where vectors may be read."""
+    dtype, mma = blocks.dtype, blocks.mma
+    rows, columns, depth = blocks.rows, blocks.columns, blocks.depth
+    move_a = blocks.copy(rows, depth, down=trans_a)
+    move_b = blocks.copy(columns, depth, down=not trans_b)
+    move_c = blocks.copy(rows, columns, down=False)
+
+    @en.kernel
+    def gemm(a: dtype, b: dtype, out: dtype, m: en.Scalar[en.u32], n: en.Scalar[en.u32], k: en.Scalar[en.u32]) -> None:
+        """The product of an m x k by a k x n matrix; B is seen as n x k."""
+        i, j = en.threadgroup_position_in_grid("y"), en.threadgroup_position_in_grid("x")
+        thread = en.thread_index_in_threadgroup()
+        row_m, row_n, row_k = (x if step == 1 else x // step * step for x, step in zip((m, n, k), multiples))
+        A = en.make_tensor(a, en.make_layout((m, k), (1, row_m) if trans_a else (row_k, 1)))
+        B = en.make_tensor(b, en.make_layout((n, k), (row_k, 1) if trans_b else (1, row_n)))
+        C = en.make_tensor(out, en.make_layout((m, n), (row_n, 1)))
+
+        def tiles(tensor: Any, shape: Any, tile: Any, place: Any) -> tuple[Any, Any]:
+            """Return tiles of a matrix, and those of the coordinates of its elements."""
+            return en.local_tile(tensor, tile, place), en.local_tile(en.make_identity_tensor(shape), tile, place)
+
+        tiles_a, where_a = tiles(A, (m, k), (rows, depth), (i, None))
+        tiles_b, where_b = tiles(B, (n, k), (columns, depth), (j, None))
+        tile_c, where_c = tiles(C, (m, n), (rows, columns), (i, j))
+        tile_a = en.threadgroup_alloc(blocks.tile_dtype, layout=blocks.tile(rows, down=trans_a))
+        tile_b = en.threadgroup_alloc(
+            blocks.tile_dtype, layout=blocks.tile(columns, down=not (trans_b and blocks.simdgroups))
+        )
+
+        def move(move_tile: Any, tiles: Any, where: Any, shape: Any, tile: Any, step: Any, inside: bool) -> None:
+            """Copy this thread's part of a tile; what is not there counts as 0."""
+            mine = move_tile.get_slice(thread)
+            source, target = mine.partition_S(tiles)[None, None, None, step], mine.partition_D(tile)
+            if inside:
+                en.copy(move_tile, source, target)
+            else:
+                there = en.elem_less(mine.partition_S(where)[None, None, None, step], shape)
+                en.copy(move_tile, source, target, pred=there, fill=0)
+
+        mine = mma.get_slice(thread)
+        acc = mine.make_fragment_C(mine.partition_C(tile_c))
+        inside = ((i + 1) * rows <= m) & ((j + 1) * columns <= n)
+        for step in en.range((k + (depth - 1)) // depth):
+            if inside & ((step + 1) * depth <= k):
+                move(move_a, tiles_a, where_a, (m, k), tile_a, step, True)
+                move(move_b, tiles_b, where_b, (n, k), tile_b, step, True)
+            else:
+                move(move_a, tiles_a, where_a, (m, k), tile_a, step, False)
+                move(move_b, tiles_b, where_b, (n, k), tile_b, step, False)
+            en.barrier()
+            en.gemm(mma, mine.partition_A(tile_a), mine.partition_B(tile_b), acc)
+            en.barrier()
+
+        if not blocks.simdgroups:
+            there = en.elem_less(mine.partition_C(where_c), (m, n))
+            if inside:
+                en.copy(move_c, acc, mine.partition_C(tile_c))
+            else:
+                en.copy(move_c, acc, mine.partition_C(tile_c), pred=there)
+            return
+        result = acc.to(dtype)
+        if inside:
+            result.store(mine.partition_C(tile_c))
+        else:
+            whole = en.threadgroup_alloc(dtype, layout=en.make_layout((rows, columns), (columns + 16 // dtype.size, 1)))
+            result.store(mine.partition_C(whole))
+            en.barrier()
+            own = move_c.get_slice(thread)
+            there = en.elem_less(own.partition_D(where_c), (m, n))
+            en.copy(move_c, own.partition_S(whole), own.partition_D(tile_c), pred=there)
+
+    return gemm
+
+
+def _plan(
+    m: int, n: int, k: int, dtype: Any = f32, *, trans_a: bool = False, trans_b: bool = False, simdgroups: bool = True
+) -> Plan:
+    """Return the kernel for the product of an m x k by a k x n matrix; its slots are a, b, out, m, n and k.
+
+    `trans_a` says that `a` holds its transpose, k x m, and `trans_b` that `b` holds n x k. With `simdgroups` the product is one
+    of simdgroup matrices, which suits GPUs; without, of numbers that each thread has for itself, which suits processors.
+    """
+    chosen = one_of(dtype, FLOATS)
+    sizes = size_of(m, "m"), size_of(n, "n"), size_of(k, "k")
+    for shape in ((m, k), (k, n), (m, n)):
+        elements(shape)
+    blocks = Blocks.of(m, n, chosen, simdgroups=simdgroups)
+    multiples = tuple(4 if simdgroups and size % 4 == 0 else 1 for size in sizes)
+    grid = -(-n // blocks.columns) * blocks.mma.size, -(-m // blocks.rows), 1
+    return Plan(
+        _kernel(blocks, bool(trans_a), bool(trans_b), multiples), grid, (blocks.mma.size, 1, 1), scalars=sizes
+    )
+
+
+@with_kernel(_plan)
+def gemm(a: Any, b: Any, out: Any = None, trans_a: bool = False, trans_b: bool = False) -> Any:
+    """Return the product of two matrices, `a @ b`, added up in f32.
+
+    `a` is m x k and `b` is k x n, of f32, f16 or bf16, and so is the result; with `trans_a` the array holds the transpose, k x m,
+    and with `trans_b` n x k. Arrays may be transposed views too: nothing is copied. `out` is where to put the result.
+
+    Raises `LaunchError` for other dtypes, for shapes that do not fit each other, and for an `out` that does not fit.
+
+    >>> import enigma, numpy as np
+    >>> enigma.lib.gemm(np.ones((2, 3), np.float32), np.ones((3, 2), np.float32)).tolist()
+    [[3.0, 3.0], [3.0, 3.0]]
+    """
+    left, trans_a = _rows(array(a, "a", axes=2), trans_a)
+    right, trans_b = _rows(array(b, "b", axes=2), trans_b)
+    m, k = left.shape[::-1] if trans_a else left.shape
+    k_too, n = right.shape[::-1] if trans_b else right.shape
+    if k != k_too:
+        raise LaunchError(
+            f"a has {k} columns, but b has {k_too} rows", help="say trans_a=True or trans_b=True where an array holds a transpose"
+        )  # fmt: skip
+    if left.dtype != right.dtype:
+        raise LaunchError(f"a holds {left.dtype}, but b holds {right.dtype}", help="convert one: b.astype(a.dtype)")
+    dtype = dtype_of(left)
+    result = output(out, (m, n), dtype)
+    on_gpu = en.runtime().name == "metal"
+    _plan(m, n, k, dtype, trans_a=trans_a, trans_b=trans_b, simdgroups=on_gpu).run(left, right, result)
+    return result
+
+
+def _rows(x: Any, trans: bool) -> tuple[Any, bool]:
+    """Return a matrix with rows that lie side by side, and whether that is the transpose of the one that is meant."""
+    return (x.T, not trans) if x.flags.f_contiguous and not x.flags.c_contiguous else (x, bool(trans))
