@@ -79,14 +79,15 @@ def _kernel(blocks: Blocks, trans_a: bool, trans_b: bool, multiples: tuple[int, 
     dtype, mma = blocks.dtype, blocks.mma
     rows, columns, depth = blocks.rows, blocks.columns, blocks.depth
     move_a = blocks.copy(rows, depth, down=trans_a)
-    move_b = blocks.copy(columns, depth, down=not trans_b)
-    move_c = blocks.copy(rows, columns, down=False)
+    move_b = blocks.copy(columns, depth, down=not (trans_b and blocks.simdgroups))
+    bits = None if blocks.simdgroups else dtype.width
+    each, shared = (en.make_copy_atom(op, dtype, bits) for op in (en.CopyUniversalOp(), en.CopyCooperativeOp()))
 
     @en.kernel
     def gemm(a: dtype, b: dtype, out: dtype, m: en.Scalar[en.u32], n: en.Scalar[en.u32], k: en.Scalar[en.u32]) -> None:
         """The product of an m x k by a k x n matrix; B is seen as n x k."""
         i, j = en.threadgroup_position_in_grid("y"), en.threadgroup_position_in_grid("x")
-        thread = en.thread_index_in_threadgroup()
+        tid = en.thread_index_in_threadgroup()
         row_m, row_n, row_k = (x if step == 1 else x // step * step for x, step in zip((m, n, k), multiples))
         A = en.make_tensor(a, en.make_layout((m, k), (1, row_m) if trans_a else (row_k, 1)))
         B = en.make_tensor(b, en.make_layout((n, k), (row_k, 1) if trans_b else (1, row_n)))
@@ -104,36 +105,37 @@ def _kernel(blocks: Blocks, trans_a: bool, trans_b: bool, multiples: tuple[int, 
             blocks.tile_dtype, layout=blocks.tile(columns, down=not (trans_b and blocks.simdgroups))
         )
 
-        def move(move_tile: Any, tiles: Any, where: Any, shape: Any, tile: Any, step: Any, inside: bool) -> None:
-            """Copy this thread's part of a tile; what is not there counts as 0."""
-            mine = move_tile.get_slice(thread)
-            source, target = mine.partition_S(tiles)[None, None, None, step], mine.partition_D(tile)
-            if inside:
-                en.copy(move_tile, source, target)
-            else:
-                there = en.elem_less(mine.partition_S(where)[None, None, None, step], shape)
-                en.copy(move_tile, source, target, pred=there, fill=0)
+        def move(move_tile: Any, tiles: Any, tile: Any, step: Any) -> None:
+            """Copy this thread's part of a tile that is there as a whole."""
+            mine = move_tile.get_slice(tid)
+            en.copy(move_tile, mine.partition_S(tiles)[None, None, None, step], mine.partition_D(tile))
 
-        mine = mma.get_slice(thread)
+        def move_some(tiles: Any, where: Any, shape: Any, tile: Any, step: Any) -> None:
+            """Copy what there is of a tile; the rest counts as 0."""
+            there = en.elem_less(where[None, None, step], shape)
+            en.copy(shared, tiles[None, None, step], tile, pred=there, fill=0)
+
+        mine = mma.get_slice(tid)
         acc = mine.make_fragment_C(mine.partition_C(tile_c))
+        left, right = mine.partition_A(tile_a), mine.partition_B(tile_b)
         inside = ((i + 1) * rows <= m) & ((j + 1) * columns <= n)
         for step in en.range((k + (depth - 1)) // depth):
             if inside & ((step + 1) * depth <= k):
-                move(move_a, tiles_a, where_a, (m, k), tile_a, step, True)
-                move(move_b, tiles_b, where_b, (n, k), tile_b, step, True)
+                move(move_a, tiles_a, tile_a, step)
+                move(move_b, tiles_b, tile_b, step)
             else:
-                move(move_a, tiles_a, where_a, (m, k), tile_a, step, False)
-                move(move_b, tiles_b, where_b, (n, k), tile_b, step, False)
+                move_some(tiles_a, where_a, (m, k), tile_a, step)
+                move_some(tiles_b, where_b, (n, k), tile_b, step)
             en.barrier()
-            en.gemm(mma, mine.partition_A(tile_a), mine.partition_B(tile_b), acc)
+            for part in en.range(left.size(2)):
+                en.gemm(mma, left[None, None, part], right[None, None, part], acc)
             en.barrier()
 
         if not blocks.simdgroups:
-            there = en.elem_less(mine.partition_C(where_c), (m, n))
             if inside:
-                en.copy(move_c, acc, mine.partition_C(tile_c))
+                en.copy(each, acc, mine.partition_C(tile_c))
             else:
-                en.copy(move_c, acc, mine.partition_C(tile_c), pred=there)
+                en.copy(each, acc, mine.partition_C(tile_c), pred=en.elem_less(mine.partition_C(where_c), (m, n)))
             return
         result = acc.to(dtype)
         if inside:
@@ -142,9 +144,7 @@ def _kernel(blocks: Blocks, trans_a: bool, trans_b: bool, multiples: tuple[int, 
             whole = en.threadgroup_alloc(dtype, layout=en.make_layout((rows, columns), (columns + 16 // dtype.size, 1)))
             result.store(mine.partition_C(whole))
             en.barrier()
-            own = move_c.get_slice(thread)
-            there = en.elem_less(own.partition_D(where_c), (m, n))
-            en.copy(move_c, own.partition_S(whole), own.partition_D(tile_c), pred=there)
+            en.copy(shared, whole, tile_c, pred=en.elem_less(where_c, (m, n)))
 
     return gemm
 
@@ -164,9 +164,7 @@ def _plan(
     blocks = Blocks.of(m, n, chosen, simdgroups=simdgroups)
     multiples = tuple(4 if simdgroups and size % 4 == 0 else 1 for size in sizes)
     grid = -(-n // blocks.columns) * blocks.mma.size, -(-m // blocks.rows), 1
-    return Plan(
-        _kernel(blocks, bool(trans_a), bool(trans_b), multiples), grid, (blocks.mma.size, 1, 1), scalars=sizes
-    )
+    return Plan(_kernel(blocks, bool(trans_a), bool(trans_b), multiples), grid, (blocks.mma.size, 1, 1), scalars=sizes)
 
 
 @with_kernel(_plan)
