@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from enigma import config
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
+from enigma.runtime.jit import JitDef
 from enigma.runtime.program import Program, TextureParam
+from enigma.runtime.sequence import CompiledJit
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
 from enigma.trace.kernel import KernelDef, math_named
@@ -43,7 +45,7 @@ class CompiledKernel:
     mlir_source: str
     metallib_path: str | None = None
     metallib_bytes: bytes | None = None
-    grid: tuple[int, ...] | None = None
+    grid: tuple[int, ...] | None = None  # of the launch in a jit function
     block: tuple[int, ...] | None = None
     entry_name: str = ""
     asm: Mapping[str, str] = field(init=False)
@@ -53,6 +55,11 @@ class CompiledKernel:
 
     def __repr__(self) -> str:
         return f"<compiled kernel {self.kernel_name}({', '.join(self.param_names)})>"
+
+    @property
+    def launches(self) -> tuple[CompiledKernel, ...]:
+        """Itself: the only launch. A compiled jit function may have several."""
+        return (self,)
 
     @property
     def kernel_source(self) -> str:
@@ -154,7 +161,10 @@ def compile(
     work_dir: str | Path | None = None, vec_width: int = 0, emit_only: bool | None = None, line_comments: bool = False,
     source_map: bool = False, math: str | None = None, async_copy: str = "shared", **constexprs: Any,
 ) -> CompiledKernel:  # fmt: skip
-    """Compile a kernel and return every stage of it.
+    """Compile a kernel and return every stage of it; of an `@enigma.jit` function its launches, for arguments that follow it.
+
+    A jit function takes tensors, arrays and Python values. One launch is a compiled kernel with its `grid` and `block`; several
+    are a `CompiledJit`, whose `launches` are such.
 
     - `dump_ir`, `dump_mlir` print the traced IR and the MLIR module.
     - `keep_metal_source` keeps `NAME.metal` (and `NAME.air`) in `work_dir`, which is created; default: a new temporary folder.
@@ -183,6 +193,12 @@ def compile(
     >>> "kernel void twice(" in compiled.metal_source
     True
     """
+    given = locals()
+    if isinstance(fn, JitDef):
+        options: dict[str, Any] = {
+            name: value for name, value in given.items() if name not in ("fn", "args", "constexprs")
+        }
+        return _launches(fn, args, constexprs, options)
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
     traced = kernel.trace(constexprs, vec_width=vec_width)
@@ -199,22 +215,39 @@ def compile(
         print(f"=== Metal ===\n{metal.text}", end="")
     compiled = CompiledKernel(program.name, program, metal.text, mlir, entry_name=metal.entry)
     _write_dumps(compiled)
-    stop = config.emit_only() if emit_only is None else emit_only
-    if not stop:
-        library = toolchain.build(
-            program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines, logs=bool(program.sites),
-            math=program.traced.math,
-        )  # fmt: skip
-        compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+    if not (config.emit_only() if emit_only is None else emit_only):
+        _build(compiled, metal, work_dir, keep_source=keep_metal_source)
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
 
 
+def _build(compiled: CompiledKernel, metal: MslText, work_dir: str | Path | None, *, keep_source: bool) -> None:
+    """Let Apple's tools make a .metallib."""
+    program = compiled.program
+    library = toolchain.build(
+        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, logs=bool(program.sites),
+        math=program.traced.math,
+    )  # fmt: skip
+    compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+
+
+def _launches(fn: JitDef, args: tuple[Any, ...], named: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Compile each launch of a host function."""
+    recorded = fn.record(args, named)
+    found: list[CompiledKernel] = []
+    for launch in recorded.launches:
+        compiled = compile(launch.bound.kernel, **options, **launch.bound.constants)
+        compiled.grid, compiled.block = launch.grid, launch.block
+        found.append(compiled)
+    return found[0] if len(found) == 1 else CompiledJit(fn.name, tuple(found), recorded)
+
+
 def _kernel(fn: Any, args: tuple[Any, ...]) -> KernelDef:
     if not isinstance(fn, KernelDef):
         raise EnigmaTypeError(
-            f"compile takes a kernel, but it got {fn!r}", help="decorate the function with @enigma.kernel"
+            f"compile takes a kernel, but it got {fn!r}",
+            help="decorate the function with @enigma.kernel or @enigma.jit",
         )
     if args:
         raise EnigmaTypeError(
