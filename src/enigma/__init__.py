@@ -32,7 +32,7 @@ _HOME = {
     "LaunchError": "errors", "ToolchainError": "errors",
     "DeviceError": "errors", "OutOfBoundsError": "errors", "InternalError": "errors", "ErrorGroup": "errors",
     "KernelAssertionError": "errors", "EnigmaWarning": "trace.tracer",
-    "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal",
+    "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal.runtime",
     "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout", "cosize": "layout", "rank": "layout", "depth": "layout",

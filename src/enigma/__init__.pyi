@@ -76,7 +76,7 @@ from enigma.runtime.host import empty as empty
 from enigma.runtime.host import from_array as from_array
 from enigma.runtime.jit import JitDef as JitDef
 from enigma.runtime.jit import jit as jit
-from enigma.runtime.metal import MetalRuntime as MetalRuntime
+from enigma.runtime.metal.runtime import MetalRuntime as MetalRuntime
 from enigma.runtime.sequence import CompiledJit as CompiledJit
 from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.fragment import Fragment as Fragment

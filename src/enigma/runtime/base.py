@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, cast, runtime_checkable
@@ -15,6 +16,7 @@ from enigma.errors import DeviceError, LaunchError
 from enigma.runtime import constants as function_constants
 from enigma.runtime import launch
 from enigma.runtime.arrays import Array
+from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
 from enigma.runtime.padding import whole_vectors
 from enigma.runtime.program import Program
@@ -73,6 +75,62 @@ class Runtime:
             )  # fmt: skip
             raise
         self.bind_whole(ready, bound, geometry)()
+
+    # ---- memory
+
+    def empty(self, shape: Any, dtype: Any = np.float32) -> Array:
+        """Return an array, not initialised, in memory that the device uses without a copy; `dtype` is NumPy's."""
+        return np.empty(shape, dtype)
+
+    def zeros(self, shape: Any, dtype: Any = np.float32) -> Array:
+        """Return an array of zeros in memory that the device uses without a copy; `dtype` is NumPy's."""
+        made = self.empty(shape, dtype)
+        made[...] = np.zeros((), made.dtype)
+        return made
+
+    def array(self, values: Any, dtype: Any = None) -> Array:
+        """Return a copy of an array, or of nested lists, in memory that the device uses without a copy."""
+        given = np.asarray(values, dtype)
+        made = self.empty(given.shape, given.dtype)
+        made[...] = given
+        return made
+
+    # ---- launches
+
+    def timed(self, run: Callable[[], None]) -> float:
+        """Run what `bind` returned, and return how long the device worked on it, in microseconds."""
+        start = time.perf_counter_ns()
+        run()
+        return (time.perf_counter_ns() - start) / 1000
+
+    def start(self, run: Callable[[], None]) -> Launch:
+        """Run what `bind` returned, on a device of its own while the caller goes on; here it is over on return."""
+        return Finished(self.timed(run))
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Return a `with` in which launches are sent to the device together; here each runs at once."""
+        return nullcontext()
+
+    def settle(self) -> None:
+        """Run what a batch has so far, so that outputs can be read."""
+
+    def synchronize(self) -> None:
+        """Wait for every launch that is under way."""
+
+    def dispatch_batch(self, launches: Sequence[tuple[PreparedKernel, Any, Any]]) -> None:
+        """Run prepared kernels, each with its grid and threads, one after another in one batch.
+
+        rt.dispatch_batch([(first, (n, 1, 1), (256, 1, 1)), (second, (n, 1, 1), (256, 1, 1))])
+        """
+        for prepared, _, _ in launches:
+            if prepared.runtime is not self:
+                raise LaunchError(
+                    f"kernel {prepared.program.name} was prepared on another runtime, {prepared.runtime.name}",
+                    help="prepare it on the runtime whose dispatch_batch is called",
+                )
+        with self.batch():
+            for prepared, grid, threads in launches:
+                prepared.dispatch(grid, threads)
 
     def specialise(self, program: Program, constants: Mapping[Any, Any] | None) -> Program:
         """Return the program for these function constants. Raises `LaunchError` for values that are wrong or missing."""
@@ -158,7 +216,7 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )
             raise
-        fresh = {slot: _zeros(form) for slot, form in zip(slots, forms, strict=True)}
+        fresh = {slot: _zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
         arrays = iter(inputs)
         arguments = [
             next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
@@ -252,9 +310,10 @@ def _numpy_dtype(dtype: Any) -> Any:
         raise LaunchError(f"{dtype!r} in output_dtypes is no dtype", help="pass a NumPy dtype or enigma.f32") from None
 
 
-def _zeros(form: _Form) -> Array:
+def _zeros(runtime: Runtime, form: _Form) -> Array:
     try:
-        return np.zeros(form.shape, form.dtype)
+        np.empty(form.shape, np.dtype([]))  # takes no memory: only whether it is a shape
+        return runtime.zeros(form.shape, form.dtype)
     except (TypeError, ValueError):
         raise LaunchError(
             f"{form.shape!r} in output_shapes is no shape", help="a shape is a positive int or a tuple of them"
@@ -304,10 +363,11 @@ class PreparedKernel:
 
     def dispatch_timed(self, grid: Any, threads: Any) -> float:
         """Run once and return the time it took on the device, in microseconds."""
-        run = self._function(grid, threads)
-        start = time.perf_counter_ns()
-        run()
-        return (time.perf_counter_ns() - start) / 1000
+        return self.runtime.timed(self._function(grid, threads))
+
+    def dispatch_async(self, grid: Any, threads: Any) -> Launch:
+        """Start one run and go on; outputs are there, and inputs may change, after `wait()` of what is returned."""
+        return self.runtime.start(self._function(grid, threads))
 
     def read_output(self) -> bytes:
         """Return the bytes of the first output. Raises `LaunchError` when there is none, `DeviceError` after `release`."""
@@ -316,6 +376,7 @@ class PreparedKernel:
             raise LaunchError(
                 f"kernel {self.program.name} was prepared without an output", help="read the inout arrays themselves"
             )
+        self.runtime.settle()
         return self.outputs[0].tobytes()
 
     def set_input(self, index: int, array: Any) -> None:
