@@ -207,11 +207,8 @@ def compile(
     >>> "kernel void twice(" in compiled.metal_source
     True
     """
-    given = locals()
     if isinstance(fn, JitDef):
-        options: dict[str, Any] = {
-            name: value for name, value in given.items() if name not in ("fn", "args", "constexprs")
-        }
+        options = {name: value for name, value in locals().items() if name not in ("fn", "args", "constexprs")}
         return _launches(fn, args, constexprs, options)
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
@@ -223,9 +220,9 @@ def compile(
     if dump_mlir:
         print(f"=== MLIR (enigma dialect): {program.name} ===\n{mlir}", end="" if mlir.endswith("\n") else "\n")
     metal = _emit(module, line_comments=line_comments, source_map=source_map)
+    compiled = _compiled(program, metal, mlir, module)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
-    compiled = _compiled(program, metal, mlir, module)
     if not (config.emit_only() if emit_only is None else emit_only):
         _build(compiled, metal, work_dir, keep_source=keep_metal_source)
     elif keep_metal_source and work_dir is not None:
