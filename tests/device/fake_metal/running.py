@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,13 +169,27 @@ def _number(data: bytes, dtype: Numeric) -> Any:
     return np.frombuffer(data[: dtype.size], dtype.numpy)[0].item()
 
 
+@contextmanager
+def _room_for_all() -> Iterator[None]:
+    """Let the CPU's log keep many lines: how many are shown is for the runtime on top to say."""
+    known = os.environ.get("ENIGMA_PRINT_LINES")
+    os.environ["ENIGMA_PRINT_LINES"] = "100000"
+    try:
+        yield
+    finally:
+        del os.environ["ENIGMA_PRINT_LINES"]
+        if known is not None:
+            os.environ["ENIGMA_PRINT_LINES"] = known
+
+
 def _run_with_log(program: Program, arguments: list[Any], geometry: Geometry, dispatch: Dispatch) -> None:
     """Run a kernel that reports, and hand its lines to the log: in the text's own format, filled in as C does."""
     bound = as_textures(program.params, arguments)
-    log, workers = NativeLog(program.sites), pool()
-    for part in cpu.parts_for(program, geometry, texel_formats(bound)):
-        cpu._call(workers, program, part, bound, log=log.address, alone=True)()
-    found = log.read(program.name, geometry.threads)
+    with _room_for_all():
+        log, workers = NativeLog(program.sites), pool()
+        for part in cpu.parts_for(program, geometry, texel_formats(bound)):
+            cpu._call(workers, program, part, bound, log=log.address, alone=True)()
+        found = log.read(program.name, geometry.threads)
     found.said.sort(key=found._order)
     source = dispatch.pipeline.function.library.source
     for each in found.said:

@@ -90,6 +90,7 @@ class Control(InOrder):
     def operation(self, op: Operation) -> None:
         """Write one operation or statement."""
         self.current = op
+        around, self.w.loc = self.w.loc, place_of(op)
         match op:
             case IntrinsicOp():
                 self._intrinsic(op)
@@ -101,6 +102,7 @@ class Control(InOrder):
                 self._define(op, self.repeated(op))
             case _:
                 raise InternalError(f"the CPU runtime cannot lower {op.name}", loc=place_of(op))
+        self.w.loc = around
 
     def _define(self, op: Operation, values: Sequence[Lanes]) -> None:
         for result, value in zip(op.results, values, strict=True):

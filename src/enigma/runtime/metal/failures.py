@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from enigma.errors import DeviceError, Place
+from enigma.runtime import diagnostics
 
 Note = tuple[str, Place | None]
 
@@ -40,9 +40,6 @@ _ADVICE = {
     12: "the kernel needs more memory for each thread than there is: use smaller register arrays and vectors",
 }
 
-DIAGNOSTIC = re.compile(r"^[^:\n]+:(?P<line>\d+):\d+: (?:fatal error|error): (?P<text>.*)$", re.MULTILINE)
-"""An error of the Metal compiler, which calls the text `program_source`."""
-
 
 def gpu_error(what: str, *, help: str | None = None, notes: Sequence[Note] = (), **context: Any) -> DeviceError:
     """Return an error of the device: `enigma GPU error: ...`, then a line for each item of context."""
@@ -59,15 +56,10 @@ def described(error: Any) -> str:
 def compile_failure(kernel: str, error: Any, places: Sequence[Place | None]) -> DeviceError:
     """Return the error for Metal source that the compiler refused. `places` are the Python lines of the source's lines."""
     said = described(error)
-    notes: list[Note] = []
-    for match in DIAGNOSTIC.finditer(said):
-        line = int(match["line"]) - 1
-        if line < len(places) and places[line] is not None:
-            notes.append((match["text"], places[line]))
     return gpu_error(
         f"the Metal compiler refused kernel {kernel}",
         help="Metal source that does not compile is a bug in enigma: please report it with the kernel",
-        notes=notes, code=named(error, LIBRARY_CODES), said=_indented(said),
+        notes=diagnostics.notes(said, diagnostics.PROGRAM, places), code=named(error, LIBRARY_CODES), said=_indented(said),
     )  # fmt: skip
 
 
