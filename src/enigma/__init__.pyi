@@ -69,8 +69,12 @@ from enigma.layout.drawing import draw_tv as draw_tv
 from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
+from enigma.runtime.choose import device_capabilities as device_capabilities
 from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
+from enigma.runtime.handles import Launch as Launch
+from enigma.runtime.metal.capabilities import DeviceCapabilities as DeviceCapabilities
+from enigma.runtime.metal.memory import DeviceBuffer as DeviceBuffer
 from enigma.runtime.metal.runtime import MetalRuntime as MetalRuntime
 from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.fragment import Fragment as Fragment

@@ -11,6 +11,7 @@ import pytest
 import enigma as en
 from enigma.lib import selftest
 from enigma.runtime.metal.runtime import MetalRuntime
+from tests.arch.tree import ROOT
 from tests.device.fake_metal import Machine
 
 
@@ -70,3 +71,9 @@ def test_logs_that_stay_empty_are_found(machine: Machine) -> None:
         assert set(failures(rt)) == {"printing", "assertions"}
     finally:
         device.LogState._addLogHandler_ = known
+
+
+def test_the_page_lists_every_check() -> None:
+    page = (ROOT / "docs/design/metal-runtime.md").read_text(encoding="utf-8")
+    rows = [f"| {one.name} | {one.proves} |" for one in selftest.CHECKS]
+    assert "\n".join(rows) in page

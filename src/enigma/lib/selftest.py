@@ -9,10 +9,12 @@ left out on other runtimes. docs/design/metal-runtime.md says what each one sett
 
 from __future__ import annotations
 
+import contextlib
+import io
 import mmap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,14 +72,20 @@ class Outcome:
 CHECKS: list[Check] = []
 
 
-def check(proves: str, *, needs_device: bool = False) -> Callable[[Callable[[Runtime], str]], Callable[[Runtime], str]]:
-    """Register a function as a check; its name, words for underscores, is the check's."""
+def check(function: Callable[[Runtime], str]) -> Callable[[Runtime], str]:
+    """Register a check: its name is the function's, what it proves the function's docstring."""
+    CHECKS.append(_made(function, needs_device=False))
+    return function
 
-    def register(function: Callable[[Runtime], str]) -> Callable[[Runtime], str]:
-        CHECKS.append(Check(function.__name__.replace("_", " "), proves, function, needs_device))
-        return function
 
-    return register
+def device_check(function: Callable[[Runtime], str]) -> Callable[[Runtime], str]:
+    """Register a check that other runtimes than Metal's do without."""
+    CHECKS.append(_made(function, needs_device=True))
+    return function
+
+
+def _made(function: Callable[[Runtime], str], *, needs_device: bool) -> Check:
+    return Check(function.__name__.replace("_", " "), (function.__doc__ or "").rstrip("."), function, needs_device)
 
 
 def run_checks(rt: Runtime) -> Iterator[Outcome]:
@@ -121,8 +129,9 @@ def numbers(count: int, dtype: Any = np.float32) -> Any:
 # ---- kernels
 
 
-@check("buffers, scalars and the ragged end of a grid")
+@check
 def tails(rt: Runtime) -> str:
+    """Buffers, scalars and the ragged end of a grid."""
     program = en.compile(triad, emit_only=True).program
     for n in (1, 31, 32, 33, 255, 1000, 1023):
         a, b = numbers(n), numbers(n)[::-1].copy()
@@ -133,16 +142,18 @@ def tails(rt: Runtime) -> str:
     return "sizes 1 to 1023 agree with NumPy"
 
 
-@check("the layout of a struct that is passed by value")
+@check
 def structs(rt: Runtime) -> str:
+    """The layout of a struct that is passed by value."""
     out = np.zeros(4, np.float32)
     rt.run(en.compile(pair_sum, emit_only=True).program, [Pair(3, 1 << 40, 2.5, True), out], 4, 4)
     same(out, [3.0, float(1 << 40), 2.5, 1.0])
     return "members of 1 to 8 bytes arrive"
 
 
-@check("function constants of each type, and defaults of those that are not given")
+@check
 def function_constants(rt: Runtime) -> str:
+    """Function constants of each type, and defaults of those that are not given."""
     out = np.zeros(9, np.float32)
     program = en.compile(gives_constants, emit_only=True).program
     given = {0: 0.5, 1: 1.5, 2: -2.5, 3: -4, 4: 200, 5: -300, 6: 65535, 7: True}
@@ -153,8 +164,9 @@ def function_constants(rt: Runtime) -> str:
     return "two sets of values make two functions"
 
 
-@check("threadgroup memory, barriers and sums over simdgroups")
+@check
 def reductions(rt: Runtime) -> str:
+    """Threadgroup memory, barriers and sums over simdgroups."""
     n = 1000
     a = numbers(n)
     out = np.zeros(4, np.float32)
@@ -163,8 +175,9 @@ def reductions(rt: Runtime) -> str:
     return "sums of 256 threads agree with NumPy"
 
 
-@check("atomic operations across threadgroups")
+@check
 def atomics(rt: Runtime) -> str:
+    """Atomic operations across threadgroups."""
     values = np.arange(4096, dtype=np.uint32)
     counts = np.zeros(33, np.uint32)
     rt.run(en.compile(count_bits, emit_only=True).program, [values, counts], 4096, 64)
@@ -172,8 +185,9 @@ def atomics(rt: Runtime) -> str:
     return "4096 threads count into 13 places"
 
 
-@check("vectors of three and four numbers, which are 16 bytes each")
+@check
 def vectors(rt: Runtime) -> str:
+    """Vectors of three and four numbers, which are 16 bytes each."""
     a = numbers(40).reshape(10, 4)
     out = np.zeros_like(a)
     rt.run(en.compile(scale_vectors, emit_only=True).program, [a, out], 10, 10)
@@ -181,8 +195,9 @@ def vectors(rt: Runtime) -> str:
     return "float4 lies as NumPy has it"
 
 
-@check("bfloat, which needs Metal 3.1")
+@check
 def brain_floats(rt: Runtime) -> str:
+    """Bfloat, which needs Metal 3.1."""
     kind = en.bf16.numpy
     a = numbers(100).astype(kind)
     out = np.zeros(100, kind)
@@ -191,8 +206,9 @@ def brain_floats(rt: Runtime) -> str:
     return "sums are exact"
 
 
-@check("matrices that a simdgroup holds together (apple7 and later), and which lane has which element")
+@check
 def simdgroup_matrices(rt: Runtime) -> str:
+    """Matrices that a simdgroup holds together (apple7 and later), and which lane has which element."""
     a, b = numbers(64).reshape(8, 8), numbers(64)[::-1].reshape(8, 8).copy()
     out = np.zeros((8, 8), np.float32)
     rt.run(en.compile(matrix_product, emit_only=True).program, [a, b, out], 32, 32)
@@ -200,8 +216,9 @@ def simdgroup_matrices(rt: Runtime) -> str:
     return "a product of 8 x 8 agrees with NumPy"
 
 
-@check("pixel formats, and copies between buffers and textures of one to three axes")
+@check
 def textures(rt: Runtime) -> str:
+    """Pixel formats, and copies between buffers and textures of one to three axes."""
     count = 0
     for kernel, shape in ((copy_1d, (12,)), (copy_2d, (5, 7)), (copy_3d, (3, 4, 5)), (copy_array, (3, 4, 5))):
         for dtype in (en.f32, en.f16, en.i32, en.u32, en.i16, en.u16):
@@ -219,8 +236,9 @@ def textures(rt: Runtime) -> str:
     return f"{count} formats and shapes arrive"
 
 
-@check("what linear sampling weighs, within the 8 bits of a texture unit")
+@check
 def sampling(rt: Runtime) -> str:
+    """What linear sampling weighs, within the 8 bits of a texture unit."""
     image = np.array([[0, 1], [2, 3]], np.float32)
     out = np.zeros(5, np.float32)
     rt.run(en.compile(smooth, emit_only=True).program, [image, out], 5, 5)
@@ -228,11 +246,9 @@ def sampling(rt: Runtime) -> str:
     return "values between texels are their means"
 
 
-@check("that the log of a launch is complete when the launch is over")
+@check
 def printing(rt: Runtime) -> str:
-    import contextlib
-    import io
-
+    """That the log of a launch is complete when the launch is over."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         rt.run(en.compile(tells, emit_only=True).program, [np.arange(5, dtype=np.float32)], 5, 5)
@@ -242,8 +258,9 @@ def printing(rt: Runtime) -> str:
     return "five threads print five lines"
 
 
-@check("that a failed assertion is an error of the launch")
+@check
 def assertions(rt: Runtime) -> str:
+    """That a failed assertion is an error of the launch."""
     program = en.compile(refuses_odd, emit_only=True).program
     rt.run(program, [np.array([2, 4], np.int32)], 2, 2)
     try:
@@ -258,8 +275,9 @@ def assertions(rt: Runtime) -> str:
 # ---- launches
 
 
-@check("that launches of a batch see what those before them wrote")
+@check
 def batches(rt: Runtime) -> str:
+    """That launches of a batch see what those before them wrote."""
     n = 300
     compiled = en.compile(triad, emit_only=True)
     a, b = rt.array(numbers(n)), rt.zeros(n)
@@ -272,8 +290,9 @@ def batches(rt: Runtime) -> str:
     return "twenty launches in one encoder, each reading the last one's output"
 
 
-@check("that a launch goes on while the caller does, and ends with its outputs in place")
+@check
 def launches_under_way(rt: Runtime) -> str:
+    """That a launch goes on while the caller does, and ends with its outputs in place."""
     n = 100_000
     a, b = numbers(n), numbers(n)
     prepared = rt.prepare(en.compile(triad, emit_only=True), [a, b], n * 4, scalars=[n, 1.0])
@@ -286,8 +305,9 @@ def launches_under_way(rt: Runtime) -> str:
     return f"five launches of {handles[-1].elapsed:.1f} us"
 
 
-@check("zero-copy arrays, wrapped pages, and copies of everything else")
+@check
 def memory(rt: Runtime) -> str:
+    """Zero-copy arrays, wrapped pages, and copies of everything else."""
     n = 16384
     program = en.compile(triad, emit_only=True).program
     pages = np.frombuffer(mmap.mmap(-1, n * 4), np.float32)
@@ -309,11 +329,9 @@ def memory(rt: Runtime) -> str:
 # ---- the device
 
 
-@check(
-    "that objects are not retained once too often (pyobjc issue 690), or no buffer would ever be freed",
-    needs_device=True,
-)
+@device_check
 def ownership(rt: Runtime) -> str:
+    """That objects are not retained once too often (pyobjc issue 690), or no buffer would ever be freed."""
     buffer = rt.device.newBufferWithLength_options_(4096, 0)
     count = int(buffer.retainCount())
     if count != 1:
@@ -321,8 +339,9 @@ def ownership(rt: Runtime) -> str:
     return "a new buffer is retained once"
 
 
-@check("that memory of buffers comes back", needs_device=True)
+@device_check
 def freed_memory(rt: Runtime) -> str:
+    """That memory of buffers comes back."""
     size = 64 << 20
     before = int(rt.device.currentAllocatedSize())
     for _ in range(4):
@@ -333,8 +352,9 @@ def freed_memory(rt: Runtime) -> str:
     return "four buffers of 64 MiB are gone"
 
 
-@check("GPU timestamps, and what a launch costs besides", needs_device=True)
+@device_check
 def launch_cost(rt: Runtime) -> str:
+    """GPU timestamps, and what a launch costs besides."""
     n = 1024
     prepared = rt.prepare(en.compile(triad, emit_only=True), [rt.zeros(n), rt.zeros(n)], n * 4, scalars=[n, 1.0])
     gpu = [prepared.dispatch_timed(n, 256) for _ in range(50)]
@@ -350,10 +370,9 @@ def launch_cost(rt: Runtime) -> str:
     return f"{np.median(gpu):.1f} us on the GPU, {alone:.1f} us a launch, {together:.1f} us in a batch"
 
 
-@check("that errors of the Metal compiler are read, down to the line", needs_device=True)
+@device_check
 def compile_errors(rt: Runtime) -> str:
-    from dataclasses import replace
-
+    """That errors of the Metal compiler are read, down to the line."""
     program = en.compile(triad, emit_only=True).program
     text = program.metal.text
     program.metal = replace(program.metal, text=text.replace("b[i]", "double(b[i])"))
@@ -366,8 +385,9 @@ def compile_errors(rt: Runtime) -> str:
     raise Failed("a text with a double was compiled")
 
 
-@check("what the device says of itself", needs_device=True)
+@device_check
 def capabilities(rt: Runtime) -> str:
+    """What the device says of itself."""
     found = rt.device_capabilities()
     if found.generation < 1 or found.max_threadgroup_memory < 32768 or found.max_threads_per_threadgroup < 1024:
         raise Failed(f"{found}")
