@@ -76,9 +76,15 @@ from enigma.layout.drawing import draw_tv as draw_tv
 from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
+from enigma.runtime.binding import dynamic as dynamic
 from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
-from enigma.runtime.metal import MetalRuntime as MetalRuntime
+from enigma.runtime.host import empty as empty
+from enigma.runtime.host import from_array as from_array
+from enigma.runtime.jit import JitDef as JitDef
+from enigma.runtime.jit import jit as jit
+from enigma.runtime.metal.runtime import MetalRuntime as MetalRuntime
+from enigma.runtime.sequence import CompiledJit as CompiledJit
 from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.fragment import Fragment as Fragment
 from enigma.trace.identity import make_identity_tensor as make_identity_tensor

@@ -15,7 +15,6 @@ from tests.arch.tree import ROOT
 from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
 OTHER_ISSUES: dict[str, str] = {
-    "jit JitDef": "host functions that launch kernels on tensors come with the layout algebra",
     "DeviceCapabilities device_capabilities": "the Metal runtime",
     "profile profile_kernel benchmark_kernel record_function scope register_kernel_hook unregister_kernel_hook Profiler "
     "ProfilerEvent ProfilerResult KernelBenchmark testing benchmark profiler": "measuring and testing on a device",
@@ -23,7 +22,8 @@ OTHER_ISSUES: dict[str, str] = {
 """Public names that other issues bring, and which; each moves to `tests/data/public_names.txt` when it is there."""
 
 SHOWN_AS = {
-    "KernelDef": "kernel[", "KernelHandle": ").launch(", "CompiledKernel": "enigma.compile(", "Carry": "carry[",
+    "KernelDef": "kernel[", "JitDef": "enigma.jit",
+    "KernelHandle": ").launch(", "CompiledKernel": "enigma.compile(", "Carry": "carry[",
     "RegisterTensor": "register_tensor(",
     "SimdgroupTile": "simdgroup_tile(", "Pipeline": "pipeline(", "Tensor": "threadgroup_alloc(", "PreparedKernel": ".prepare(",
     "make_layout": "make_", "grid_size": "threadgroups_per_grid(",
@@ -50,6 +50,7 @@ NUMERIC: dict[str, str] = {
     "tests/unit/trace/test_layouts_of_tensors.py::test_tiles_seen_as_threads_and_values": "tensor_zipped_divide "
     "tensor_composition",
     "tests/unit/trace/test_predicates.py::test_what_an_identity_tensor_is": "make_identity_tensor elem_less",
+    "tests/unit/runtime/test_host_functions.py::test_results_are_arrays": "jit JitDef",
     "tests/unit/layout/test_oracle.py::test_results_are_those_of_cute": "coalesce complement composition logical_divide "
     "zipped_divide blocked_product recast_layout Swizzle swizzle",
     "tests/unit/layout/test_parts.py::test_a_swizzled_layout_of_existing_kernels": "SwizzledLayout",

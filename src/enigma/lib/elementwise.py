@@ -21,7 +21,9 @@ from enigma.trace.args import Scalar
 THREADS, VALUES = 256, 4
 """Threads of a threadgroup, and how many elements each of them has."""
 
-FOUR, ONE = en.make_layout((THREADS, VALUES), (VALUES, 1)), en.make_layout((THREADS, 1), (1, THREADS))
+_PLACES = {
+    VALUES: en.make_layout((THREADS, VALUES), (VALUES, 1)), 1: en.make_layout((THREADS, 1), (1, THREADS)),
+}  # fmt: skip
 """Where the elements of each thread are. Four side by side are read and written at once, which suits a GPU; on a processor
 neighbouring threads share a vector.
 """
@@ -60,16 +62,16 @@ class Elementwise:
         common = _common_dtype(self.__name__, [dtype_of(x) for x in found.values()])
         forms = tuple(dtype_of(found[name]) if name in found else Scalar(common) for name in self.names)
         result = output(out, shape, self.dtype or common)
-        plan = self._plan(shape, forms, FOUR if en.runtime().name == "metal" else ONE)
+        plan = self._plan(shape, forms, _PLACES[VALUES if en.runtime().name == "metal" else 1])
         numbers = [x for name, x in zip(self.names, inputs, strict=True) if name not in found]
         plan.run(*found.values(), result, *numbers)
         return result
 
-    def kernel(self, shape: Any, *inputs: Any, threads: Any = None, values: Any = None) -> Plan:
+    def kernel(self, shape: Any, *inputs: Any, width: int = VALUES, threads: Any = None, values: Any = None) -> Plan:
         """Return the kernel for arrays of a shape. `inputs` are dtypes, and `enigma.Scalar[dtype]` for numbers.
 
         Its slots are the arrays, the output, the numbers, and how many elements there are, which is in the plan. Each thread has
-        four elements side by side.
+        `width` elements side by side: 4, or 1 as is best on a processor.
 
         With layouts of `threads` and of the `values` of each, as for `enigma.make_layout_tv`, matrices are divided into tiles
         instead, and the last two slots are their rows and columns.
@@ -86,7 +88,9 @@ class Elementwise:
                 help="write a dtype for each array, and enigma.Scalar[dtype] for each number",
             )
         if threads is None and values is None:
-            return self._plan(shape, forms, FOUR)
+            if width not in _PLACES:
+                raise LaunchError(f"width is {width!r}, but it must be 1 or 4", help="leave it out")
+            return self._plan(shape, forms, _PLACES[width])
         if threads is None or values is None:
             raise LaunchError("tiles are made of the layouts of threads and of values", help="give both, or neither")
         rows, columns = _matrix(shape)

@@ -9,7 +9,7 @@ from enigma import config
 from enigma.errors import DeviceError
 from enigma.runtime.base import Runtime
 
-_RUNTIMES = {"cpu": ("cpu", "CpuRuntime"), "sim": ("sim", "SimRuntime"), "metal": ("metal", "MetalRuntime")}
+_RUNTIMES = {"cpu": ("cpu", "CpuRuntime"), "sim": ("sim", "SimRuntime"), "metal": ("metal.runtime", "MetalRuntime")}
 
 
 def runtime(device: str | None = None) -> Runtime:

@@ -66,6 +66,7 @@ class Intrinsic:
       `call(name, **arguments)` applies another row. `outcome_type` is how the type stub writes it.
     - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
     - `method`: the name under which textures of its kinds have it; its first parameter is then the texture.
+    - `folds`: the operator with which it first combines the elements of a fragment, whose result it then takes.
     - `headers`: what Metal source that uses it includes beside the standard library.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
@@ -104,6 +105,7 @@ class Intrinsic:
     reports: Report | None = None
     headers: tuple[str, ...] = ()
     method: str = ""
+    folds: str | None = None
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"

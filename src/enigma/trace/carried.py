@@ -14,14 +14,17 @@ from typing import Any
 from enigma.dtypes import Numeric, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import caller
+from enigma.trace.arrangement import Chunk
 from enigma.trace.exits import RESULT
 from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, For, While
 from enigma.trace.state import (
+    Leaves,
     Path,
     Snapshot,
-    arranged_alike,
+    differing,
     hint,
+    in_vectors,
     is_container,
     is_leaf,
     label,
@@ -29,6 +32,7 @@ from enigma.trace.state import (
     rebuild,
     same,
     shape,
+    taken_apart,
     undefined_in,
     where_made,
     zeros,
@@ -70,6 +74,7 @@ class Loop:
         self.changed: set[tuple[int, int]] = set()
         self.carried: list[Carried] = []
         self.widened = False
+        self.apart: dict[int, set[Path]] = {}
 
     def result(self) -> tuple[Any, ...]:
         """Return the variables after the loop."""
@@ -92,6 +97,7 @@ class Loop:
     def plan(self) -> None:
         """Decide what the loop carries: every leaf of a variable that is assigned, and those of others that are changed."""
         self.carried = []
+        self._take_apart()
         known: set[tuple[str, Path]] = self.tracer.changes.get(self.loc, set())
         for variable, value in enumerate((*self.start, *self.extra)):
             name = self.all_names[variable]
@@ -112,6 +118,36 @@ class Loop:
                 )
                 init.name = init.name or hint(name, path) or None
                 self.carried.append(Carried(variable, position, path, dtype, init))
+
+    def _arranged(self, ends: list[Leaves]) -> list[Leaves]:
+        """Return the leaves at the end of the body arranged as at its start; raises `Retry` where that is in vectors."""
+        found: list[Leaves] = []
+        for variable, (before, after) in enumerate(zip(self.taken.leaves, ends, strict=True)):
+            paths = differing(before, after)
+            if together := in_vectors(before, paths):
+                self.apart[variable] = together
+            found.append(taken_apart(self.tracer, after, paths, self.loc))
+        if self.apart:
+            raise Retry
+        return found
+
+    def _take_apart(self) -> None:
+        """Let fragments that the body arranges otherwise start as single elements, which are computed before the loop."""
+        for variable, paths in self.apart.items():
+            new = taken_apart(self.tracer, self.taken.leaves[variable], paths, self.loc)
+            value = (*self.start, *self.extra)[variable]
+            own = variable < len(self.names)
+            made = rebuild(value, [leaf for _, leaf in new], fresh=own, apart=paths)
+            if own:
+                self.start = (*self.start[:variable], made, *self.start[variable + 1 :])
+            for held in (self.changed, self.wanted):  # their leaves have other numbers now
+                for key in [key for key in held if key[0] == variable]:
+                    held.remove(key) if isinstance(held, set) else held.pop(key)
+        if self.apart:
+            self.apart = {}
+            self.taken = Snapshot((*self.start, *self.extra))
+            self.mark = len(self.tracer.blocks[-1].nodes)
+            self.allocated = len(self.tracer.body.nodes), *self.allocated[1:]
 
     def arguments(self, scope: Block) -> list[TracedValue]:
         """Return fresh block arguments for the carried leaves, and put them into the variables."""
@@ -160,7 +196,7 @@ class Loop:
             self.widened = False
             raise Retry
         yields: list[TracedValue] = []
-        ends = Snapshot((*values, *self.extra)).leaves
+        ends = self._arranged(Snapshot((*values, *self.extra)).leaves)
         self._check_returned(values)
         self._check_shapes((*values, *self.extra), ends)
         for item in self.carried:
@@ -216,11 +252,13 @@ class Loop:
         if literal(started) is not None and common is item.dtype:
             return self.tracer.convert(leaf, item.dtype, self.loc)
         notes = [(f"{describe(x)} here", place) for x in (started, leaf) if (place := where_made(x)) is not None]
+        in_fragment = bool(item.path) and isinstance(item.path[-1], Chunk)
+        start = "True or False" if dtype is b1 else f"enigma.{dtype.name}(...)"
         raise EnigmaTypeError(
             f"{name} is {describe(started)} before the loop and {describe(leaf)} after its body", loc=self.loc, notes=notes,
-            help="give it one dtype: start with "
-            f"{'True or False' if dtype is b1 else f'enigma.{dtype.name}(...)'}, or convert in the body: "
-            f"x.to(enigma.{item.dtype.name})",
+            help=f"give it one dtype: convert before the loop, or in the body: f.to(enigma.{item.dtype.element.name})"
+            if in_fragment else
+            f"give it one dtype: start with {start}, or convert in the body: x.to(enigma.{item.dtype.name})",
         )  # fmt: skip
 
     def _check_shapes(self, values: Sequence[Any], ends: list[list[tuple[Path, Any]]]) -> None:
@@ -236,8 +274,7 @@ class Loop:
                 raise EnigmaTypeError(
                     f"{label(name, ())} is {shape(held, before)} before the loop and {shape(values[variable], after)} "
                     "after its body", loc=self.loc,
-                    help=arranged_alike(held, values[variable]) or
-                "a loop of the kernel cannot change how many values a variable holds; make it its full length first",
+                    help="a loop of the kernel cannot change how many values a variable holds; make it its full length first",
                 )  # fmt: skip
             for position, ((path, old), (_, new)) in enumerate(zip(before, after, strict=True)):
                 if (variable, position) in carried or same(old, new) or undefined_in(old):

@@ -112,6 +112,10 @@ class RegisterTensor:
     def __len__(self) -> int:
         return self.size(0)
 
+    def described(self) -> str:
+        """Return what messages say that it is."""
+        return f"a register tensor of {self._dtype.name}"
+
     def __bool__(self) -> bool:
         raise EnigmaTypeError(
             f"{self.name or 'a register tensor'} holds several values and has no truth value", loc=caller(),
@@ -219,15 +223,9 @@ class RegisterTensor:
     def _coordinate(self, index: Any, loc: SourceLoc) -> Any:
         """Return a coordinate that fits the layout, of Python ints and None."""
         found = coordinates.checked(self, index, self.layout.shape, loc)
-        self._need_known(found, loc)
+        if (part := coordinates.traced_part(found)) is not None:
+            raise self._traced(part, loc)
         return found
-
-    def _need_known(self, coordinate: Any, loc: SourceLoc) -> None:
-        if isinstance(coordinate, tuple):
-            for part in cast("tuple[Any, ...]", coordinate):
-                self._need_known(part, loc)
-        elif coordinate is not None and literal(coordinate) is None:
-            raise self._traced(coordinate, loc)
 
     def _place(self, index: Any, loc: SourceLoc) -> int:
         """Return the register of an element: as the layout says; else of an int itself, of a tuple its row-major place."""

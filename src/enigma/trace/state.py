@@ -9,24 +9,28 @@ import copy
 import sys
 from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from enum import Enum
+from itertools import groupby
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, cast
 
 from enigma.dtypes import Numeric, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
+from enigma.trace.arrangement import Chunk, single
 from enigma.trace.exits import RESULT
 from enigma.trace.fragment import Fragment
 from enigma.trace.given import check_literal, describe, literal, number_dtype, plural
 from enigma.trace.node import Op
 from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.registers import Registers
+from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import Handle, TracedValue
 
 Path = tuple[Any, ...]
+Leaves = list[tuple[Path, Any]]
 
 _OPAQUE = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType, Enum, BaseException, TracedValue, Undefined)
 _FOREIGN = frozenset(sys.stdlib_module_names - {"__main__"}) | {"enigma", "numpy", "ml_dtypes", "torch", "mlx"}
@@ -105,17 +109,19 @@ def leaves(x: Any, path: Path = (), inside: tuple[int, ...] = ()) -> list[tuple[
     return [(path, x)]
 
 
-def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False) -> Any:
-    """Return `x` with its leaves replaced in order by `new`.
+def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False, apart: Set[Path] = frozenset()) -> Any:
+    """Return `x` with its leaves replaced in order by `new`; of the fragments at the paths `apart`, each element by a value.
 
     Lists, dicts and objects are changed in place, for others may hold them; when `fresh`, copies of them are.
     """
     stream = iter(new)
 
-    def put(item: Any, inside: tuple[int, ...]) -> Any:
+    def put(item: Any, inside: tuple[int, ...], path: Path = ()) -> Any:
         if not is_container(item) or id(item) in inside:
             return next(stream)
-        parts = [put(part, (*inside, id(item))) for _, part in items(item)]
+        if isinstance(item, Fragment) and path in apart:
+            return Fragment.of(item.shape, [next(stream) for _ in range(item.size())])
+        parts = [put(part, (*inside, id(item)), (*path, key)) for key, part in items(item)]
         if isinstance(item, Fragment):
             return item.with_chunks(parts)
         if isinstance(item, tuple):
@@ -202,15 +208,47 @@ class Snapshot:
 def shape(x: Any, found: Sequence[Any]) -> str:
     """Return how a message names a variable: its dtype, or what kind of container it is and of how many leaves."""
     if isinstance(x, Fragment):
-        return f"a fragment of shape {x.shape} in {plural(len(found), 'value')}"
+        return f"a fragment of shape {x.shape}"
     return f"a {type(x).__name__} of {plural(len(found), 'value')}" if is_container(x) else describe(x)
 
 
-def arranged_alike(x: Any, y: Any) -> str:
-    """Return how two fragments of one shape become alike, where that is what keeps them from being merged."""
-    if isinstance(x, Fragment) and isinstance(y, Fragment) and x.shape == y.shape:
-        return "their layouts put other elements side by side: take both apart first, f = view.load().apart()"
-    return ""
+def _fragments(found: Leaves) -> dict[Path, Chunk]:
+    """Return the fragments among leaves: the path to each, and how it is arranged."""
+    return {path[:-1]: path[-1] for path, _ in found if path and isinstance(path[-1], Chunk)}
+
+
+def differing(x: Leaves, y: Leaves) -> set[Path]:
+    """Return the paths of fragments of one shape that are arranged otherwise: to merge them, both are taken apart."""
+    one, other = _fragments(x), _fragments(y)
+    return {
+        path
+        for path, chunk in one.items()
+        if path in other and chunk.shape == other[path].shape and chunk.places != other[path].places
+    }
+
+
+def in_vectors(found: Leaves, paths: Set[Path]) -> set[Path]:
+    """Return those of the paths whose fragment is not in single values."""
+    known = _fragments(found)
+    return {path for path in paths if known[path].places != single(len(known[path].places))}
+
+
+def taken_apart(tracer: Tracer, found: Leaves, paths: Set[Path], loc: SourceLoc) -> Leaves:
+    """Return leaves with the fragments at some paths taken apart: each of their elements is a leaf."""
+    result: Leaves = []
+    for path, group in groupby(found, key=lambda leaf: leaf[0][:-1] if leaf[0][:-1] in paths else None):
+        if path is None:
+            result += group
+            continue
+        parts = list(group)
+        chunk = cast(Chunk, parts[0][0][-1])
+        places = single(len(chunk.places))
+        for k, (number, lane) in enumerate(chunk.places):
+            held = parts[number][1]
+            whole = literal(held) is not None or not any(n == number and m for n, m in chunk.places)
+            value = held if whole else tracer.component(held, lane, loc)
+            result.append(((*path, Chunk(k, chunk.shape, places)), value))
+    return result
 
 
 def zeros(x: Any) -> Any:

@@ -16,7 +16,8 @@ from enigma.source import SourceLoc
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
 from enigma.trace.access import choose, perform
-from enigma.trace.fragment import Fragment, Places
+from enigma.trace.arrangement import Places
+from enigma.trace.fragment import Fragment
 from enigma.trace.given import describe, literal
 from enigma.trace.predicate import Guard, divisible
 from enigma.trace.value import TracedValue, active
@@ -247,10 +248,4 @@ def _parts(tensor: Tensor, value: Any, accesses: list[Access], places: Places, l
             f"a fragment of {product(value.shape)} elements is stored to a view of {len(places)}", loc=loc,
             help="load and store views of one shape",
         )  # fmt: skip
-    if value.places == places:
-        return list(value.chunks)
-    elements = dict(zip(places, value.elements(), strict=True))
-    return [
-        tracer.made([elements[number, lane] for lane in range(access.width)], loc)
-        for number, access in enumerate(accesses)
-    ]
+    return value.arranged(places, loc)

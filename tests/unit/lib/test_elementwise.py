@@ -160,6 +160,10 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         lambda: silu.kernel((3, 4), en.f32, threads=THREADS),
         "tiles are made of the layouts of threads and of values\n  help: give both, or neither",
     ),
+    "width": (
+        lambda: silu.kernel(12, en.f32, width=2),
+        "width is 2, but it must be 1 or 4\n  help: leave it out",
+    ),
     "too many": (
         lambda: silu.kernel((1 << 20, 1 << 20), en.f32),
         "an array has 1099511627776 elements, but 4294901760 is the most\n  help: call it for parts of the array",
