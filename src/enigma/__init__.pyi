@@ -77,12 +77,16 @@ from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.binding import dynamic as dynamic
+from enigma.runtime.choose import device_capabilities as device_capabilities
 from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
+from enigma.runtime.handles import Launch as Launch
 from enigma.runtime.host import empty as empty
 from enigma.runtime.host import from_array as from_array
 from enigma.runtime.jit import JitDef as JitDef
 from enigma.runtime.jit import jit as jit
+from enigma.runtime.metal.capabilities import DeviceCapabilities as DeviceCapabilities
+from enigma.runtime.metal.memory import DeviceBuffer as DeviceBuffer
 from enigma.runtime.metal.runtime import MetalRuntime as MetalRuntime
 from enigma.runtime.sequence import CompiledJit as CompiledJit
 from enigma.runtime.sim import SimRuntime as SimRuntime
