@@ -27,6 +27,16 @@ CANARIES: dict[str, tuple[Any, tuple[int, int, int]]] = {
     "heat": (kernels.heat, (256, 1, 1)),
     "heat_halo": (kernels.heat_halo, (16, 16, 1)),
     "mandelbrot": (kernels.mandelbrot, (256, 1, 1)),
+    **{
+        f"{name} of enigma.lib": (plan.kernel, plan.threads)
+        for name, plan in {
+            "elementwise": en.lib.elementwise(lambda x, y: x * y).kernel(1000, en.f32, en.f32, width=1),
+            "rmsnorm": en.lib.rmsnorm.kernel(4, 2048, width=1),
+            "rmsnorm by four": en.lib.rmsnorm.kernel(4, 2048),
+            "softmax": en.lib.softmax.kernel(4, 512, width=1),
+            "softmax by four": en.lib.softmax.kernel(4, 8000),
+        }.items()
+    },
 }
 
 

@@ -25,9 +25,13 @@ CONTESTANTS = {
     "enigma_cpu": None, "c_clang": None, "numpy_blas": None, "numba_jit": "numba", "taichi_cpu": "taichi", "warp_cpu": "warp-lang",
     "pocl_cl": "pyopencl",
 }  # fmt: skip
-BASE = {"vadd": "enigma", "rmsnorm": "enigma", "gemm": "enigma 4x4", "heat": "enigma", "mandelbrot": "enigma"}
+BASE = {
+    "vadd": "enigma", "rmsnorm": "enigma", "softmax": "enigma.lib", "transpose": "enigma.lib", "gemm": "enigma 4x4",
+    "heat": "enigma", "mandelbrot": "enigma",
+}  # fmt: skip
 TITLES = {
-    "vadd": "c = a + b", "rmsnorm": "RMSNorm of rows", "gemm": "matrix product", "heat": "heat equation, one step",
+    "vadd": "c = a + b", "rmsnorm": "RMSNorm of rows", "softmax": "softmax of rows", "transpose": "transpose of a matrix",
+    "gemm": "matrix product", "heat": "heat equation, one step",
     "mandelbrot": "Mandelbrot, up to 256 iterations",
 }  # fmt: skip
 LIMITS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ENIGMA_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT")
@@ -166,6 +170,7 @@ def main() -> None:
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="also write the tables into this file's section `compare`"
     )
+    parser.add_argument("--section", default="compare", help="the section to write instead")
     arguments = parser.parse_args()
     results: Results = {}
     about: dict[str, str] = {}
@@ -178,7 +183,7 @@ def main() -> None:
         for name, *cells in lines:
             print(f"  {name:24} " + " ".join(f"{cell:22}" for cell in cells))
     if arguments.markdown:
-        tables.write(arguments.markdown, "compare", markdown(rows, arguments.threads, about))
+        tables.write(arguments.markdown, arguments.section, markdown(rows, arguments.threads, about))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The five problems that every contestant solves: sizes, inputs, and what is right."""
+"""The problems that the contestants solve: sizes, inputs, and what is right."""
 
 from __future__ import annotations
 
@@ -46,6 +46,11 @@ def _rms(x: Array, g: Array, out: Array) -> Array:
     return (x / np.sqrt((x.astype(np.float64) ** 2).mean(1, keepdims=True) + EPS) * g).astype(np.float32)
 
 
+def _softmax(x: Array, out: Array) -> Array:
+    parts = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
+    return (parts / parts.sum(1, keepdims=True)).astype(np.float32)
+
+
 def _heat(u: Array, out: Array) -> Array:
     full = out * 0
     k = np.float32(K)
@@ -73,6 +78,8 @@ def _mandel(out: Array) -> Array:
 PROBLEMS: dict[str, Problem] = {
     "vadd": Problem(lambda: (aligned((VADD,)), aligned((VADD,)), aligned((VADD,))), lambda a, b, c: a + b, 0.0),
     "rmsnorm": Problem(lambda: (aligned((ROWS, COLS)), aligned((COLS,)), aligned((ROWS, COLS))), _rms, 1e-5),
+    "softmax": Problem(lambda: (aligned((ROWS, COLS)), aligned((ROWS, COLS))), _softmax, 1e-6),
+    "transpose": Problem(lambda: (aligned((ROWS, COLS)), aligned((COLS, ROWS))), lambda x, out: x.T, 0.0),
     "gemm": Problem(
         lambda: (aligned((GEMM, GEMM)), aligned((GEMM, GEMM)), aligned((GEMM, GEMM))),
         lambda a, b, c: a @ b,

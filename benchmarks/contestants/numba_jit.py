@@ -28,6 +28,29 @@ def rmsnorm(x, g, y, eps):
 
 
 @njit(parallel=True, fastmath=True)
+def softmax(x, y):
+    for r in prange(x.shape[0]):
+        most = x[r, 0]
+        for j in range(x.shape[1]):
+            most = max(most, x[r, j])
+        total = np.float32(0)
+        for j in range(x.shape[1]):
+            y[r, j] = np.exp(x[r, j] - most)
+            total += y[r, j]
+        for j in range(x.shape[1]):
+            y[r, j] /= total
+
+
+@njit(parallel=True)
+def transpose(x, y):
+    for r in prange((x.shape[0] + 31) // 32):
+        for c in range((x.shape[1] + 31) // 32):
+            for j in range(c * 32, min(c * 32 + 32, x.shape[1])):
+                for i in range(r * 32, min(r * 32 + 32, x.shape[0])):
+                    y[j, i] = x[i, j]
+
+
+@njit(parallel=True, fastmath=True)
 def gemm(a, b, c):
     for i in prange(a.shape[0]):
         c[i, :] = 0
@@ -68,6 +91,8 @@ def make(threads: int) -> dict[str, Callable[[], None]]:
     return {
         "vadd:Numba": lambda: vadd(*problem.data("vadd")),
         "rmsnorm:Numba": lambda: rmsnorm(*problem.data("rmsnorm"), eps),
+        "softmax:Numba": lambda: softmax(*problem.data("softmax")),
+        "transpose:Numba": lambda: transpose(*problem.data("transpose")),
         "gemm:Numba": lambda: gemm(*problem.data("gemm")),
         "heat:Numba": lambda: heat(*problem.data("heat"), k),
         "mandelbrot:Numba": lambda: mandelbrot(*problem.data("mandelbrot"), scale, problem.MAX_ITERATIONS),

@@ -23,6 +23,18 @@ def make(threads: int) -> dict[str, Callable[[], None]]:
         np.multiply(x, (1 / scale)[:, None], out=y)
         np.multiply(y, g, out=y)
 
+    z, e = problem.data("softmax")
+    f, t = problem.data("transpose")
+
+    def softmax() -> None:
+        e[...] = np.exp(z - z.max(1, keepdims=True))
+        e[...] = e / e.sum(1, keepdims=True)
+
+    def softmax_tuned() -> None:
+        np.subtract(z, z.max(1, keepdims=True), out=e)
+        np.exp(e, out=e)
+        np.divide(e, e.sum(1, keepdims=True), out=e)
+
     def heat() -> None:
         inner = u[1:-1, 1:-1]
         v[1:-1, 1:-1] = inner + k * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:] - 4 * inner)
@@ -31,6 +43,9 @@ def make(threads: int) -> dict[str, Callable[[], None]]:
         "vadd:NumPy": lambda: np.add(a, b, out=c),
         "rmsnorm:NumPy": rmsnorm,
         "rmsnorm:NumPy tuned": tuned,
+        "softmax:NumPy": softmax,
+        "softmax:NumPy tuned": softmax_tuned,
+        "transpose:NumPy": lambda: np.copyto(t, f.T),
         "gemm:NumPy (BLAS)": lambda: np.matmul(p, q, out=r),
         "heat:NumPy": heat,
     }

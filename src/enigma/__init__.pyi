@@ -37,12 +37,15 @@ from enigma.layout import ComposedLayout as ComposedLayout
 from enigma.layout import Layout as Layout
 from enigma.layout import Swizzle as Swizzle
 from enigma.layout import SwizzledLayout as SwizzledLayout
+from enigma.layout import append as append
 from enigma.layout import blocked_product as blocked_product
-from enigma.layout import coalesce as coalesce
 from enigma.layout import complement as complement
 from enigma.layout import cosize as cosize
+from enigma.layout import crd2idx as crd2idx
 from enigma.layout import depth as depth
+from enigma.layout import dice as dice
 from enigma.layout import flat_product as flat_product
+from enigma.layout import idx2crd as idx2crd
 from enigma.layout import left_inverse as left_inverse
 from enigma.layout import logical_product as logical_product
 from enigma.layout import make_composed_layout as make_composed_layout
@@ -52,6 +55,7 @@ from enigma.layout import make_layout_tv as make_layout_tv
 from enigma.layout import make_ordered_layout as make_ordered_layout
 from enigma.layout import max_common_layout as max_common_layout
 from enigma.layout import max_common_vector as max_common_vector
+from enigma.layout import prepend as prepend
 from enigma.layout import product as product
 from enigma.layout import raked_product as raked_product
 from enigma.layout import rank as rank
@@ -60,7 +64,10 @@ from enigma.layout import repeat_like as repeat_like
 from enigma.layout import right_inverse as right_inverse
 from enigma.layout import select as select
 from enigma.layout import size as size
+from enigma.layout import slice as slice
+from enigma.layout import slice_ as slice_
 from enigma.layout import swizzle as swizzle
+from enigma.layout import tile_to_shape as tile_to_shape
 from enigma.layout import tiled_product as tiled_product
 from enigma.layout import zipped_product as zipped_product
 from enigma.layout.drawing import Drawing as Drawing
@@ -69,23 +76,52 @@ from enigma.layout.drawing import draw_tv as draw_tv
 from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
+from enigma.runtime.binding import dynamic as dynamic
+from enigma.runtime.choose import device_capabilities as device_capabilities
 from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
-from enigma.runtime.metal import MetalRuntime as MetalRuntime
+from enigma.runtime.handles import Launch as Launch
+from enigma.runtime.host import empty as empty
+from enigma.runtime.host import from_array as from_array
+from enigma.runtime.jit import JitDef as JitDef
+from enigma.runtime.jit import jit as jit
+from enigma.runtime.metal.capabilities import DeviceCapabilities as DeviceCapabilities
+from enigma.runtime.metal.memory import DeviceBuffer as DeviceBuffer
+from enigma.runtime.metal.runtime import MetalRuntime as MetalRuntime
+from enigma.runtime.sequence import CompiledJit as CompiledJit
 from enigma.runtime.sim import SimRuntime as SimRuntime
 from enigma.trace.fragment import Fragment as Fragment
 from enigma.trace.identity import make_identity_tensor as make_identity_tensor
 from enigma.trace.kernel import KernelDef as KernelDef
 from enigma.trace.kernel import KernelHandle as KernelHandle
 from enigma.trace.kernel import kernel as kernel
+from enigma.trace.matrix_fragment import MatrixFragment as MatrixFragment
 from enigma.trace.pipeline import Pipeline as Pipeline
 from enigma.trace.predicate import elem_less as elem_less
 from enigma.trace.register_tensor import RegisterTensor as RegisterTensor
 from enigma.trace.scoped import Carry as Carry
 from enigma.trace.tensor import Tensor as Tensor
+from enigma.trace.tiled_copy import CopyAtom as CopyAtom
+from enigma.trace.tiled_copy import CopyCooperativeOp as CopyCooperativeOp
+from enigma.trace.tiled_copy import CopyUniversalOp as CopyUniversalOp
+from enigma.trace.tiled_copy import ThrCopy as ThrCopy
+from enigma.trace.tiled_copy import TiledCopy as TiledCopy
+from enigma.trace.tiled_copy import make_copy_atom as make_copy_atom
+from enigma.trace.tiled_copy import make_tiled_copy as make_tiled_copy
+from enigma.trace.tiled_copy import make_tiled_copy_tv as make_tiled_copy_tv
+from enigma.trace.tiled_mma import MmaUniversalOp as MmaUniversalOp
+from enigma.trace.tiled_mma import SimdgroupMmaOp as SimdgroupMmaOp
+from enigma.trace.tiled_mma import ThrMma as ThrMma
+from enigma.trace.tiled_mma import TiledMma as TiledMma
+from enigma.trace.tiled_mma import make_tiled_mma as make_tiled_mma
 from enigma.trace.tiles import SimdgroupTile as SimdgroupTile
+from enigma.trace.tiling import coalesce as coalesce
 from enigma.trace.tiling import composition as composition
+from enigma.trace.tiling import filter as filter
 from enigma.trace.tiling import flat_divide as flat_divide
+from enigma.trace.tiling import flatten as flatten
+from enigma.trace.tiling import group as group
+from enigma.trace.tiling import group_modes as group_modes
 from enigma.trace.tiling import local_partition as local_partition
 from enigma.trace.tiling import local_tile as local_tile
 from enigma.trace.tiling import logical_divide as logical_divide
@@ -1352,15 +1388,17 @@ def constant(values: Any, dtype: Any = None) -> Any:
 def copy(
     src: Any,
     dst: Any,
-    count: _Index,
+    count: _Index | Any = None,
     src_offset: _Index = 0,
     dst_offset: _Index = 0,
     mask_fn: Callable[[Any], Any] | None = None,
     coalesced_width: int = 1,
     *,
     cooperative: bool = False,
+    pred: Any = None,
+    fill: Any = None,
 ) -> None:
-    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`."""
+    """Copy tensors by a tiled copy, `copy(tiled, src, dst)`, or a number of elements, `copy(src, dst, count)`."""
 
 def async_copy_1d_d2t(dst: Value | str, dst_off: _Index, src: Value | str, src_off: _Index, count: _Index) -> i64:
     """Begin to copy `count` elements from device to threadgroup memory, and return the event to wait for (an i64)."""
@@ -1417,16 +1455,17 @@ def gemm(
     A: Any,
     B: Any,
     C: Any,
+    D: Any = None,
     *,
-    M: int,
-    N: int,
-    K: int,
+    M: int | None = None,
+    N: int | None = None,
+    K: int | None = None,
     transpose_A: bool = False,
     transpose_B: bool = False,
     accum_dtype: Any = "float",
     use_simdgroup: bool | None = None,
 ) -> None:
-    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major."""
+    """Add the product of two tiles to a third, by a tiled product, `gemm(tiled, a, b, c)`, or `gemm(A, B, C, M=, N=, K=)`."""
 
 def make_vec(*c: Value | float) -> Any:
     """Return the vector of two to four numbers, in order; vectors among them count with all their components."""

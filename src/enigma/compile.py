@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 from enigma import config
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
+from enigma.runtime.diagnostics import SourceMap
+from enigma.runtime.jit import JitDef
 from enigma.runtime.program import Program, TextureParam
+from enigma.runtime.sequence import CompiledJit
+from enigma.source import SourceLoc
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
 from enigma.trace.kernel import KernelDef, math_named
@@ -31,7 +35,8 @@ class CompiledKernel:
 
     `metal_source` and `mlir_source` are always there; `mlir_source` is the very module that the Metal source was printed from.
     `metallib_path` and `metallib_bytes` are None when compilation stopped at text. `.asm["ir" | "mlir" | "msl" | "llvm" | "asm"]`
-    gives any stage. `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
+    gives any stage; `source_map` leads from a line of the Metal source to its Python line. `module` is the MLIR module itself
+    (xDSL's). `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
     that is a word or library function of Metal.
 
         print(enigma.compile(kernel).metal_source)
@@ -43,9 +48,11 @@ class CompiledKernel:
     mlir_source: str
     metallib_path: str | None = None
     metallib_bytes: bytes | None = None
-    grid: tuple[int, ...] | None = None
+    grid: tuple[int, ...] | None = None  # of the launch in a jit function
     block: tuple[int, ...] | None = None
     entry_name: str = ""
+    places: tuple[SourceLoc | None, ...] = ()
+    module: Any = None
     asm: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +60,11 @@ class CompiledKernel:
 
     def __repr__(self) -> str:
         return f"<compiled kernel {self.kernel_name}({', '.join(self.param_names)})>"
+
+    @property
+    def launches(self) -> tuple[CompiledKernel, ...]:
+        """Itself: the only launch. A compiled jit function may have several."""
+        return (self,)
 
     @property
     def kernel_source(self) -> str:
@@ -99,6 +111,15 @@ class CompiledKernel:
         with the file and line of its place.
         """
         return tuple(self.program.sites.values())
+
+    @property
+    def source_map(self) -> SourceMap:
+        """Where each line of the Metal source comes from: `.source_map[n]` is the Python place of line n, or None."""
+        return SourceMap(self.metal_source, self.places)
+
+    def mlir(self, *, locations: bool = False) -> str:
+        """Return `mlir_source`, with `locations` the Python line of each operation: `loc("kernels.py":12:5)`."""
+        return _print_module(self.module, locations=True) if locations else self.mlir_source
 
     @property
     def has_metallib(self) -> bool:
@@ -154,7 +175,10 @@ def compile(
     work_dir: str | Path | None = None, vec_width: int = 0, emit_only: bool | None = None, line_comments: bool = False,
     source_map: bool = False, math: str | None = None, async_copy: str = "shared", **constexprs: Any,
 ) -> CompiledKernel:  # fmt: skip
-    """Compile a kernel and return every stage of it.
+    """Compile a kernel and return every stage of it; of an `@enigma.jit` function its launches, for arguments that follow it.
+
+    A jit function takes tensors, arrays and Python values. One launch is a compiled kernel with its `grid` and `block`; several
+    are a `CompiledJit`, whose `launches` are such.
 
     - `dump_ir`, `dump_mlir` print the traced IR and the MLIR module.
     - `keep_metal_source` keeps `NAME.metal` (and `NAME.air`) in `work_dir`, which is created; default: a new temporary folder.
@@ -183,38 +207,72 @@ def compile(
     >>> "kernel void twice(" in compiled.metal_source
     True
     """
+    if isinstance(fn, JitDef):
+        options = {name: value for name, value in locals().items() if name not in ("fn", "args", "constexprs")}
+        return _launches(fn, args, constexprs, options)
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
     traced = kernel.trace(constexprs, vec_width=vec_width)
     program = Program(traced if math is None else replace(traced, math=math_named(math)))
-    _write_dump(program, "ir", dump(program.traced))
-    if dump_ir:
-        print(dump(program.traced), end="")
+    _show_ir(program, printed=dump_ir)
     module = _module(_for_metal(kernel, constexprs, program, async_copy, vec_width))
     mlir = _print_module(module)
     if dump_mlir:
         print(f"=== MLIR (enigma dialect): {program.name} ===\n{mlir}", end="" if mlir.endswith("\n") else "\n")
     metal = _emit(module, line_comments=line_comments, source_map=source_map)
+    compiled = _compiled(program, metal, mlir, module)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
-    compiled = CompiledKernel(program.name, program, metal.text, mlir, entry_name=metal.entry)
-    _write_dumps(compiled)
-    stop = config.emit_only() if emit_only is None else emit_only
-    if not stop:
-        library = toolchain.build(
-            program.name, metal.text, work_dir, keep_source=keep_metal_source, places=metal.lines, logs=bool(program.sites),
-            math=program.traced.math,
-        )  # fmt: skip
-        compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+    if not (config.emit_only() if emit_only is None else emit_only):
+        _build(compiled, metal, work_dir, keep_source=keep_metal_source)
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
 
 
+def _show_ir(program: Program, *, printed: bool) -> None:
+    """Write the traced IR where ENIGMA_DUMP asks for it, and print it."""
+    _write_dump(program, "ir", dump(program.traced))
+    if printed:
+        print(dump(program.traced), end="")
+
+
+def _compiled(program: Program, metal: MslText, mlir: str, module: ModuleOp) -> CompiledKernel:
+    program.metal = metal
+    compiled = CompiledKernel(
+        program.name, program, metal.text, mlir, entry_name=metal.entry, places=metal.lines, module=module
+    )
+    _write_dumps(compiled)
+    return compiled
+
+
+def _build(compiled: CompiledKernel, metal: MslText, work_dir: str | Path | None, *, keep_source: bool) -> None:
+    """Add a .metallib to a compiled kernel, which Metal then loads in place of compiling the text."""
+    program = compiled.program
+    library = toolchain.build(
+        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, logs=bool(program.sites),
+        math=program.traced.math,
+    )  # fmt: skip
+    compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
+    program.metallib = compiled.metallib_path
+
+
+def _launches(fn: JitDef, args: tuple[Any, ...], named: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Compile each launch of a host function."""
+    recorded = fn.record(args, named)
+    found: list[CompiledKernel] = []
+    for launch in recorded.launches:
+        compiled = compile(launch.bound.kernel, **options, **launch.bound.constants)
+        compiled.grid, compiled.block = launch.grid, launch.block
+        found.append(compiled)
+    return found[0] if len(found) == 1 else CompiledJit(fn.name, tuple(found), recorded)
+
+
 def _kernel(fn: Any, args: tuple[Any, ...]) -> KernelDef:
     if not isinstance(fn, KernelDef):
         raise EnigmaTypeError(
-            f"compile takes a kernel, but it got {fn!r}", help="decorate the function with @enigma.kernel"
+            f"compile takes a kernel, but it got {fn!r}",
+            help="decorate the function with @enigma.kernel or @enigma.jit",
         )
     if args:
         raise EnigmaTypeError(
@@ -262,10 +320,10 @@ def _module(program: Program) -> ModuleOp:
     return program.lower(observe)
 
 
-def _print_module(module: ModuleOp) -> str:
+def _print_module(module: ModuleOp, *, locations: bool = False) -> str:
     from enigma.dialect.text import print_module  # xDSL is heavy
 
-    return print_module(module)
+    return print_module(module, locations=locations)
 
 
 def _emit(module: ModuleOp, *, line_comments: bool, source_map: bool) -> MslText:

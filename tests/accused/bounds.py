@@ -46,11 +46,11 @@ def guard_off_by_one(A: en.f32, Out: en.f32, n: en.Scalar(en.u32)):
         Out[i] = A[i]
 
 
-@accused(KIND, "Out[x * width + y]", zeros(8, 12), 16, 8, grid=(16, 8), threads=(8, 8))
+@accused(KIND, "Out[x * width + y]", zeros(8, 12), 12, 8, grid=(16, 8), threads=(8, 8), also=("unwritten-output",))
 @en.kernel
 def rows_of_the_wrong_length(Out: en.f32, width: en.Scalar(en.u32), height: en.Scalar(en.u32)):
     x, y = en.thread_position_in_grid_xyz("x"), en.thread_position_in_grid_xyz("y")
-    if x < height and y < width:
+    if x < width and y < height:
         Out[x * width + y] = 1.0
 
 

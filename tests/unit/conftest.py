@@ -1,4 +1,4 @@
-"""The `launch` fixture: a kernel on every runtime that needs no device."""
+"""The `launch` fixture: a kernel on every runtime."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-import enigma
 from enigma.compile import compile as compile_kernel
+from tests.device.runtimes import RUNTIMES, metal_device
 
-RUNTIMES = {"sim": enigma.SimRuntime, "cpu": enigma.CpuRuntime}
+__all__ = ["metal_device"]
 
 
 @pytest.fixture(params=RUNTIMES)

@@ -15,12 +15,12 @@ from enigma.compile import compile as compile_kernel
 from enigma.dialect.text import parse_module, print_module
 from enigma.dialect.verify import verify
 from enigma.errors import InternalError
+from tests.device.runtimes import RUNTIMES
 from tests.spec.forms import load
 from tests.unit import texture_truth as truth
 from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
 
 Array = NDArray[Any]
-RUNTIMES = {"sim": en.SimRuntime, "cpu": en.CpuRuntime}
 NUMPY = {"f32": np.float32, "f16": np.float16, "i32": np.int32, "u32": np.uint32, "i16": np.int16, "u16": np.uint16}
 SHAPES = {
     "1D": [(1,), (7,), (33,)],

@@ -10,13 +10,13 @@ import pytest
 import enigma as en
 from enigma.dtypes import bf16, f16, f32
 from enigma.errors import EnigmaValueError, KernelAssertionError, OutOfBoundsError
+from tests.device.runtimes import RUNTIMES
 from tests.msl.check import assert_legal
 from tests.msl.clang import clang_available
 from tests.msl.run import run_kernel
 from tests.spec.forms import load
 from tests.spec.values import Array
 
-RUNTIMES = {"sim": en.SimRuntime, "cpu": en.CpuRuntime}
 SIZES = (1, 2, 3, 4, 5, 31, 32, 33, 255, 1023)
 FENCE = 64
 """Numbers before and behind an array, which must stay as they are."""

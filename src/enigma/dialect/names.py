@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 
 from enigma.source import SourceLoc
 
@@ -26,6 +26,12 @@ def from_location(location: LocationAttr) -> SourceLoc | None:
     if not isinstance(location, FileLineColLoc):
         return None
     return SourceLoc(location.filename.data, location.line.data, location.column.data)
+
+
+def location_of(argument: SSAValue) -> SourceLoc | None:
+    """Return the Python line of a block's argument, such as a parameter of the kernel."""
+    location = argument.location if isinstance(argument, BlockArgument) else None
+    return None if location is None else from_location(location)
 
 
 def place(op: Operation) -> SourceLoc | None:

@@ -12,11 +12,15 @@ from enigma.source import SourceLoc
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line without its indentation, which is `depth` steps; `loc` is the Python line it comes from, if any."""
+    """A line without its indentation, which is `depth` steps; `loc` is the Python line it comes from, if any.
+
+    A line that is no `statement`, such as a parameter, names its Python line neither in a comment nor in a directive.
+    """
 
     text: str
     depth: int = 0
     loc: SourceLoc | None = None
+    statement: bool = True
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 
 from enigma.dialect.build import kernel_of, math_of
-from enigma.dialect.names import place, user_name
+from enigma.dialect.names import location_of, place, user_name
 from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of, is_memory, space_of, texture_of
 from enigma.dtypes import Numeric, Space, b1, bf16, f32, u32
@@ -149,6 +149,7 @@ class _Position:
     attribute: str
     name: str
     axes: int
+    loc: SourceLoc | None
 
 
 class _MslKernel(KernelWriter):
@@ -200,7 +201,8 @@ class _MslKernel(KernelWriter):
             wishes = [wish for op in ops if (wish := user_name(op.results[0])) is not None and wish not in variables]
             taken = {user_name(value) for op in self.ops for value in op.results} if axes > 1 else set[str | None]()
             wish = default if axes > 1 or not wishes else wishes[0]
-            found[attribute] = _Position(attribute, self.names.fresh(f"{wish}{axes}" if wish in taken else wish), axes)
+            local = self.names.fresh(f"{wish}{axes}" if wish in taken else wish)
+            found[attribute] = _Position(attribute, local, axes, place(ops[0]))
         return found
 
     def builtin(self, op: IntrinsicOp) -> Expr:
@@ -304,10 +306,13 @@ class _MslKernel(KernelWriter):
             lines.append(Line(f"[[max_total_threads_per_threadgroup({x * y * z})]]"))
         parameters = list(self._signature())
         if not parameters:
-            lines.append(Line(f"kernel void {self.entry}()"))
+            lines.append(Line(f"kernel void {self.entry}()", 0, place(self.function), statement=False))
         else:
-            lines.append(Line(f"kernel void {self.entry}("))
-            lines += [Line(text + ("," if k + 1 < len(parameters) else ")"), 1) for k, text in enumerate(parameters)]
+            lines.append(Line(f"kernel void {self.entry}(", 0, place(self.function), statement=False))
+            lines += [
+                Line(text + ("," if k + 1 < len(parameters) else ")"), 1, loc, statement=False)
+                for k, (text, loc) in enumerate(parameters)
+            ]
         lines.append(Line("{"))
         shared = [self._allocation(op, local) for op, local in self.allocations.items() if op not in tables]
         lines += shared
@@ -315,33 +320,33 @@ class _MslKernel(KernelWriter):
             lines.append(Line(""))
         return [*lines, *body, Line("}")]
 
-    def _signature(self) -> Iterator[str]:
+    def _signature(self) -> Iterator[tuple[str, SourceLoc | None]]:
         slot, textures, before = -1, 0, None
         for arg, local in self.parameters.items():
-            kind = self._element(arg)
+            kind, loc = self._element(arg), location_of(arg)
             if (texture := texture_of(arg.type)) is not None:  # textures are numbered apart from buffers
-                yield f"{texture} {local} [[texture({textures})]]"
+                yield f"{texture} {local} [[texture({textures})]]", loc
                 textures, before = textures + 1, None
                 continue
             if (struct := self.structs.signature(arg)) is not None:
                 if struct != before:
                     slot += 1
-                    yield f"constant {struct[0]}& {struct[1]} [[buffer({slot})]]"
+                    yield f"constant {struct[0]}& {struct[1]} [[buffer({slot})]]", loc
                 before = struct
                 continue
             slot, before = slot + 1, None
             if not is_memory(arg.type):
-                yield f"constant {kind}& {local} [[buffer({slot})]]"
+                yield f"constant {kind}& {local} [[buffer({slot})]]", loc
             elif space_of(arg.type) is Space.CONSTANT:
-                yield f"constant {kind}* {local} [[buffer({slot})]]"
+                yield f"constant {kind}* {local} [[buffer({slot})]]", loc
             else:
                 const = "" if arg in self.written else "const "
                 # a plain buffer that other threadgroups read after a fence must not stay in a core's own cache
                 shared = "coherent(device) " if self.fences.reach_device and arg in self.written - self.atomic else ""
-                yield f"{shared}device {const}{kind}* {local} [[buffer({slot})]]"
+                yield f"{shared}device {const}{kind}* {local} [[buffer({slot})]]", loc
         for position in self.positions.values():
             kind = "uint" if position.axes == 1 else f"uint{position.axes}"
-            yield f"{kind} {position.name} [[{position.attribute}]]"
+            yield f"{kind} {position.name} [[{position.attribute}]]", position.loc
 
     def _element(self, value: SSAValue) -> str:
         dtype = dtype_of(value.type)
@@ -495,12 +500,13 @@ def _render(lines: list[Line], *, line_comments: bool, source_map: bool) -> tupl
     places: list[SourceLoc | None] = []
     expected: tuple[str, int] | None = None
     for line in lines:
-        if source_map and line.loc is not None and expected != (line.loc.file, line.loc.line):
+        if source_map and line.statement and line.loc is not None and expected != (line.loc.file, line.loc.line):
             escaped = line.loc.file.replace("\\", "\\\\").replace('"', '\\"')
             texts.append(f'#line {line.loc.line} "{escaped}"')
             places.append(None)
             expected = (line.loc.file, line.loc.line)
-        comment = f"  // {line.loc.short_file}:{line.loc.line}" if line_comments and line.loc is not None else ""
+        named = line.loc if line_comments and line.statement else None
+        comment = f"  // {named.short_file}:{named.line}" if named is not None else ""
         texts.append(("    " * line.depth + line.text).rstrip() + comment)
         places.append(line.loc)
         if expected is not None:

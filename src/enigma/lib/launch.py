@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import index
 from typing import Any, ParamSpec, Protocol, SupportsIndex, cast
 
@@ -96,7 +96,7 @@ def array(x: Any, name: str, *, axes: int | None = None, dtypes: Sequence[Any] =
     """
     known = tuple(as_dtype(dtype) for dtype in dtypes)
     found = as_array(x, name, known[0])
-    if all(found.dtype != dtype.numpy for dtype in known):
+    if _by_numpy().get(found.dtype) not in known:
         raise LaunchError(
             f"{name} holds {found.dtype}, but it must be {names(known)}",
             help=f"convert it: {name}.astype({known[0].numpy.name!r})",
@@ -118,10 +118,15 @@ def array(x: Any, name: str, *, axes: int | None = None, dtypes: Sequence[Any] =
 
 def dtype_of(found: Array) -> Numeric:
     """Return the dtype of a checked array's elements. Raises `LaunchError` where enigma has none for them."""
-    for dtype in DTYPES:
-        if dtype.numpy == found.dtype:
-            return dtype
-    raise LaunchError(f"enigma has no dtype for arrays of {found.dtype}", help=f"convert it to {names(DTYPES)}")
+    dtype = _by_numpy().get(found.dtype)
+    if dtype is None:
+        raise LaunchError(f"enigma has no dtype for arrays of {found.dtype}", help=f"convert it to {names(DTYPES)}")
+    return dtype
+
+
+@cache
+def _by_numpy() -> dict[Any, Numeric]:
+    return {dtype.numpy: dtype for dtype in DTYPES}
 
 
 def output(out: Any, shape: Sequence[int], dtype: Any, name: str = "out") -> Array:
@@ -161,7 +166,7 @@ def one_of(dtype: Any, dtypes: Sequence[Any], name: str = "dtype") -> Numeric:
 
 def elements(shape: Any) -> int:
     """Return how many elements an array of a shape, or of so many elements, has. Raises `LaunchError` for other things."""
-    parts = cast("tuple[Any, ...]", tuple(shape)) if isinstance(shape, tuple | list) else (shape,)
+    parts: Sequence[Any] = cast("Sequence[Any]", shape) if isinstance(shape, tuple | list) else [shape]
     count = math.prod(size_of(part, "an extent") for part in parts)
     if count > MOST:
         raise LaunchError(

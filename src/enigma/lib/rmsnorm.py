@@ -9,29 +9,31 @@ from functools import lru_cache
 from typing import Any
 
 import enigma as en
-from enigma.dtypes import FLOATS, Numeric, f32
+from enigma.dtypes import FLOATS, f32
 from enigma.errors import LaunchError
 from enigma.lib.launch import Plan, array, dtype_of, one_of, output, size_of, with_kernel
 from enigma.lib.rows import THREADS, Rows, best_width
 
 
 @lru_cache(maxsize=256)
-def _kernel(dtype: Numeric, weight_dtype: Numeric, shared: Rows) -> Any:
+def _kernel(dtype: Any, weight_dtype: Any, shared: Rows) -> Any:
     @en.kernel
     def rmsnorm(
-        x: dtype, weight: weight_dtype, out: dtype, columns: en.Scalar[en.u32], eps: en.Scalar[en.f32],
+        x: dtype, weight: weight_dtype, out: dtype, runs: en.Scalar[en.u32], eps: en.Scalar[en.f32],
     ) -> None:  # fmt: skip
         """Each row over its root mean square, times the weights."""
-        start, first = shared.row() * columns, shared.first()
+        row, thread = shared.place()
+        values, results = (shared.tensor(t, runs)[row, None, None] for t in (x, out))
+        weights = shared.tensor(weight, runs)[0, None, None]
         squares = 0.0
-        for j in range(first, columns, shared.step):
-            v = shared.run(x, start + j).load().to(en.f32)
+        for j in range(thread, runs, shared.threads):
+            v = values[j, None].load().to(en.f32)
             squares += (v * v).sum()
-        scale = en.rsqrt(shared.sum(squares) / columns + eps)
-        for j in range(first, columns, shared.step):
-            v = shared.run(x, start + j).load().to(en.f32) * scale
-            v = v * shared.run(weight, j).load().to(en.f32)  # read only now: a processor has few registers
-            shared.run(out, start + j).store(v.to(dtype))
+        scale = en.rsqrt(shared.sum(squares) / (runs * shared.width) + eps)
+        for j in range(thread, runs, shared.threads):
+            v = values[j, None].load().to(en.f32) * scale
+            v = v * weights[j, None].load().to(en.f32)  # read only now: a processor has few registers
+            results[j, None].store(v.to(dtype))
 
     return rmsnorm
 
@@ -39,15 +41,15 @@ def _kernel(dtype: Numeric, weight_dtype: Numeric, shared: Rows) -> Any:
 def _plan(
     rows: int, columns: int, dtype: Any = f32, weight_dtype: Any = None, *, eps: float = 1e-6, width: int | None = None
 ) -> Plan:
-    """Return the kernel for `rows` rows of `columns` elements of `dtype`; its slots are x, weight, out, columns and eps.
+    """Return the kernel for `rows` rows of `columns` elements of `dtype`; its slots are x, weight, out, runs and eps.
 
-    `width` is how many elements side by side a thread reads at once: by default 4, 2 or 1, whichever divides a row.
+    A run is `width` elements side by side, which a thread reads at once: by default 4, 2 or 1, whichever divides a row.
     """
     chosen = one_of(dtype, FLOATS)
     weights = chosen if weight_dtype is None else one_of(weight_dtype, FLOATS, "weight_dtype")
     shared = Rows.of(size_of(columns, "columns"), width)
     kernel = _kernel(chosen, weights, shared)
-    return Plan(kernel, shared.grid(size_of(rows, "rows")), (THREADS, 1, 1), scalars=(columns, eps))
+    return Plan(kernel, shared.grid(size_of(rows, "rows")), (THREADS, 1, 1), scalars=(columns // shared.width, eps))
 
 
 @with_kernel(_plan)

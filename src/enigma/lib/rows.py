@@ -20,19 +20,18 @@ HELD = 16
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`threads` of them work on a row, each on `steps` runs of `width` elements at a time; `whole` where that is all of it."""
+    """`threads` of them work on a row. A run is `width` elements side by side, and a thread holds `held` of those at a time."""
 
     threads: int
     width: int
-    steps: int
-    whole: bool
+    held: int
 
     @classmethod
     def of(cls, columns: int, width: int | None = None) -> Rows:
         """Return how rows of so many elements are shared out.
 
-        Elements that a thread reads at once are `width` side by side: by default 4, 2 or 1, whichever divides the row. On a
-        processor neighbouring threads share a vector, so there 1 is best. Raises `LaunchError` for another width.
+        A run, which is read at once, has 4, 2 or 1 elements by default, whichever divides the row. On a processor neighbouring
+        threads share a vector, so there 1 is best. Raises `LaunchError` for a width that does not divide the row.
         """
         fitting = [w for w in (4, 2, 1) if columns % w == 0]
         chosen = fitting[0] if width is None else width
@@ -42,13 +41,11 @@ class Rows:
                 "elements", help="leave it out",
             )  # fmt: skip
         threads = SIMDGROUP if columns <= SIMDGROUP * HELD else THREADS
-        steps = min(-(-columns // (threads * chosen)), HELD // chosen)
-        return cls(threads, chosen, steps, columns <= steps * threads * chosen)
+        return cls(threads, chosen, min(-(-columns // (threads * chosen)), HELD // chosen))
 
-    @property
-    def step(self) -> int:
-        """How far the runs of one thread lie apart."""
-        return self.threads * self.width
+    def are_held(self, columns: int) -> bool:
+        """Return whether the threads of a row hold all of it at a time."""
+        return columns <= self.held * self.threads * self.width
 
     def grid(self, rows: int) -> Size:
         """Return the threads for so many rows."""
@@ -56,35 +53,22 @@ class Rows:
 
     # ---- in a kernel
 
-    def row(self) -> Any:
-        """Return the number of this thread's row."""
+    def place(self) -> tuple[Any, Any]:
+        """Return the number of this thread's row, and its own number among the threads of that."""
         if self.threads == SIMDGROUP:
-            return en.threadgroup_position_in_grid("x") * (THREADS // SIMDGROUP) + en.simdgroup_index_in_threadgroup()
-        return en.threadgroup_position_in_grid("x")
+            group = en.threadgroup_position_in_grid("x") * (THREADS // SIMDGROUP)
+            return group + en.simdgroup_index_in_threadgroup(), en.thread_index_in_simdgroup()
+        return en.threadgroup_position_in_grid("x"), en.thread_position_in_threadgroup("x")
 
-    def first(self) -> Any:
-        """Return where in a row this thread's first run begins."""
-        if self.threads == SIMDGROUP:
-            return en.thread_index_in_simdgroup() * self.width
-        return en.thread_position_in_threadgroup("x") * self.width
+    def tensor(self, x: Any, runs: Any) -> Any:
+        """Return a buffer as rows of so many runs: `T[row, run, None]` is one of them."""
+        rows = en.threads_per_grid("x") // self.threads
+        return en.make_tensor(x, en.make_layout((rows, runs, self.width), (runs * self.width, self.width, 1)))
 
-    def run(self, x: Any, place: Any) -> Any:
-        """Return the view of one run of a buffer, from element number `place` on."""
-        return x.with_layout(en.make_layout(self.width), place)
-
-    def runs(self, x: Any, start: Any, first: Any, columns: Any, beyond: float) -> list[Any]:
-        """Return this thread's runs of a row as fragments of f32; elements behind the row's end are `beyond`.
-
-        The row starts at element number `start` of `x` and has `columns` elements; this thread's runs start `first` behind that.
-        """
-        found: list[Any] = []
-        for k in en.range_constexpr(self.steps):
-            j = first + k * self.step
-            run = en.Fragment.of(self.width, [en.f32(beyond)] * self.width)
-            if j < columns:
-                run = self.run(x, start + j).load().to(en.f32).apart()
-            found.append(run)
-        return found
+    def hold(self, row: Any, first: Any, runs: Any, beyond: float) -> list[Any]:
+        """Return the runs that a thread holds of a row, from run `first` on, in f32; behind the row's end they are `beyond`."""
+        numbers = [first + k * self.threads for k in range(self.held)]
+        return [row[j, None].load(pred=j < runs, default=beyond).to(en.f32) for j in numbers]
 
     def combined(self, value: Any, across: Callable[[Any], Any], combine: Callable[[Any, Any], Any]) -> Any:
         """Return what `combine` makes of the values of a row's threads, in each of them; `across` does it in a simdgroup."""

@@ -10,51 +10,52 @@ from functools import lru_cache
 from typing import Any
 
 import enigma as en
-from enigma.dtypes import FLOATS, Numeric, f32
+from enigma.dtypes import FLOATS, f32
 from enigma.lib.launch import Plan, array, dtype_of, one_of, output, size_of, with_kernel
 from enigma.lib.rows import THREADS, Rows, best_width
 
 
 @lru_cache(maxsize=256)
-def _held(dtype: Numeric, shared: Rows) -> Any:
+def _held(dtype: Any, shared: Rows) -> Any:
     """Return the kernel for rows that fit into the registers of their threads: each is read once."""
 
     @en.kernel
-    def softmax(x: dtype, out: dtype, columns: en.Scalar[en.u32]) -> None:
+    def softmax(x: dtype, out: dtype, runs: en.Scalar[en.u32]) -> None:
         """The exponentials of each row over their sum."""
-        start, first = shared.row() * columns, shared.first()
-        runs = shared.runs(x, start, first, columns, -math.inf)
-        most = _finite(shared.max(_maximum(runs)))
-        runs = [en.exp(run - most) for run in runs]
-        scale = _over(shared.sum(_total(runs)))
-        for k in en.range_constexpr(shared.steps):
-            j = first + k * shared.step
-            if j < columns:
-                shared.run(out, start + j).store((runs[k] * scale).to(dtype))
+        row, thread = shared.place()
+        values, results = (shared.tensor(t, runs)[row, None, None] for t in (x, out))
+        held = shared.hold(values, thread, runs, -math.inf)
+        most = _finite(shared.max(_maximum(held)))
+        held = [en.exp(v - most) for v in held]
+        scale = _over(shared.sum(_total(held)))
+        for k, v in enumerate(held):
+            j = thread + k * shared.threads
+            results[j, None].store((v * scale).to(dtype), pred=j < runs)
 
     return softmax
 
 
 @lru_cache(maxsize=256)
-def _looped(dtype: Numeric, shared: Rows) -> Any:
+def _looped(dtype: Any, shared: Rows) -> Any:
     """Return the kernel for longer rows, which are read twice: for a sum that is scaled anew as the maximum grows, and again."""
 
     @en.kernel
-    def softmax(x: dtype, out: dtype, columns: en.Scalar[en.u32]) -> None:
+    def softmax(x: dtype, out: dtype, runs: en.Scalar[en.u32]) -> None:
         """The exponentials of each row over their sum."""
-        start, first = shared.row() * columns, shared.first()
+        row, thread = shared.place()
+        values, results = (shared.tensor(t, runs)[row, None, None] for t in (x, out))
         own, total = -math.inf, 0.0
-        for j in range(first, columns, shared.step * shared.steps):
-            runs = shared.runs(x, start, j, columns, -math.inf)
-            above = en.fmax(own, _maximum(runs))
+        for first in range(thread, runs, shared.held * shared.threads):
+            held = shared.hold(values, first, runs, -math.inf)
+            above = en.fmax(own, _maximum(held))
             shift = _finite(above)
-            total = total * en.exp(own - shift) + _total([en.exp(run - shift) for run in runs])
+            total = total * en.exp(own - shift) + _total([en.exp(v - shift) for v in held])
             own = above
         most = _finite(shared.max(own))
         scale = _over(shared.sum(total * en.exp(own - most)))
-        for j in range(first, columns, shared.step):
-            run = shared.run(x, start + j).load().to(en.f32)
-            shared.run(out, start + j).store((en.exp(run - most) * scale).to(dtype))
+        for j in range(thread, runs, shared.threads):
+            v = values[j, None].load().to(en.f32)
+            results[j, None].store((en.exp(v - most) * scale).to(dtype))
 
     return softmax
 
@@ -84,14 +85,14 @@ def _over(total: Any) -> Any:
 
 
 def _plan(rows: int, columns: int, dtype: Any = f32, *, width: int | None = None) -> Plan:
-    """Return the kernel for `rows` rows of `columns` elements of `dtype`; its slots are x, out and columns.
+    """Return the kernel for `rows` rows of `columns` elements of `dtype`; its slots are x, out and runs.
 
-    `width` is how many elements side by side a thread reads at once: by default 4, 2 or 1, whichever divides a row.
+    A run is `width` elements side by side, which a thread reads at once: by default 4, 2 or 1, whichever divides a row.
     """
     chosen = one_of(dtype, FLOATS)
     shared = Rows.of(size_of(columns, "columns"), width)
-    kernel = (_held if shared.whole else _looped)(chosen, shared)
-    return Plan(kernel, shared.grid(size_of(rows, "rows")), (THREADS, 1, 1), scalars=(columns,))
+    kernel = (_held if shared.are_held(columns) else _looped)(chosen, shared)
+    return Plan(kernel, shared.grid(size_of(rows, "rows")), (THREADS, 1, 1), scalars=(columns // shared.width,))
 
 
 @with_kernel(_plan)

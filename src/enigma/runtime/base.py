@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from enigma.errors import DeviceError, LaunchError
 from enigma.runtime import constants as function_constants
 from enigma.runtime import launch
 from enigma.runtime.arrays import Array
+from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
 from enigma.runtime.padding import whole_vectors
 from enigma.runtime.program import Program
@@ -29,6 +31,15 @@ class Compiled(Protocol):
         ...
 
 
+@runtime_checkable
+class SeveralLaunches(Protocol):
+    """A compiled host function with several launches: a `CompiledJit`."""
+
+    def execute_on(self, runtime: Any, inputs: Any, sizes: Any, shapes: Any, dtypes: Any) -> list[Array]:
+        """Run all launches in order and return the outputs."""
+        ...
+
+
 class Runtime:
     """Runs compiled kernels. `grid` always counts all threads per axis, `threads` those of a threadgroup."""
 
@@ -37,6 +48,11 @@ class Runtime:
 
     def __repr__(self) -> str:
         return f"<enigma runtime {self.name}>"
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can still launch; one with a device can be closed, or lose it."""
+        return True
 
     def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return a function that runs the program once on checked arguments (arrays and numbers in slot order)."""
@@ -65,17 +81,75 @@ class Runtime:
             raise
         self.bind_whole(ready, bound, geometry)()
 
+    # ---- memory
+
+    def empty(self, shape: Any, dtype: Any = np.float32) -> Array:
+        """Return an array, not initialised, in memory that the device uses without a copy; `dtype` is NumPy's."""
+        return np.empty(shape, dtype)
+
+    def zeros(self, shape: Any, dtype: Any = np.float32) -> Array:
+        """Return an array of zeros in memory that the device uses without a copy; `dtype` is NumPy's."""
+        made = self.empty(shape, dtype)
+        made[...] = np.zeros((), made.dtype)
+        return made
+
+    def array(self, values: Any, dtype: Any = None) -> Array:
+        """Return a copy of an array, or of nested lists, in memory that the device uses without a copy."""
+        given = np.asarray(values, dtype)
+        made = self.empty(given.shape, given.dtype)
+        made[...] = given
+        return made
+
+    # ---- launches
+
+    def timed(self, run: Callable[[], None]) -> float:
+        """Run what `bind` returned, and return how long the device worked on it, in microseconds."""
+        start = time.perf_counter_ns()
+        run()
+        return (time.perf_counter_ns() - start) / 1000
+
+    def start(self, run: Callable[[], None]) -> Launch:
+        """Run what `bind` returned, on a device of its own while the caller goes on; here it is over on return."""
+        return Finished(self.timed(run))
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Return a `with` in which launches are sent to the device together; here each runs at once."""
+        return nullcontext()
+
+    def settle(self) -> None:
+        """Run what a batch has so far, so that outputs can be read."""
+
+    def synchronize(self) -> None:
+        """Wait for every launch that is under way."""
+
+    def dispatch_batch(self, launches: Sequence[tuple[PreparedKernel, Any, Any]]) -> None:
+        """Run prepared kernels, each with its grid and threads, one after another in one batch.
+
+        rt.dispatch_batch([(first, (n, 1, 1), (256, 1, 1)), (second, (n, 1, 1), (256, 1, 1))])
+        """
+        for prepared, _, _ in launches:
+            if prepared.runtime is not self:
+                raise LaunchError(
+                    f"kernel {prepared.program.name} was prepared on another runtime, {prepared.runtime.name}",
+                    help="prepare it on the runtime whose dispatch_batch is called",
+                )
+        with self.batch():
+            for prepared, grid, threads in launches:
+                prepared.dispatch(grid, threads)
+
     def specialise(self, program: Program, constants: Mapping[Any, Any] | None) -> Program:
         """Return the program for these function constants. Raises `LaunchError` for values that are wrong or missing."""
         return function_constants.specialised(program, constants)
 
     def execute(
-        self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, grid: Any = (1, 1, 1),
-        threads: Any = (1, 1, 1), *, scalars: Sequence[Any] | Mapping[str, Any] | None = None,
+        self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, grid: Any = None,
+        threads: Any = None, *, scalars: Sequence[Any] | Mapping[str, Any] | None = None,
         output_sizes: Sequence[int] | None = None, constants: Mapping[Any, Any] | None = None,
         output_shapes: Sequence[Any] | None = None, output_dtypes: Sequence[Any] | None = None, inout: Sequence[Any] = (),
     ) -> Any:  # fmt: skip
         """Run once with fresh outputs and return them.
+
+        Without `grid` and `threads` they are those of the launch in the compiled `@enigma.jit` function, else one thread.
 
         `inputs` fill the buffer slots in order, Scalars left out; the remaining buffers are the outputs, zero at first.
         Give one of: `output_size` (bytes of the single output; returns `bytes`), `output_sizes` (returns a list of `bytes`), or
@@ -97,6 +171,12 @@ class Runtime:
         [0.0, 0.5, 1.0, 1.5]
         """
 
+        if isinstance(compiled, SeveralLaunches):
+            sizes = [output_size] if output_size is not None else output_sizes
+            found = compiled.execute_on(self, inputs, sizes, output_shapes, output_dtypes)
+            return _results(found, output_size, output_shapes)
+        grid, threads = _recorded(compiled, grid, threads)
+
         def prepare() -> PreparedKernel:
             return self.prepare(
                 compiled, inputs, output_size, scalars=scalars, output_sizes=output_sizes, constants=constants,
@@ -110,12 +190,7 @@ class Runtime:
             launch.together(lambda: launch.geometry(grid, threads, limit=self.max_threads), prepare)
             raise
         prepared.dispatch(grid, threads)
-        if output_shapes is not None:
-            arrays = prepared.outputs
-            return arrays[0] if len(arrays) == 1 else arrays
-        if output_sizes is not None:
-            return [array.tobytes() for array in prepared.outputs]
-        return prepared.read_output() if output_size is not None else None
+        return _results(prepared.outputs, output_size, output_shapes)
 
     def prepare(
         self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, *,
@@ -146,13 +221,29 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )
             raise
-        fresh = {slot: _zeros(form) for slot, form in zip(slots, forms, strict=True)}
+        fresh = {slot: _zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
         arrays = iter(inputs)
         arguments = [
             next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
             for x in program.arguments
         ]
         return PreparedKernel(self, ready, launch.bind(program, arguments), list(fresh.values()))
+
+
+def _results(arrays: list[Array], output_size: int | None, output_shapes: Sequence[Any] | None) -> Any:
+    """Return outputs in the form that they were asked for."""
+    if output_shapes is not None:
+        return arrays[0] if len(arrays) == 1 else arrays
+    if output_size is not None:
+        return arrays[0].tobytes()
+    return [array.tobytes() for array in arrays] or None
+
+
+def _recorded(compiled: Compiled, grid: Any, threads: Any) -> tuple[Any, Any]:
+    """Return the launch size that was given, or that a compiled jit function has, or one thread."""
+    total = getattr(compiled, "grid", None) if grid is None else grid
+    group = getattr(compiled, "block", None) if threads is None else threads
+    return (1, 1, 1) if total is None else total, (1, 1, 1) if group is None else group
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +315,10 @@ def _numpy_dtype(dtype: Any) -> Any:
         raise LaunchError(f"{dtype!r} in output_dtypes is no dtype", help="pass a NumPy dtype or enigma.f32") from None
 
 
-def _zeros(form: _Form) -> Array:
+def _zeros(runtime: Runtime, form: _Form) -> Array:
     try:
-        return np.zeros(form.shape, form.dtype)
+        np.empty(form.shape, np.dtype([]))  # takes no memory: only whether it is a shape
+        return runtime.zeros(form.shape, form.dtype)
     except (TypeError, ValueError):
         raise LaunchError(
             f"{form.shape!r} in output_shapes is no shape", help="a shape is a positive int or a tuple of them"
@@ -276,10 +368,11 @@ class PreparedKernel:
 
     def dispatch_timed(self, grid: Any, threads: Any) -> float:
         """Run once and return the time it took on the device, in microseconds."""
-        run = self._function(grid, threads)
-        start = time.perf_counter_ns()
-        run()
-        return (time.perf_counter_ns() - start) / 1000
+        return self.runtime.timed(self._function(grid, threads))
+
+    def dispatch_async(self, grid: Any, threads: Any) -> Launch:
+        """Start one run and go on; outputs are there, and inputs may change, after `wait()` of what is returned."""
+        return self.runtime.start(self._function(grid, threads))
 
     def read_output(self) -> bytes:
         """Return the bytes of the first output. Raises `LaunchError` when there is none, `DeviceError` after `release`."""
@@ -288,6 +381,7 @@ class PreparedKernel:
             raise LaunchError(
                 f"kernel {self.program.name} was prepared without an output", help="read the inout arrays themselves"
             )
+        self.runtime.settle()
         return self.outputs[0].tobytes()
 
     def set_input(self, index: int, array: Any) -> None:

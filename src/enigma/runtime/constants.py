@@ -36,10 +36,15 @@ def specialised(program: Program, given: Given | None) -> Program:
     key = tuple((index, repr(value)) for index, value in sorted(found.items()))  # -0.0 is not 0.0, and NaN is NaN
     known = program.specialised.get(key)
     if known is None:
-        while len(program.specialised) >= _KEPT:
-            program.specialised.pop(next(iter(program.specialised)), None)
+        make_room(program)
         known = program.specialised.setdefault(key, Program(specialise(program.traced, found)))
     return known
+
+
+def make_room(program: Program) -> None:
+    """Forget the oldest specialisations of a program until there is room for another one."""
+    while len(program.specialised) >= _KEPT:
+        program.specialised.pop(next(iter(program.specialised)), None)
 
 
 def numbers(kernel: str, declared: Sequence[Constant], given: Given | None) -> dict[int, Number]:

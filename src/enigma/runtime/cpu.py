@@ -266,9 +266,14 @@ class _Bound:
         self.run(*self.arguments)
 
 
+def native_text(program: Program, threads: Size, constants: Mapping[Any, Any] | None = None) -> Lowered:
+    """Return the LLVM IR of a program for whole threadgroups of this size with the Python line of each of its lines."""
+    return _lower(specialised(program, constants), threads, None, partial=False)
+
+
 def llvm_text(program: Program, threads: Size, constants: Mapping[Any, Any] | None = None) -> str:
     """Return the LLVM IR of a program for whole threadgroups of this size, and for these function constants."""
-    return _lower(specialised(program, constants), threads, None, partial=False).text
+    return native_text(program, threads, constants).text
 
 
 def assembly_text(program: Program, threads: Size, constants: Mapping[Any, Any] | None = None) -> str:

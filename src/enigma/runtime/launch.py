@@ -253,9 +253,9 @@ def _check_form(param: Param, form: Form, array: Array) -> None:
     """Refuse an array with too few elements for the parameter's layout, or others than its shape has."""
     count = array.size // param.dtype.parts
     if form.extents is None:
-        if count < form.layout.cosize():
+        if count < form.layout.span():
             raise LaunchError(
-                f"{param.name} has {count} elements, but its layout {form.layout} reaches {form.layout.cosize()}", loc=param.loc,
+                f"{param.name} has {count} elements, but its layout {form.layout} reaches {form.layout.span()}", loc=param.loc,
                 help="pass the whole array that the layout describes",
             )  # fmt: skip
         return

@@ -15,11 +15,14 @@ from enigma import config
 from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureType
 from enigma.errors import LaunchError
 from enigma.runtime.reports import Site, sites
-from enigma.spec.terms import Buffer, Effect, Texture
+from enigma.source import SourceLoc
+from enigma.spec.terms import Buffer, Effect, SamplerFilter, Texture
 from enigma.trace.node import Block, For, Form, If, Op, Param, Struct, Traced, Value, While, walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
+
+    from enigma.emit.msl import MslText
 
 MAX_BUFFERS = 31
 MAX_TEXTURES = 128
@@ -98,6 +101,15 @@ class TextureParam:
         return f"{self.kind}<{self.dtype.metal_name}, access::{self.access}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """The operation of a kernel that needs the latest GPU family: its name, the family's number, its Python line."""
+
+    operation: str
+    family: int
+    loc: SourceLoc
+
+
 class Program:
     """A traced kernel with its derived stages. Raises `LaunchError` for more than 31 parameters, Metal's limit of buffer slots."""
 
@@ -105,6 +117,7 @@ class Program:
         self.traced = traced
         self.native: dict[Any, Any] = {}  # the CPU runtime's code, by threadgroup size
         self.specialised: dict[Any, Program] = {}  # by the values of the function constants
+        self.metallib: str | None = None  # the path of a library that was built of `metal`
         textures = sum(argument.texture is not None for argument in self.arguments)
         if len(self.arguments) - textures > MAX_BUFFERS:
             raise LaunchError(
@@ -183,6 +196,18 @@ class Program:
         return frozenset(found)
 
     @cached_property
+    def interpolated(self) -> frozenset[int]:
+        """The slots of the textures that the kernel samples between texels."""
+        values = {param.value: param.slot for param in self.params}
+        return frozenset(
+            values[operand]
+            for node in self.traced.nodes()
+            if isinstance(node, Op) and SamplerFilter.LINEAR in node.attrs.values()
+            for operand in node.operands
+            if operand in values and isinstance(operand.type, TextureType)
+        )
+
+    @cached_property
     def constant(self) -> tuple[tuple[int, Param], ...]:
         """The parameters that are constant memory, which a GPU has little of, with their places."""
         return tuple(
@@ -230,6 +255,22 @@ class Program:
     def sites(self) -> dict[int, Site]:
         """The places of the kernel that report, by number: lines to print and assertions; empty for most kernels."""
         return sites(self.traced)
+
+    @cached_property
+    def family(self) -> Needed | None:
+        """What needs the latest GPU family, or None when any GPU will do that has the language."""
+        needing = [node for node in self.traced.nodes() if isinstance(node, Op) and node.row.family]
+        if not needing:
+            return None
+        first = max(needing, key=lambda node: node.row.family)
+        return Needed(first.row.shown_name, first.row.family, first.loc)
+
+    @cached_property
+    def metal(self) -> MslText:
+        """The Metal source; `enigma.compile` puts the text here that it returns."""
+        from enigma.emit.msl import emit_msl  # xDSL is heavy
+
+        return emit_msl(self.module)
 
     @cached_property
     def key(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enigma.errors import Place, ToolchainError
+from enigma.runtime import diagnostics
 from enigma.spec.terms import Precision
 
 _HINTS = (
@@ -22,9 +22,6 @@ _HINTS = (
      "`sudo xcode-select -s /Applications/Xcode.app`"),
     ("agreed to the Xcode license", "run `sudo xcodebuild -license accept`"),
 )  # fmt: skip
-
-_DIAGNOSTIC = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?:fatal error|error): (?P<text>.*)$", re.MULTILINE)
-
 
 LOGGING = ("-std=metal3.2", "-fmetal-enable-logging")
 """Flags without which the log is not there, or is compiled away (Metal specification, 1.6.9)."""
@@ -85,11 +82,10 @@ def _run(command: Sequence[str], product: Path, metal: Path, places: Sequence[Pl
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = done.stderr.strip() or done.stdout.strip()
     if done.returncode != 0:
-        found = list(_DIAGNOSTIC.finditer(said))
         raise ToolchainError(
             f"{' '.join(command)}\nfailed with exit code {done.returncode}{':' if said else ', and said nothing'}\n{said}".rstrip(),
-            notes=_notes(found, metal, places),
-            help=next((help for text, help in _HINTS if text in said), None) or _report(found),
+            notes=diagnostics.notes(said, str(metal), places),
+            help=advice(said) or _report(said),
         )
     if not product.exists():
         raise ToolchainError(
@@ -98,17 +94,12 @@ def _run(command: Sequence[str], product: Path, metal: Path, places: Sequence[Pl
         )
 
 
-def _report(found: Sequence[re.Match[str]]) -> str | None:
-    return "Metal source that does not compile is a bug in enigma: please report it with the kernel" if found else None
+def advice(said: str) -> str | None:
+    """Return what to do about a tool that could not run, by what it said; None where that is not known."""
+    return next((help for text, help in _HINTS if text in said), None)
 
 
-def _notes(
-    found: Sequence[re.Match[str]], metal: Path, places: Sequence[Place | None]
-) -> list[tuple[str, Place | None]]:
-    """Return each diagnostic with its Python line, where that is known."""
-    notes: list[tuple[str, Place | None]] = []
-    for match in found:
-        line = int(match["line"]) - 1
-        if match["file"] == str(metal) and line < len(places) and places[line] is not None:
-            notes.append((match["text"], places[line]))
-    return notes
+def _report(said: str) -> str | None:
+    if not diagnostics.has_errors(said):
+        return None
+    return "Metal source that does not compile is a bug in enigma: please report it with the kernel"

@@ -27,6 +27,9 @@ B = Var(
 )
 ANY = Var("ANY", (*NUMBERS, b1), lanes=ANY_LANES, whole=(*WHOLE, b1))
 
+FOLDS = {"add": "+", "mul": "*", "min": "min()", "max": "max()", "and": "&", "or": "|", "xor": "^"}
+"""The operator that does with two values what a reduction does with those of all lanes."""
+
 REDUCTIONS = (
     ("sum", "add", "The sum", X),
     ("product", "mul", "The product", X),
@@ -78,7 +81,7 @@ def _reduction(group: Group, function: str, kind: str, what: str, var: Var) -> I
         msl=across_msl.bitwise(name, of_bools[kind]) if bits else across_msl.arithmetic(name), cuda=LATER,
         prelude={} if bits else across_msl.helpers(group.prefix, function), llvm=lambda b, x: b.reduce(kind, x, width),
         ref=lambda np, env, x: across.reduce(np, env, x, kind, width), ulp=ulps(64, 64) if kind in ("add", "mul") else EXACT,
-        domain=(0.25, 1.5), example=f"{name}(x)",
+        domain=(0.25, 1.5), example=f"{name}(x)", folds=FOLDS[kind],
     )  # fmt: skip
 
 
@@ -216,11 +219,11 @@ def _votes(group: Group) -> tuple[Intrinsic, ...]:
         Intrinsic(
             name=f"{prefix}_all", params={"p": BIT}, result=BIT, effect=Effect.SYNC, msl=Call(f"{prefix}_all"), cuda=LATER,
             doc="Whether p is true in all active lanes.", llvm=lambda b, p: b.reduce("and", p, width),
-            ref=lambda np, env, p: across.ballot(np, env, ~p, width) == 0, example=f"{prefix}_all(p)"),
+            ref=lambda np, env, p: across.ballot(np, env, ~p, width) == 0, example=f"{prefix}_all(p)", folds=FOLDS["and"]),
         Intrinsic(
             name=f"{prefix}_any", params={"p": BIT}, result=BIT, effect=Effect.SYNC, msl=Call(f"{prefix}_any"), cuda=LATER,
             doc="Whether p is true in any active lane.", llvm=lambda b, p: b.reduce("or", p, width),
-            ref=lambda np, env, p: across.ballot(np, env, p, width) != 0, example=f"{prefix}_any(p)"),
+            ref=lambda np, env, p: across.ballot(np, env, p, width) != 0, example=f"{prefix}_any(p)", folds=FOLDS["or"]),
         Intrinsic(
             name=f"{prefix}_is_first", params={}, result=BIT, effect=Effect.SYNC, msl=Call(f"{prefix}_is_first"), cuda=LATER,
             doc=f"Whether this is the first active lane of the {called}: true in exactly one of them.",

@@ -67,6 +67,7 @@ class Intrinsic:
       `call(name, **arguments)` applies another row. `outcome_type` is how the type stub writes it.
     - `reports`: what it tells whoever launched the kernel; its parameters are then `text`, `site` and the values.
     - `method`: the name under which textures of its kinds have it; its first parameter is then the texture.
+    - `folds`: the operator with which it first combines the elements of a fragment, whose result it then takes.
     - `headers`: what Metal source that uses it includes beside the standard library.
     - `hazards`: operands with which Metal leaves the result undefined, or that nobody means: the simulator's checkers ask.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
@@ -107,6 +108,7 @@ class Intrinsic:
     headers: tuple[str, ...] = ()
     method: str = ""
     hazards: tuple[Hazard, ...] = ()
+    folds: str | None = None
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"

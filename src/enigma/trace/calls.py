@@ -147,6 +147,7 @@ def make_function(row: Intrinsic) -> Callable[..., Any]:
         return bound.arguments
 
     call.__signature__ = parameters  # type: ignore[attr-defined]
+    call.lifts = row.lifts  # type: ignore[attr-defined]
     return named(row, call)
 
 

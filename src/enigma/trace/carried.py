@@ -14,18 +14,21 @@ from typing import Any
 from enigma.dtypes import Numeric, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import caller
+from enigma.trace.arrangement import Chunk, Places, is_exact, single
 from enigma.trace.exits import RESULT
 from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, For, While
 from enigma.trace.state import (
+    Leaves,
     Path,
     Snapshot,
-    arranged_alike,
+    differing,
     hint,
     is_container,
     is_leaf,
     label,
     leaves,
+    rearranged,
     rebuild,
     same,
     shape,
@@ -36,6 +39,9 @@ from enigma.trace.state import (
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue, active
+
+_TRIES = 2
+"""How often a fragment that a body arranges otherwise may start otherwise: as the body left it, then in single values."""
 
 
 @dataclass(slots=True)
@@ -70,6 +76,8 @@ class Loop:
         self.changed: set[tuple[int, int]] = set()
         self.carried: list[Carried] = []
         self.widened = False
+        self.arranged: dict[int, dict[Path, Places]] = {}
+        self.tried: dict[tuple[int, Path], int] = {}
 
     def result(self) -> tuple[Any, ...]:
         """Return the variables after the loop."""
@@ -92,6 +100,7 @@ class Loop:
     def plan(self) -> None:
         """Decide what the loop carries: every leaf of a variable that is assigned, and those of others that are changed."""
         self.carried = []
+        self._arrange()
         known: set[tuple[str, Path]] = self.tracer.changes.get(self.loc, set())
         for variable, value in enumerate((*self.start, *self.extra)):
             name = self.all_names[variable]
@@ -112,6 +121,43 @@ class Loop:
                 )
                 init.name = init.name or hint(name, path) or None
                 self.carried.append(Carried(variable, position, path, dtype, init))
+
+    def _arranged(self, ends: list[Leaves]) -> list[Leaves]:
+        """Return the leaves at the end of the body arranged as at its start; raises `Retry` where it is to start otherwise.
+
+        First it starts as the body left it, so that what is stored whole stays in vectors; then in single values.
+        """
+        found: list[Leaves] = []
+        for variable, (before, after) in enumerate(zip(self.taken.leaves, ends, strict=True)):
+            to: dict[Path, Places] = {}
+            for path, (start, end) in differing(before, after).items():
+                tries = self.tried[variable, path] = self.tried.get((variable, path), 0) + 1
+                alone = single(len(start.places))
+                wanted = end.places if tries == 1 and is_exact(end.places) else alone
+                if start.places != wanted and tries <= _TRIES:
+                    self.arranged.setdefault(variable, {})[path] = wanted
+                to[path] = start.places
+            found.append(rearranged(after, to, self.loc) if to else after)
+        if self.arranged:
+            raise Retry
+        return found
+
+    def _arrange(self) -> None:
+        """Let fragments that the body arranges otherwise start so too; that is computed before the loop."""
+        for variable, places in self.arranged.items():
+            new = rearranged(self.taken.leaves[variable], places, self.loc)
+            value = (*self.start, *self.extra)[variable]
+            own = variable < len(self.names)
+            made = rebuild(value, [leaf for _, leaf in new], fresh=own, arranged=places)
+            if own:
+                self.start = (*self.start[:variable], made, *self.start[variable + 1 :])
+            self.changed = {key for key in self.changed if key[0] != variable}  # its leaves have other numbers now
+            self.wanted = {key: dtype for key, dtype in self.wanted.items() if key[0] != variable}
+        if self.arranged:
+            self.arranged = {}
+            self.taken = Snapshot((*self.start, *self.extra))
+            self.mark = len(self.tracer.blocks[-1].nodes)
+            self.allocated = len(self.tracer.body.nodes), *self.allocated[1:]
 
     def arguments(self, scope: Block) -> list[TracedValue]:
         """Return fresh block arguments for the carried leaves, and put them into the variables."""
@@ -160,7 +206,7 @@ class Loop:
             self.widened = False
             raise Retry
         yields: list[TracedValue] = []
-        ends = Snapshot((*values, *self.extra)).leaves
+        ends = self._arranged(Snapshot((*values, *self.extra)).leaves)
         self._check_returned(values)
         self._check_shapes((*values, *self.extra), ends)
         for item in self.carried:
@@ -216,11 +262,13 @@ class Loop:
         if literal(started) is not None and common is item.dtype:
             return self.tracer.convert(leaf, item.dtype, self.loc)
         notes = [(f"{describe(x)} here", place) for x in (started, leaf) if (place := where_made(x)) is not None]
+        in_fragment = bool(item.path) and isinstance(item.path[-1], Chunk)
+        start = "True or False" if dtype is b1 else f"enigma.{dtype.name}(...)"
         raise EnigmaTypeError(
             f"{name} is {describe(started)} before the loop and {describe(leaf)} after its body", loc=self.loc, notes=notes,
-            help="give it one dtype: start with "
-            f"{'True or False' if dtype is b1 else f'enigma.{dtype.name}(...)'}, or convert in the body: "
-            f"x.to(enigma.{item.dtype.name})",
+            help=f"give it one dtype: convert before the loop, or in the body: f.to(enigma.{item.dtype.element.name})"
+            if in_fragment else
+            f"give it one dtype: start with {start}, or convert in the body: x.to(enigma.{item.dtype.name})",
         )  # fmt: skip
 
     def _check_shapes(self, values: Sequence[Any], ends: list[list[tuple[Path, Any]]]) -> None:
@@ -236,8 +284,7 @@ class Loop:
                 raise EnigmaTypeError(
                     f"{label(name, ())} is {shape(held, before)} before the loop and {shape(values[variable], after)} "
                     "after its body", loc=self.loc,
-                    help=arranged_alike(held, values[variable]) or
-                "a loop of the kernel cannot change how many values a variable holds; make it its full length first",
+                    help="a loop of the kernel cannot change how many values a variable holds; make it its full length first",
                 )  # fmt: skip
             for position, ((path, old), (_, new)) in enumerate(zip(before, after, strict=True)):
                 if (variable, position) in carried or same(old, new) or undefined_in(old):

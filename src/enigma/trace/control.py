@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from enigma.dtypes import Numeric, Vector, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import SourceLoc, caller
 from enigma.spec.terms import Effect
+from enigma.trace.fragment import Fragment
 from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, If, Op
 from enigma.trace.state import (
     Snapshot,
-    arranged_alike,
     common_dtype,
+    differing,
     hint,
     is_container,
     is_leaf,
     label,
     leaves,
+    of_fewest,
+    rearranged,
     rebuild,
     same,
     shape,
@@ -30,6 +33,8 @@ from enigma.trace.tensor import Tensor
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import Handle, TracedValue, active
+
+_T = TypeVar("_T")
 
 
 def is_traced(x: Any) -> bool:
@@ -66,11 +71,14 @@ def truth(x: Any, loc: SourceLoc | None = None) -> Any:
 
 def cast_in(tracer: Tracer, block: Block, x: Any, dtype: Any, loc: SourceLoc) -> TracedValue:
     """Return `x` as a value of `dtype`, made at the end of `block` when it is a literal."""
-    if isinstance(x, TracedValue):
-        return x
+    return x if isinstance(x, TracedValue) else _at_end(tracer, block, lambda: tracer.constant(x, dtype, loc))
+
+
+def _at_end(tracer: Tracer, block: Block, compute: Callable[[], _T]) -> _T:
+    """Return what a function records at the end of a block that was closed."""
     tracer.blocks.append(block)
     try:
-        return tracer.constant(x, dtype, loc)
+        return compute()
     finally:
         tracer.blocks.pop()
 
@@ -134,16 +142,19 @@ class Branches:
             # our own: the returned value, read only where a flag says it is there
             a, in_a = (zeros(b), leaves(zeros(b))) if undefined_in(a) else (a, in_a)
             b, in_b = (zeros(a), leaves(zeros(a))) if undefined_in(b) else (b, in_b)
+        arranged = {path: of_fewest(*both) for path, both in differing(in_a, in_b).items()}
+        if arranged:
+            in_a = _at_end(tracer, node.then, lambda: rearranged(in_a, arranged, self.loc))
+            in_b = _at_end(tracer, node.orelse, lambda: rearranged(in_b, arranged, self.loc))
         if len(in_a) != len(in_b) or [path for path, _ in in_a] != [path for path, _ in in_b]:
             raise EnigmaTypeError(
                 f"{label(name, ())} is {shape(a, in_a)} after the `if` branch and {shape(b, in_b)} after the other", loc=self.loc,
-                help=arranged_alike(a, b) or
-                "a branch decided when the kernel runs cannot change how many values a variable holds",
+                help="a branch decided when the kernel runs cannot change how many values a variable holds",
             )  # fmt: skip
         new = [self._merge_leaf(tracer, node, name, path, x, y) for (path, x), (_, y) in zip(in_a, in_b, strict=True)]
         if not is_container(a):
             return new[0]
-        return rebuild(a, new, fresh=a is not b)
+        return rebuild(a, new, fresh=a is not b, arranged=arranged)
 
     def _one_sided(self, name: str, a: Any, b: Any) -> Any:
         if undefined_in(a) and undefined_in(b):
@@ -187,11 +198,8 @@ class Branches:
         return x, y
 
     def _converted(self, tracer: Tracer, block: Block, x: Any, dtype: Numeric) -> Any:
-        tracer.blocks.append(block)
-        try:
-            return tracer.convert(x if literal(x) is None or not dtype.is_float else float(x), dtype, self.loc)
-        finally:
-            tracer.blocks.pop()
+        number = x if literal(x) is None or not dtype.is_float else float(x)
+        return _at_end(tracer, block, lambda: tracer.convert(number, dtype, self.loc))
 
 
 def captured(tracer: Tracer, compute: Callable[[], Any]) -> tuple[Block, Any]:
@@ -219,29 +227,53 @@ def splice(tracer: Tracer, block: Block) -> None:
 def either(tracer: Tracer, condition: Any, then: tuple[Block, Any], orelse: tuple[Block, Any], loc: SourceLoc) -> Any:
     """Return one of two computed values: a select when both only compute, else an `If` so that only one is computed."""
     (then_block, x), (else_block, y) = then, orelse
-    if x is y or not (is_leaf(x) and is_leaf(y)):
-        if x is y:
-            splice(tracer, then_block)
-            return x
-        raise EnigmaTypeError(
-            f"`x if c else y` chooses between {describe(x)} and {describe(y)}",
-            loc=loc,
-            help="both must be numbers: A[i] if c else B[i]",
-        )
-    dtype = common_dtype("the value", x, y, loc, what="if the condition holds|if not")
+    if x is y:
+        splice(tracer, then_block)
+        return x
+    in_x, in_y, made = _parts(tracer, then, orelse, loc)
+    dtypes = [
+        common_dtype("the value", p, q, loc, what="if the condition holds|if not")
+        for p, q in zip(in_x, in_y, strict=True)
+    ]
     if is_plain(then_block) and is_plain(else_block):
         splice(tracer, then_block)
         splice(tracer, else_block)
-        x, y = cast_in(tracer, tracer.blocks[-1], x, dtype, loc), cast_in(tracer, tracer.blocks[-1], y, dtype, loc)
-        return tracer.select(condition, x, y, loc)
-    node = If(condition, then_block, else_block, [], loc)
-    result = TracedValue(dtype, None, node)
-    result.scope = tracer.blocks[-1]
-    node.results.append(result)
-    then_block.yields.append(cast_in(tracer, then_block, x, dtype, loc))
-    else_block.yields.append(cast_in(tracer, else_block, y, dtype, loc))
-    tracer.add(node)
-    return result
+        here = tracer.blocks[-1]
+        results: list[Any] = [
+            tracer.select(condition, cast_in(tracer, here, p, dtype, loc), cast_in(tracer, here, q, dtype, loc), loc)
+            for p, q, dtype in zip(in_x, in_y, dtypes, strict=True)
+        ]
+    else:
+        node = If(condition, then_block, else_block, [], loc)
+        for p, q, dtype in zip(in_x, in_y, dtypes, strict=True):
+            result = TracedValue(dtype, None, node)
+            result.scope = tracer.blocks[-1]
+            node.results.append(result)
+            then_block.yields.append(cast_in(tracer, then_block, p, dtype, loc))
+            else_block.yields.append(cast_in(tracer, else_block, q, dtype, loc))
+        tracer.add(node)
+        results = cast("list[Any]", list(node.results))
+    return made(results)
+
+
+def _parts(
+    tracer: Tracer, then: tuple[Block, Any], orelse: tuple[Block, Any], loc: SourceLoc
+) -> tuple[list[Any], list[Any], Callable[[list[Any]], Any]]:
+    """Return the values to choose between, and what makes the result of the chosen ones: two numbers, or fragments of one shape."""
+    (then_block, x), (else_block, y) = then, orelse
+    if isinstance(x, Fragment) and isinstance(y, Fragment) and x.shape == y.shape:
+        places = x.places if x.places == y.places else of_fewest(x.keys()[0], y.keys()[0])
+        in_x = _at_end(tracer, then_block, lambda: x.arranged(places, loc))
+        in_y = _at_end(tracer, else_block, lambda: y.arranged(places, loc))
+        return in_x, in_y, lambda chosen: Fragment(x.shape, chosen, places)
+    if is_leaf(x) and is_leaf(y):
+        return [x], [y], lambda chosen: chosen[0]
+    either_fragment = isinstance(x, Fragment) or isinstance(y, Fragment)
+    raise EnigmaTypeError(
+        f"`x if c else y` chooses between {describe(x)} and {describe(y)}", loc=loc,
+        help="both must be fragments of one shape; enigma.where(c, x, y) takes a number for all elements too"
+        if either_fragment else "both must be numbers: A[i] if c else B[i]",
+    )  # fmt: skip
 
 
 def if_expression(condition: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:

@@ -15,7 +15,7 @@ from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError
 from enigma.source import SourceLoc, caller, is_internal
 from enigma.trace import components, control
 from enigma.trace.exits import RUNTIME
-from enigma.trace.given import literal
+from enigma.trace.fragment import Fragment
 from enigma.trace.loops import ForLoop, WhileLoop
 from enigma.trace.ranges import Range
 from enigma.trace.register_tensor import RegisterTensor
@@ -292,7 +292,7 @@ def _extreme(python: Callable[..., Any], function: str) -> Callable[..., Any]:
     def choose(*args: Any, **kwargs: Any) -> Any:
         one = len(args) == 1 and isinstance(args[0], Iterable)  # a vector gives its components, a number refuses
         items = list(cast(Iterable[Any], args[0])) if one else list(args)
-        if not _has_traced(items):
+        if not any(isinstance(x, TracedValue | Fragment) for x in items):
             return python(items, **kwargs) if one else python(*args, **kwargs)
         if kwargs:
             raise EnigmaTypeError(
@@ -310,9 +310,7 @@ def _extreme(python: Callable[..., Any], function: str) -> Callable[..., Any]:
 
 def _pairwise(function: str, a: Any, b: Any) -> Any:
     """The smaller or larger of two; of floats the one that is no NaN."""
-    tracer, loc = active(), caller()
-    is_float = any(isinstance(literal(x), float) or (isinstance(x, TracedValue) and x.dtype.is_float) for x in (a, b))
-    return tracer.operator(f"{function}() of floats" if is_float else f"{function}()", (a, b), loc)
+    return active().operator(f"{function}()", (a, b), caller())
 
 
 def _cast(python: Callable[..., Any], dtype: Numeric) -> Callable[..., Any]:

@@ -108,6 +108,14 @@ def _shown(parts: tuple[Any, ...]) -> str:
     return f"({', '.join(shown)})"
 
 
+def traced_part(coordinate: Any) -> Any:
+    """Return the first part of a coordinate that is known only when the kernel runs, or None."""
+    if isinstance(coordinate, tuple):
+        parts = map(traced_part, cast("tuple[Any, ...]", coordinate))
+        return next((part for part in parts if part is not None), None)
+    return None if coordinate is None or literal(coordinate) is not None else coordinate
+
+
 def offset(tensor: Tensor, coordinate: Any, loc: SourceLoc) -> Any:
     """Return the number of the element that a whole coordinate means, from the tensor's start on."""
     return tensor.layout(checked(tensor, coordinate, tensor.layout.shape, loc))

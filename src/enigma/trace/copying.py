@@ -8,6 +8,7 @@ from typing import Any, cast
 from enigma.dtypes import Space
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
+from enigma.trace import tiled_copy
 from enigma.trace.access import is_packed
 from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.given import describe, literal
@@ -16,6 +17,7 @@ from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.scoped import for_range, if_
 from enigma.trace.tensor import Table, Tensor, shifted
 from enigma.trace.threads import at_least_none, shared_out
+from enigma.trace.tiled_copy import CopyAtom, TiledCopy
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -28,16 +30,23 @@ Cells = Tensor | RegisterTensor
 
 @public
 def copy(
-    src: Any, dst: Any, count: Any, src_offset: Any = 0, dst_offset: Any = 0, mask_fn: Callable[[Any], Any] | None = None,
-    coalesced_width: int = 1, *, cooperative: bool = False,
+    src: Any, dst: Any, count: Any = None, src_offset: Any = 0, dst_offset: Any = 0, mask_fn: Callable[[Any], Any] | None = None,
+    coalesced_width: int = 1, *, cooperative: bool = False, pred: Any = None, fill: Any = None,
 ) -> None:  # fmt: skip
-    """Copy `count` elements from `src` to `dst`, converting them as a store does: `dst[dst_offset + i] = src[src_offset + i]`.
+    """Copy tensors by a tiled copy, `copy(tiled, src, dst)`, or a number of elements, `copy(src, dst, count)`.
 
-    Every thread copies all of them. With `cooperative=True` the threads of the threadgroup share them out instead, neighbours
-    side by side; all threads must get here, and a `barrier()` of yours is needed before another thread's elements are read.
-    `mask_fn(i)` says which are copied: others are neither read nor written. With `coalesced_width` 2 or 4 a thread copies as
-    many at a time, as one vector where both dtypes have at most 32 bits. A register tensor may stand on either side if `count`
-    and its offset are Python ints.
+    With a tiled copy or a copy atom first, the elements of the second argument go to the third, which is partitioned alike.
+    `pred` (of `elem_less`, or any fragment of bools) says which: others are neither read nor written, or with `fill` they are
+    set to it.
+
+        enigma.copy(tiled, mine.partition_S(a), mine.partition_D(tile), pred=there, fill=0)
+
+    Otherwise copy `count` elements, `dst[dst_offset + i] = src[src_offset + i]`, converting them as a store does. Every thread
+    copies all of them. With `cooperative=True` the threads of the threadgroup share them out instead, neighbours side by side;
+    all threads must get here, and a `barrier()` of yours is needed before another thread's elements are read. `mask_fn(i)` says
+    which are copied: others are neither read nor written. With `coalesced_width` 2 or 4 a thread copies as many at a time, as one
+    vector where both dtypes have at most 32 bits. A register tensor may stand on either side if `count` and its offset are Python
+    ints.
 
         enigma.copy(A, tile, 256, src_offset=group * 256, cooperative=True)
         enigma.barrier()
@@ -45,6 +54,14 @@ def copy(
     Raises located errors for other widths, what is no buffer, and elements that are known to be outside.
     """
     loc, tracer = caller(), active()
+    if isinstance(src, TiledCopy | CopyAtom):
+        tiled_copy.copy(src, dst, count, pred, fill, loc)
+        return
+    if count is None or pred is not None or fill is not None:
+        raise EnigmaTypeError(
+            "copy: how many elements is not said" if count is None else "copy: pred and fill go with a tiled copy", loc=loc,
+            help="write copy(src, dst, count), or copy(tiled, src, dst, pred=there)",
+        )  # fmt: skip
     source, target = _cells(src, "src", loc), _cells(dst, "dst", loc)
     width = literal(coalesced_width)
     if width not in WIDTHS or isinstance(width, bool):

@@ -13,6 +13,7 @@ from typing import Any, cast
 from enigma.dtypes import FLOATS, Numeric, Space, f32, names
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc, caller
+from enigma.trace import tiled_mma
 from enigma.trace.copying import Cells, check_inside, refuse_own
 from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
@@ -20,6 +21,7 @@ from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.scoped import for_range
 from enigma.trace.tensor import Tensor
 from enigma.trace.threads import shared_out, simdgroups_share
+from enigma.trace.tiled_mma import TiledMma
 from enigma.trace.tiles import multiply_add, tile_of
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
@@ -60,10 +62,17 @@ class Product:
 
 @public
 def gemm(
-    A: Any, B: Any, C: Any, *, M: int, N: int, K: int, transpose_A: bool = False, transpose_B: bool = False,
-    accum_dtype: Any = "float", use_simdgroup: bool | None = None,
+    A: Any, B: Any, C: Any, D: Any = None, *, M: Any = None, N: Any = None, K: Any = None, transpose_A: bool = False,
+    transpose_B: bool = False, accum_dtype: Any = "float", use_simdgroup: bool | None = None,
 ) -> None:  # fmt: skip
-    """Add the product of two tiles to a third: `C += A @ B`, of M x K, K x N and M x N elements, all row-major.
+    """Add the product of two tiles to a third, by a tiled product, `gemm(tiled, a, b, c)`, or `gemm(A, B, C, M=, N=, K=)`.
+
+    With a tiled product first, the partitions or fragments `a` (M x K) and `b` (N x K) are multiplied and added to the fragment
+    `c`, which `make_fragment_C` gave.
+
+        enigma.gemm(tiled, mine.partition_A(tile_a), mine.partition_B(tile_b), acc)
+
+    Otherwise `C += A @ B`, of M x K, K x N and M x N elements, all row-major.
 
     A transposed tile is stored as K x M, or N x K. Products are added up in `accum_dtype` and converted to C's dtype at the end.
 
@@ -83,17 +92,10 @@ def gemm(
     Raises located errors for sizes that are not positive, tiles that are too small and dtypes that would lose fractions.
     """
     loc, tracer = caller(), active()
-    for name, size in (("M", M), ("N", N), ("K", K)):
-        number = literal(size)
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise EnigmaTypeError(
-                f"gemm: {name} must be a Python int, but it is {describe(size)}", loc=loc,
-                help="it is fixed when the kernel is compiled: use a number or an enigma.constexpr parameter",
-            )  # fmt: skip
-        if number < 1:
-            raise EnigmaValueError(
-                f"gemm: {name} is {number}, but it must be at least 1", loc=loc, help=f"write {name}=8"
-            )
+    if isinstance(A, TiledMma):
+        tiled_mma.gemm(A, B, C, D, loc)
+        return
+    _check_sizes(M, N, K, loc)
     a, b, c = (x.flat("gemm", loc) if isinstance(x, Tensor) else x for x in (A, B, C))
     a, b = (x.flat() if isinstance(x, RegisterTensor) else x for x in (a, b))
     product = Product(a, b, c, M, N, K, bool(transpose_A), bool(transpose_B), located_dtype(accum_dtype, loc), loc)
@@ -111,6 +113,20 @@ def gemm(
         _in_registers(tracer, product, C)
     else:
         _shared_out(tracer, product)
+
+
+def _check_sizes(M: Any, N: Any, K: Any, loc: SourceLoc) -> None:
+    for name, size in (("M", M), ("N", N), ("K", K)):
+        number = literal(size)
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise EnigmaTypeError(
+                f"gemm: {name} must be a Python int, but it is {describe(size)}", loc=loc,
+                help="it is fixed when the kernel is compiled: use a number or an enigma.constexpr parameter",
+            )  # fmt: skip
+        if number < 1:
+            raise EnigmaValueError(
+                f"gemm: {name} is {number}, but it must be at least 1", loc=loc, help=f"write {name}=8"
+            )
 
 
 def _matrices(product: Product) -> str | None:

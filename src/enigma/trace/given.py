@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from enigma.dtypes import (
     BufferType,
@@ -52,6 +52,8 @@ def describe(value: Any) -> str:
         return f"the text {value!r}"
     if value is None:
         return "None"
+    if (described := getattr(cast("type[Any]", type(value)), "described", None)) is not None:
+        return described(value)
     named = getattr(value, "__name__", None)
     return (
         f"the Python function {named}"

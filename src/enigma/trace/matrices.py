@@ -245,10 +245,11 @@ def with_element(m: TracedValue, index: Any, value: Any, loc: SourceLoc) -> Trac
     kind = _simdgroup(m, "thread_elements", loc)
     number, parts = _number(m, index, loc), list(elements(m, loc))
     parts[number] = active().assigned(value, kind.element, f"element {number} of {m.name or 'the matrix'}", loc)
-    return _made(parts, loc)
+    return made(parts, loc)
 
 
-def _made(parts: Sequence[Any], loc: SourceLoc) -> TracedValue:
+def made(parts: Sequence[Any], loc: SourceLoc) -> TracedValue:
+    """Return the matrix of which each lane holds these two elements."""
     return active().apply(by_algebra()[Algebra.MAKE_TILE], dict(zip("xy", parts, strict=True)), loc)
 
 
@@ -260,7 +261,7 @@ def converted(m: TracedValue, dtype: Numeric, loc: SourceLoc) -> TracedValue:
             loc=loc,
             help="convert its elements: m[0].to(...)",
         )
-    return _made([active().convert(part, dtype.element, loc) for part in elements(m, loc)], loc)
+    return made([active().convert(part, dtype.element, loc) for part in elements(m, loc)], loc)
 
 
 # ---- operators
@@ -294,7 +295,7 @@ def operator(symbol: str, operands: Sequence[Any], loc: SourceLoc) -> TracedValu
         elements(x, loc) if own else (_number_of(x, kind, shown, loc),) * ELEMENTS
         for x, own in zip(operands, kinds, strict=True)
     ]
-    return _made([active().operator(symbol, pair, loc) for pair in zip(*given, strict=True)], loc)
+    return made([active().operator(symbol, pair, loc) for pair in zip(*given, strict=True)], loc)
 
 
 def _number_of(x: Any, kind: Numeric, symbol: str, loc: SourceLoc) -> Any:

@@ -13,7 +13,7 @@ from enigma.layout.leaf import added, is_static, text
 from enigma.source import SourceLoc, caller
 from enigma.spec.multiples import Made, divides
 from enigma.spec.terms import Algebra
-from enigma.trace.fragment import Fragment
+from enigma.trace.fragment import Fragment, Places
 from enigma.trace.given import describe
 from enigma.trace.identity import IdentityTensor
 from enigma.trace.node import Op
@@ -30,20 +30,38 @@ class Predicate(Fragment):
     Several elements at once are within it if the farthest of them is, on each axis: one comparison for a whole vector.
     """
 
-    __slots__ = ("_bounds", "_made", "_origin", "_steps")
+    __slots__ = ("_made", "_origin", "_steps", "bounds", "loc", "view")
+
+    is_carried = False
 
     def __init__(self, view: IdentityTensor, bounds: Sequence[Any], loc: SourceLoc) -> None:
-        if not is_static(view.layout):
-            raise EnigmaTypeError(
-                f"elem_less of a tensor of shape {text(view.shape)}, whose extents are known only when the kernel runs", loc=loc,
-                help="take the part of one thread first: elem_less(where[tid, None], shape)",
-            )  # fmt: skip
         self.shape = view.shape
-        self.places = tuple((k, 0) for k in range(view.size()))
-        self._bounds = list(bounds)
-        self._origin = leaves(view.coordinate(view.start))
-        self._steps = [leaves(view.coordinate(view.layout(k))) for k in range(view.size())]
+        self.view, self.bounds, self.loc = view, tuple(bounds), loc
+        self._origin: tuple[Any, ...] = ()
+        self._steps: list[tuple[int, ...]] | None = None
         self._made: tuple[TracedValue, ...] | None = None
+
+    def of(self, view: IdentityTensor) -> Predicate:  # type: ignore[override]
+        """Return the same bounds for a part of the view."""
+        return Predicate(view, self.bounds, self.loc)
+
+    @property
+    def places(self) -> Places:  # type: ignore[override]
+        """Each element is a bool of its own."""
+        return tuple((k, 0) for k in range(len(self._each_step())))
+
+    def _each_step(self) -> list[tuple[int, ...]]:
+        """Return how far the coordinate of each element is from the first one's."""
+        if self._steps is None:
+            view = self.view
+            if not is_static(view.layout):
+                raise EnigmaTypeError(
+                    f"elem_less of a tensor of shape {text(view.shape)}, whose extents are known only when the kernel runs",
+                    loc=self.loc, help="take the part of one thread first: elem_less(where[tid, None], shape)",
+                )  # fmt: skip
+            self._origin = leaves(view.coordinate(view.start))
+            self._steps = [leaves(view.coordinate(view.layout(k))) for k in range(view.size())]
+        return self._steps
 
     @property
     def chunks(self) -> tuple[TracedValue, ...]:  # type: ignore[override]
@@ -55,9 +73,9 @@ class Predicate(Fragment):
 
     def holds(self, elements: Sequence[int], loc: SourceLoc) -> Condition:
         """Return whether all of these elements are within the bounds."""
-        tests: list[Condition] = []
-        for axis, (start, bound) in enumerate(zip(self._origin, self._bounds, strict=True)):
-            steps = [self._steps[k][axis] for k in elements]
+        all_steps, tests = self._each_step(), list[Condition]()
+        for axis, (start, bound) in enumerate(zip(self._origin, self.bounds, strict=True)):
+            steps = [all_steps[k][axis] for k in elements]
             tests += _below(start, min(steps), max(steps), bound, loc)
         return conjunction(tests, loc)
 
@@ -76,7 +94,12 @@ def _less(x: Any, bound: Any, loc: SourceLoc) -> Condition:
 def _may_wrap(start: Any, step: int) -> bool:
     """Return whether an unsigned `start + step` may wrap around: not inside of a tile that starts at a multiple of more."""
     unsigned = isinstance(start, TracedValue) and isinstance(start.type, Numeric) and start.type.kind == "u"
-    return unsigned and step > 0 and not divides(1 << step.bit_length(), start, _made)
+    return unsigned and step > 0 and not divisible(start, 1 << step.bit_length())
+
+
+def divisible(x: Any, power: int) -> bool:
+    """Return whether an integer is surely a multiple of a power of two."""
+    return x % power == 0 if isinstance(x, int) else divides(power, x, _made)
 
 
 def _made(value: Any) -> Made | None:
@@ -142,9 +165,9 @@ class Guard:
                 f"pred is {describe(pred)}, but it says which elements are accessed", loc=loc,
                 help="make it with enigma.elem_less(where[tid, None], (M, N)), or compare fragments: x < 0",
             )  # fmt: skip
-        if isinstance(pred, Fragment) and pred.size() != size:
+        if isinstance(pred, Fragment) and len(pred.places) != size:
             raise EnigmaValueError(
-                f"pred has {pred.size()} elements, and the view has {size}", loc=loc, help="divide both alike"
+                f"pred has {len(pred.places)} elements, and the view has {size}", loc=loc, help="divide both alike"
             )
         self.pred, self.loc = pred, loc
         self.is_one = one

@@ -9,14 +9,16 @@ import copy
 import sys
 from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from itertools import groupby
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any, cast
 
 from enigma.dtypes import Numeric, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
+from enigma.trace.arrangement import Chunk, Places, is_exact, single, spread, widths
 from enigma.trace.exits import RESULT
 from enigma.trace.fragment import Fragment
 from enigma.trace.given import check_literal, describe, literal, number_dtype, plural
@@ -27,6 +29,7 @@ from enigma.trace.undefined import Undefined
 from enigma.trace.value import Handle, TracedValue
 
 Path = tuple[Any, ...]
+Leaves = list[tuple[Path, Any]]
 
 _OPAQUE = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType, Enum, BaseException, TracedValue, Undefined)
 _FOREIGN = frozenset(sys.stdlib_module_names - {"__main__"}) | {"enigma", "numpy", "ml_dtypes", "torch", "mlx"}
@@ -39,8 +42,10 @@ def is_leaf(x: Any) -> bool:
 
 def is_container(x: Any) -> bool:
     """Return whether `x` is taken apart: a list, tuple, dict or named tuple, or an object of one of the program's classes."""
-    if type(x) is tuple or isinstance(x, list | dict | Registers | RegisterTensor | Fragment):
+    if type(x) is tuple or isinstance(x, list | dict | Registers | RegisterTensor):
         return True
+    if isinstance(x, Fragment):
+        return x.is_carried
     return _is_named_tuple(x) or is_record(x)
 
 
@@ -84,7 +89,7 @@ def _attributes(x: Any) -> dict[str, Any]:
 def items(x: Any) -> list[tuple[Any, Any]]:
     """Return the parts of a container, each with its key, index or attribute."""
     if isinstance(x, RegisterTensor):
-        x = x.registers
+        x = x.cells
     if isinstance(x, Registers):
         return list(zip(x.keys(), x.values, strict=True))
     if isinstance(x, Fragment):
@@ -103,17 +108,19 @@ def leaves(x: Any, path: Path = (), inside: tuple[int, ...] = ()) -> list[tuple[
     return [(path, x)]
 
 
-def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False) -> Any:
-    """Return `x` with its leaves replaced in order by `new`.
+def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False, arranged: Mapping[Path, Places] | None = None) -> Any:
+    """Return `x` with its leaves replaced in order by `new`; the fragments at some paths are `arranged` otherwise by them.
 
     Lists, dicts and objects are changed in place, for others may hold them; when `fresh`, copies of them are.
     """
-    stream = iter(new)
+    stream, places = iter(new), arranged or {}
 
-    def put(item: Any, inside: tuple[int, ...]) -> Any:
+    def put(item: Any, inside: tuple[int, ...], path: Path = ()) -> Any:
         if not is_container(item) or id(item) in inside:
             return next(stream)
-        parts = [put(part, (*inside, id(item))) for _, part in items(item)]
+        if path in places:
+            return _arranged(item, [next(stream) for _ in widths(places[path])], places[path], fresh)
+        parts = [put(part, (*inside, id(item)), (*path, key)) for key, part in items(item)]
         if isinstance(item, Fragment):
             return item.with_chunks(parts)
         if isinstance(item, tuple):
@@ -126,8 +133,19 @@ def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False) -> Any:
     return put(x, ())
 
 
+def _arranged(item: Any, values: list[Any], places: Places, fresh: bool) -> Any:
+    """Return a fragment or a register tensor with other values, arranged as `places` say."""
+    if isinstance(item, Fragment):
+        return Fragment(item.shape, values, places)
+    target = copy.copy(item) if fresh else item
+    target.cells.hold(values, places)
+    return target
+
+
 def _fill(target: Any, parts: Sequence[tuple[Any, Any]]) -> None:
-    if isinstance(target, Registers | RegisterTensor):
+    if isinstance(target, RegisterTensor):
+        target.cells.hold([part for _, part in parts], parts[0][0].places)
+    elif isinstance(target, Registers):
         target.values[:] = [part for _, part in parts]
     elif isinstance(target, list):
         cast(list[Any], target)[:] = [part for _, part in parts]
@@ -200,15 +218,47 @@ class Snapshot:
 def shape(x: Any, found: Sequence[Any]) -> str:
     """Return how a message names a variable: its dtype, or what kind of container it is and of how many leaves."""
     if isinstance(x, Fragment):
-        return f"a fragment of shape {x.shape} in {plural(len(found), 'value')}"
+        return f"a fragment of shape {x.shape}"
     return f"a {type(x).__name__} of {plural(len(found), 'value')}" if is_container(x) else describe(x)
 
 
-def arranged_alike(x: Any, y: Any) -> str:
-    """Return how two fragments of one shape become alike, where that is what keeps them from being merged."""
-    if isinstance(x, Fragment) and isinstance(y, Fragment) and x.shape == y.shape:
-        return "their layouts put other elements side by side: take both apart first, f = view.load().apart()"
-    return ""
+def _fragments(found: Leaves) -> dict[Path, Chunk]:
+    """Return the fragments among leaves: the path to each, and how it is arranged."""
+    return {path[:-1]: path[-1] for path, _ in found if path and isinstance(path[-1], Chunk)}
+
+
+def differing(x: Leaves, y: Leaves) -> dict[Path, tuple[Chunk, Chunk]]:
+    """Return how fragments and register tensors are arranged that are so otherwise in `x` than in `y`, by their paths."""
+    one, other = _fragments(x), _fragments(y)
+    return {
+        path: (chunk, other[path])
+        for path, chunk in one.items()
+        if path in other and chunk.shape == other[path].shape and chunk.places != other[path].places
+    }
+
+
+def of_fewest(x: Chunk, y: Chunk) -> Places:
+    """Return the arrangement of two that has fewer values, in which no two elements are one."""
+    exact = [places for chunk in (x, y) if is_exact(places := spread(chunk.places))]
+    return min(exact, key=lambda places: len(widths(places)), default=single(len(x.places)))
+
+
+def rearranged(found: Leaves, to: Mapping[Path, Places], loc: SourceLoc) -> Leaves:
+    """Return leaves with the fragments at some paths arranged otherwise; what that takes is recorded here."""
+    result: Leaves = []
+    for path, group in groupby(found, key=lambda leaf: leaf[0][:-1] if leaf[0][:-1] in to else None):
+        parts = list(group)
+        if path is None:
+            result += parts
+            continue
+        chunk, places = cast(Chunk, parts[0][0][-1]), to[path]
+        values = [value for _, value in parts]
+        if literal(values[0]) is not None:  # the zeros of what has no value yet
+            new = [values[0]] * len(widths(places))
+        else:
+            new = Fragment(chunk.shape, values, chunk.places).arranged(places, loc)
+        result += [((*path, Chunk(k, chunk.shape, places)), value) for k, value in enumerate(new)]
+    return result
 
 
 def zeros(x: Any) -> Any:

@@ -42,6 +42,12 @@ _MAX_POWER = 8  # x ** n up to here is multiplications, as a person would write 
 _DIVISIONS = (Algebra.DIV, Algebra.FLOOR_DIV, Algebra.FLOOR_MOD)
 
 
+def _is_fraction(x: Any) -> bool:
+    return isinstance(literal(x), float) or (
+        isinstance(x, TracedValue) and isinstance(x.type, Numeric) and x.type.is_float
+    )
+
+
 def _is_whole(x: Any) -> bool:
     return isinstance(x, TracedValue) and isinstance(x.type, Numeric) and not x.type.is_float
 
@@ -216,6 +222,8 @@ class Tracer:
         if len(components) == 1:
             return components[0]
         dtype = widened(components[0].dtype, len(components))
+        if all(component is components[0] for component in components):
+            return self.convert(components[0], dtype, loc)
         return self._emit(by_algebra()[MAKES[len(components)]], tuple(components), {}, dtype, loc)
 
     def components(self, v: TracedValue, loc: SourceLoc) -> list[TracedValue]:
@@ -246,7 +254,12 @@ class Tracer:
         """Record a call of `row`: check and convert its arguments, and return the result or None."""
         loc = loc or caller()
         if any(isinstance(x, Fragment) for x in arguments.values()):
-            if not row.lifts:
+            if row.folds is not None:
+                folded = {
+                    name: x.folded(row.folds, loc) if isinstance(x, Fragment) else x for name, x in arguments.items()
+                }
+                return self.apply(row, folded, loc)
+            if not row.by_component:
                 fragment.refuse(row.public_name or row.name, loc)
             return fragment.named(arguments, lambda given: self.apply(row, given, loc), loc)
         if len(arguments) < len(row.params):
@@ -350,7 +363,8 @@ class Tracer:
             return matrices.operator(symbol, operands, loc)
         if symbol == "**" and (product := self._small_power(operands, loc)) is not None:
             return product
-        row = by_operator().get(symbol)
+        row = by_operator().get(f"{symbol} of floats") if any(map(_is_fraction, operands)) else None
+        row = row or by_operator().get(symbol)
         if row is None:
             raise InternalError(f"no row answers {symbol}", loc=loc)
         for operand in operands:

@@ -16,9 +16,10 @@ from enigma.source import SourceLoc
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra
 from enigma.trace.access import choose, perform
-from enigma.trace.fragment import Fragment, Places
+from enigma.trace.arrangement import Places
+from enigma.trace.fragment import Fragment
 from enigma.trace.given import describe, literal
-from enigma.trace.predicate import Guard
+from enigma.trace.predicate import Guard, divisible
 from enigma.trace.value import TracedValue, active
 
 Tensor = Any
@@ -28,10 +29,10 @@ MOST = 256
 """Elements of one view at most: a thread has no more registers."""
 
 
-def chunks_of(offsets: list[int], widest: int) -> tuple[list[tuple[int, int]], Places]:
+def chunks_of(offsets: list[int], widest: int, *, aligned: bool = False) -> tuple[list[tuple[int, int]], Places]:
     """Return (offset, width) of each access that reaches these offsets, and where each offset is found in them.
 
-    Widths are 4, 2 and 1, no more than `widest`.
+    Widths are 4, 2 and 1, no more than `widest`; `aligned` ones begin at a multiple of themselves.
 
     >>> chunks_of([0, 10, 1, 11], 4)
     ([(0, 2), (10, 2)], ((0, 0), (1, 0), (0, 1), (1, 1)))
@@ -42,7 +43,11 @@ def chunks_of(offsets: list[int], widest: int) -> tuple[list[tuple[int, int]], P
     for start in sorted(there):
         if start in places:
             continue
-        width = next(w for w in (4, 2, 1) if w <= widest and all(start + k in there for k in range(w)))
+        width = next(
+            w
+            for w in (4, 2, 1)
+            if w <= widest and all(start + k in there for k in range(w)) and not (aligned and start % w)
+        )
         places.update({start + k: (len(found), k) for k in range(width)})
         found.append((start, width))
     return found, tuple(places[offset] for offset in offsets)
@@ -56,8 +61,8 @@ class Access:
     width: int
 
 
-def _plan(tensor: Tensor, loc: SourceLoc) -> tuple[list[Access], Places]:
-    """Return the accesses of a view, and where its elements are found in them."""
+def _plan(tensor: Tensor, loc: SourceLoc, widest: int = 4) -> tuple[list[Access], Places]:
+    """Return the accesses of a view, of `widest` elements at most, and where its elements are found in them."""
     layout = tensor.layout
     if not is_static(layout.shape):
         raise EnigmaTypeError(
@@ -70,9 +75,10 @@ def _plan(tensor: Tensor, loc: SourceLoc) -> tuple[list[Access], Places]:
             f"a view of {size} elements does not fit into a thread's registers", loc=loc,
             help=f"take the part of one thread first, of {MOST} elements at most: T[tid, None]",
         )  # fmt: skip
-    if not isinstance(layout, Layout):  # swizzled: neighbours may not be side by side
-        return [Access(tensor.offset(k, loc), 1) for k in range(size)], tuple((k, 0) for k in range(size))
-    widest = 4 if tensor.dtype.parts == 1 and tensor.dtype is not b1 else 1
+    if tensor.dtype.parts > 1 or tensor.dtype is b1:
+        widest = 1
+    if not isinstance(layout, Layout):
+        return _swizzled(tensor, widest, loc)
     found: list[Access] = []
     places: list[tuple[int, int]] = [(0, 0)] * size
     for traced, group in _by_traced_part(layout).items():
@@ -82,6 +88,20 @@ def _plan(tensor: Tensor, loc: SourceLoc) -> tuple[list[Access], Places]:
         start = added(tensor.start, _dynamic(layout, traced))
         found += [Access(added(start, offset), width) for offset, width in accesses]
     return found, tuple(places)
+
+
+def _swizzled(tensor: Tensor, widest: int, loc: SourceLoc) -> tuple[list[Access], Places]:
+    """Return the accesses of a swizzled view: a swizzle keeps groups of elements whole, by the bits below those that it changes."""
+    layout, size = tensor.layout, product(tensor.layout.shape)
+    group = 1
+    while group < min(widest, layout.outer.group) and divisible(layout.offset, 2 * group):
+        group *= 2
+    if group == 1 or not is_static(layout.inner):
+        return [Access(tensor.offset(k, loc), 1) for k in range(size)], tuple((k, 0) for k in range(size))
+    offsets = [layout.inner(k) for k in range(size)]
+    accesses, places = chunks_of(offsets, group, aligned=True)
+    first = {offset: k for k, offset in reversed(list(enumerate(offsets)))}
+    return [Access(tensor.offset(first[offset], loc), width) for offset, width in accesses], places
 
 
 def _by_traced_part(layout: Layout) -> dict[tuple[int, ...], list[tuple[int, int]]]:
@@ -102,9 +122,15 @@ def _dynamic(layout: Layout, parts: tuple[int, ...]) -> Any:
     return reduce(added, map(scaled, parts, steps), 0)
 
 
-def load(tensor: Tensor, loc: SourceLoc, pred: Any = None, default: Any = 0) -> Fragment:
+def narrowest(tensor: Tensor, widest: int, loc: SourceLoc) -> int:
+    """Return how many elements the narrowest access of a view reaches, of `widest` at most."""
+    accesses, _ = _plan(tensor, loc, widest)
+    return min(access.width for access in accesses)
+
+
+def load(tensor: Tensor, loc: SourceLoc, pred: Any = None, default: Any = 0, widest: int = 4) -> Fragment:
     """Return all elements of a view; where a predicate does not hold they are `default`, and not read."""
-    accesses, places = _plan(tensor, loc)
+    accesses, places = _plan(tensor, loc, widest)
     if pred is None:
         return Fragment(tensor.layout.shape, [_read(tensor, access, loc) for access in accesses], places)
     accesses, places = _single(tensor, accesses, places)
@@ -159,9 +185,9 @@ def _by_access(accesses: list[Access], places: Places) -> list[list[int]]:
     return found
 
 
-def store(tensor: Tensor, value: Any, loc: SourceLoc, pred: Any = None) -> None:
+def store(tensor: Tensor, value: Any, loc: SourceLoc, pred: Any = None, widest: int = 4) -> None:
     """Set all elements of a view, to those of a fragment or to one value; none where a predicate does not hold."""
-    accesses, places = _plan(tensor, loc)
+    accesses, places = _plan(tensor, loc, widest)
     if len(set(places)) < len(places):
         raise EnigmaValueError(
             f"the layout {tensor.layout} reaches an element twice, and only one value can be stored in it", loc=loc,
@@ -222,10 +248,4 @@ def _parts(tensor: Tensor, value: Any, accesses: list[Access], places: Places, l
             f"a fragment of {product(value.shape)} elements is stored to a view of {len(places)}", loc=loc,
             help="load and store views of one shape",
         )  # fmt: skip
-    if value.places == places:
-        return list(value.chunks)
-    elements = dict(zip(places, value.elements(), strict=True))
-    return [
-        tracer.made([elements[number, lane] for lane in range(access.width)], loc)
-        for number, access in enumerate(accesses)
-    ]
+    return value.arranged(places, loc)

@@ -63,6 +63,25 @@ def test_nothing_is_accessed_out_of_bounds(n: int) -> None:
     assert np.array_equal(out, 2 * x + y)
 
 
+THREADS, VALUES = en.make_layout((4, 16), (16, 1)), en.make_layout((2, 4), (4, 1))
+
+
+@pytest.mark.parametrize("device", ["cpu", "sim"])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (8, 64), (7, 63), (9, 65), (3, 129), (17, 2)])
+def test_tiles_of_threads_and_values(rows: int, columns: int, device: str) -> None:
+    x, y, out = (numbers((rows, columns), np.float32, seed) for seed in range(3))
+    plan = axpy.kernel((rows, columns), en.Scalar[en.f32], en.f32, en.f32, threads=THREADS, values=VALUES)
+    plan.run(x, y, out, 2.0, device=device)
+    assert np.array_equal(out, 2 * x + y)
+
+
+@pytest.mark.parametrize("n", [1, 3, 1022, 1023, 1024, 1027])
+def test_four_elements_of_a_thread_on_the_cpu(n: int) -> None:
+    x, y, out = numbers(n, np.float32), numbers(n, np.float32, 1), np.zeros(n, np.float32)
+    axpy.kernel(n, en.Scalar[en.f32], en.f32, en.f32).run(x, y, out, 2.0, device="cpu")
+    assert np.array_equal(out, 2 * x + y)
+
+
 def test_results_of_another_dtype() -> None:
     greater = en.lib.elementwise(lambda x, y: x > y, dtype=en.b1)
     x, y = numbers(77, np.float32), numbers(77, np.float32, 1)
@@ -132,6 +151,18 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "extent": (
         lambda: silu.kernel((3, -1), en.f32),
         "an extent is -1, but it must be an int of at least 1\n  help: skip the call where there is nothing to do",
+    ),
+    "no matrix to tile": (
+        lambda: silu.kernel(12, en.f32, threads=THREADS, values=VALUES),
+        "tiles of threads and values divide matrices, but the shape is 12\n  help: write (rows, columns)",
+    ),
+    "half a tile": (
+        lambda: silu.kernel((3, 4), en.f32, threads=THREADS),
+        "tiles are made of the layouts of threads and of values\n  help: give both, or neither",
+    ),
+    "width": (
+        lambda: silu.kernel(12, en.f32, width=2),
+        "width is 2, but it must be 1 or 4\n  help: leave it out",
     ),
     "too many": (
         lambda: silu.kernel((1 << 20, 1 << 20), en.f32),

@@ -49,6 +49,6 @@ def test_elementwise_kernels_read_four_elements_at_once(dtype: Any, word: str) -
 
 
 def test_rows_of_a_multiple_of_four_are_read_four_at_once() -> None:
-    assert "packed_float4*)(x + " in en.lib.rmsnorm.kernel(3, 4096).compile().metal_source
-    assert "packed_half4*)(out + " in en.lib.softmax.kernel(3, 132, en.f16).compile().metal_source
-    assert "packed" not in en.lib.softmax.kernel(3, 133, en.f16).compile().metal_source
+    assert "*(device const float4*)(x + " in en.lib.rmsnorm.kernel(3, 4096).compile().metal_source
+    assert "*(device half4*)(out + " in en.lib.softmax.kernel(3, 132, en.f16).compile().metal_source
+    assert "half4" not in en.lib.softmax.kernel(3, 133, en.f16).compile().metal_source

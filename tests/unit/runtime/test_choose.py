@@ -9,7 +9,8 @@ import pytest
 
 import enigma
 from enigma.errors import DeviceError
-from enigma.runtime import choose, metal
+from enigma.runtime import choose
+from enigma.runtime.metal import objc
 from tests.unit.runtime.launched import message
 
 
@@ -53,17 +54,26 @@ HELP = "  help: use enigma.runtime(), which runs the same kernel on the CPU, or 
 
 
 def test_without_metal_the_error_says_what_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metal.sys, "platform", "linux")
+    monkeypatch.setattr(objc.sys, "platform", "linux")
     text = f"enigma GPU error: no Metal device\n  reason: this is not macOS\n  platform: linux\n{HELP}"
     assert message(enigma.MetalRuntime, DeviceError) == text
     assert message(lambda: enigma.runtime("metal"), RuntimeError) == text
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="shows what a Mac without the Metal runtime says")
-def test_on_a_mac_the_reason_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metal.sys, "platform", "darwin")
+def test_metal_that_is_forbidden_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENIGMA_FORCE_NO_METAL", "1")
+    text = (
+        f"enigma GPU error: no Metal device\n  reason: ENIGMA_FORCE_NO_METAL is set\n  platform: {sys.platform}\n{HELP}"
+    )
+    assert message(enigma.MetalRuntime, DeviceError) == text
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="shows what a Mac without PyObjC says")
+def test_on_a_mac_without_pyobjc_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objc.sys, "platform", "darwin")
     assert message(lambda: enigma.MetalRuntime(None), DeviceError) == (
-        f"enigma GPU error: no Metal device\n  reason: the Metal runtime is not built yet\n  platform: darwin\n{HELP}"
+        "enigma GPU error: no Metal device\n  reason: PyObjC cannot be imported: No module named 'Metal'\n  platform: darwin\n"
+        "  help: pip install 'pyobjc-core>=13' pyobjc-framework-Metal"
     )
 
 

@@ -17,6 +17,7 @@ from enigma import context
 from enigma.errors import DeviceError, EnigmaTypeError, InternalError
 from enigma.runtime import direct
 from enigma.trace.hooks import Hooks
+from tests.device.runtimes import DEVICES
 from tests.unit.runtime import launched
 from tests.unit.runtime.launched import add, by_global, message, saxpy, scaled
 
@@ -24,9 +25,9 @@ N = 50
 A = np.arange(N, dtype=np.float32)
 
 
-@pytest.fixture(params=["sim", "cpu"])
-def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each device that every machine has, also the default."""
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, metal_device: None) -> str:
+    """Each device; Metal is a stand-in where this is no Mac."""
     monkeypatch.setenv("ENIGMA_DEVICE", request.param)
     return request.param
 

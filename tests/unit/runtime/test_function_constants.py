@@ -13,10 +13,11 @@ import enigma as en
 from enigma.dtypes import DTYPES, FLOATS, INTEGERS, Numeric, b1
 from enigma.runtime import constants
 from enigma.runtime.constants import packed, specialised
+from tests.device.runtimes import DEVICES
 from tests.msl.check import assert_legal, clang_available
 from tests.msl.run import run_kernel
 
-DEVICES = ("cpu", "sim")
+pytestmark = pytest.mark.usefixtures("metal_device")
 SHARED = en.function_constant(en.f32, 3, default=2.5, name="scale")
 
 

@@ -17,12 +17,13 @@ from enigma.dialect.build import build
 from enigma.dialect.text import parse_module, print_module
 from enigma.dtypes import DTYPES
 from enigma.runtime.structs import packed
+from tests.device.runtimes import DEVICES
 from tests.msl.check import assert_legal, clang_available
 from tests.msl.clang import CLANG
 from tests.msl.run import run_kernel
 from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
 
-DEVICES = ("cpu", "sim")
+pytestmark = pytest.mark.usefixtures("metal_device")
 
 
 @dataclass

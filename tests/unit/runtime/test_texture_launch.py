@@ -11,9 +11,9 @@ import pytest
 import enigma as en
 from enigma.compile import compile as compile_kernel
 from enigma.errors import LaunchError
+from tests.device.runtimes import RUNTIMES
 from tests.spec.forms import load
 
-RUNTIMES = {"sim": en.SimRuntime, "cpu": en.CpuRuntime}
 SOURCE = """@en.kernel
 def page(T: en.Texture2D(en.f32), D: en.Texture2D(en.f32, "write")):
     D.write(T.read(0, 0), 0, 0)

@@ -163,12 +163,12 @@ def turned(A: en.f32[4, 16], Out: en.f32[2, 64]):
     """A tile or its transpose, as a branch and as a loop decide; the two are arranged otherwise in vectors."""
     i = en.thread_position_in_grid
     tile = en.make_tensor(A, en.make_layout((16, 4), (1, 16)))[None, i]
-    f = tile.with_layout(COLUMNS).load().apart()
+    f = tile.with_layout(COLUMNS).load()
     if i < 2:
-        f = tile.with_layout(ROWS).load().apart()
-    g = tile.with_layout(COLUMNS).load().apart()
+        f = tile.with_layout(ROWS).load()
+    g = tile.with_layout(COLUMNS).load()
     for _ in en.range(i):
-        g = tile.with_layout(ROWS).load().apart()
+        g = tile.with_layout(ROWS).load()
     for k, (x, y) in enumerate(zip(f, g, strict=True)):
         Out[0, 16 * i + k] = x
         Out[1, 16 * i + k] = y

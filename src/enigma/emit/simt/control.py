@@ -88,6 +88,7 @@ class Control(Merging):
     def operation(self, op: Operation) -> None:
         """Write one operation or statement."""
         self.current = op
+        around, self.w.loc = self.w.loc, place_of(op)
         match op:
             case IntrinsicOp():
                 self._intrinsic(op)
@@ -99,6 +100,7 @@ class Control(Merging):
                 self._define(op, self.repeated(op))
             case _:
                 raise InternalError(f"the CPU runtime cannot lower {op.name}", loc=place_of(op))
+        self.w.loc = around
 
     def _define(self, op: Operation, values: Sequence[Lanes]) -> None:
         for result, value in zip(op.results, values, strict=True):

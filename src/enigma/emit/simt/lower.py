@@ -22,7 +22,7 @@ from enigma.emit.simt.place import Place
 from enigma.emit.simt.plan import Plan, Planner
 from enigma.emit.simt.regions import Regions
 from enigma.emit.simt.scalarize import scalarized
-from enigma.emit.simt.writer import Writer, element
+from enigma.emit.simt.writer import Instruction, Writer, element
 from enigma.errors import InternalError
 from enigma.source import SourceLoc
 
@@ -133,7 +133,8 @@ class Lowered:
     """A kernel as LLVM IR text: `void symbol(ptr args, i64 low, i64 high)` runs linear threadgroups low..high-1 of a box.
 
     `gathers` are the accesses that are not contiguous, with their Python lines. `streams` tells whether the text has stores
-    that can bypass the caches. `scratch_bytes` is what the function takes on the stack for threadgroup memory and slots.
+    that can bypass the caches. `places` are the Python lines that the text's lines come from.
+    `scratch_bytes` is what the function takes on the stack for threadgroup memory and slots.
     """
 
     text: str
@@ -142,6 +143,7 @@ class Lowered:
     scratch_bytes: int
     gathers: tuple[tuple[SourceLoc | None, str], ...]
     streams: bool = False
+    places: tuple[SourceLoc | None, ...] = ()
 
 
 def lower(module: ModuleOp, geometry: Geometry, host: HostInfo) -> Lowered:
@@ -180,7 +182,9 @@ class _Kernel:
         self._groups(plan)
         symbol = "kernel_" + "".join(c if c.isascii() and c.isalnum() else "_" for c in self.kernel.sym_name.data)
         gathers = {(loc if isinstance(loc, SourceLoc) else None, str(text)): None for loc, text in self._notes()}
-        return Lowered(self._text(symbol), symbol, self.layout, self._scratch(), tuple(gathers), self.b.streamed)
+        lines = self._lines(symbol)
+        places = tuple(line.loc if isinstance(line, Instruction) else None for line in lines)
+        return Lowered("\n".join(lines), symbol, self.layout, self._scratch(), tuple(gathers), self.b.streamed, places)
 
     def _notes(self) -> list[tuple[object, object]]:
         return [note for note in self.w.notes if isinstance(note, tuple)]
@@ -315,12 +319,12 @@ class _Kernel:
     def _scratch(self) -> int:
         return self.w.frame_bytes
 
-    def _text(self, symbol: str) -> str:
+    def _lines(self, symbol: str) -> list[str]:
         declarations, definitions = dict(self.w.declarations), list[str]()
         for name, width in sorted(self.b.vmath_used):
             declarations.update(dict.fromkeys(vmath.declarations(name, width)))
-            definitions.append(vmath.definition(name, width))
-        body = "\n".join((*self.w.entry, "  br label %first", *self.w.lines))
-        head = f"define void @{symbol}(ptr noalias readonly %args, i64 %low, i64 %high) nounwind {{\nentry:"
+            definitions += vmath.definition(name, width).split("\n")
+        head = (f"define void @{symbol}(ptr noalias readonly %args, i64 %low, i64 %high) nounwind {{", "entry:")
         metadata = "!0 = !{i32 1}" if self.b.streamed else ""
-        return "\n".join((*sorted(declarations), *definitions, head, body, "}", metadata, ""))
+        body = (*self.w.entry, "  br label %first", *self.w.lines)
+        return [*sorted(declarations), *definitions, *head, *body, "}", metadata, ""]

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 from enigma.dtypes import Numeric, b1, bf16, f16, f32
 from enigma.emit.simt.lanes import Number
 from enigma.errors import InternalError
+from enigma.source import SourceLoc
 
 T = TypeVar("T")
 
@@ -85,8 +86,18 @@ class Place:
     block: str
 
 
+class Instruction(str):
+    """A line of LLVM IR that knows the Python line it was written for."""
+
+    __slots__ = ("loc",)
+    loc: SourceLoc | None
+
+
 class Writer:
-    """The text of one function. `width` is W, the lanes of a vector; `notes` are remarks that are taken back with the text."""
+    """The text of one function. `width` is W, the lanes of a vector; `notes` are remarks that are taken back with the text.
+
+    `loc` is the Python line that is being written, which each line is given.
+    """
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -97,6 +108,7 @@ class Writer:
         self.notes: list[object] = []
         self.frame_bytes = 0
         self.taken: list[str] = []
+        self.loc: SourceLoc | None = None
         self._count = 0
         self._places: list[Place] = []
         self._frame: dict[Hashable, object] = {}
@@ -112,12 +124,17 @@ class Writer:
     def emit(self, text: str) -> str:
         """Write an instruction that has a result, and return the result's name."""
         name = self.name()
-        self.lines.append(f"  {name} = {text}")
+        self._put(f"  {name} = {text}")
         return name
 
     def do(self, text: str) -> None:
         """Write an instruction without a result."""
-        self.lines.append(f"  {text}")
+        self._put(f"  {text}")
+
+    def _put(self, text: str) -> None:
+        line = Instruction(text)
+        line.loc = self.loc
+        self.lines.append(line)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returned for this key, which is called again only where that does not dominate this place."""
@@ -203,7 +220,10 @@ class Writer:
 
     def close_phi(self, place: int, value: str, block: str) -> None:
         """Add an incoming value to the phi written at `place`."""
-        self.lines[place] += f", [ {value}, %{block} ]"
+        opened = self.lines[place]
+        closed = Instruction(f"{opened}, [ {value}, %{block} ]")
+        closed.loc = opened.loc if isinstance(opened, Instruction) else None
+        self.lines[place] = closed
 
     # ---- what is known in this block
 
