@@ -71,7 +71,9 @@ def tile_without_halo(A: en.f32, Out: en.f32):
     Out[en.thread_position_in_grid] = tile[local + 1]
 
 
-@accused(KIND, "tile[local] = 1.0", zeros(128), grid=128, threads=128, buffer="tile", index=64, also=("uninitialised-read",))
+@accused(
+    KIND, "tile[local] = 1.0", zeros(128), grid=128, threads=128, buffer="tile", index=64, also=("uninitialised-read",)
+)
 @en.kernel
 def tile_smaller_than_the_threadgroup(Out: en.f32):
     tile = en.threadgroup_alloc(en.f32, 64)
@@ -113,14 +115,33 @@ def more_weights_than_the_table_has(A: en.f32, Out: en.f32):
     Out[i] = total
 
 
-@accused(KIND, "Counts, A[i], 1", values(0, 3, 9, 2, dtype=np.uint32), zeros(8, dtype=np.uint32), grid=4, threads=4, buffer="Counts", index=9)
+@accused(
+    KIND,
+    "Counts, A[i], 1",
+    values(0, 3, 9, 2, dtype=np.uint32),
+    zeros(8, dtype=np.uint32),
+    grid=4,
+    threads=4,
+    buffer="Counts",
+    index=9,
+)
 @en.kernel
 def histogram_of_unchecked_values(A: en.u32, Counts: en.u32):
     i = en.thread_position_in_grid
     en.atomic_fetch_add(Counts, A[i], 1)
 
 
-@accused(KIND, "A[Index[i]]", count(8), values(0, 1, -1, 3, dtype=np.int32), zeros(4), grid=4, threads=4, buffer="A", index=-1)
+@accused(
+    KIND,
+    "A[Index[i]]",
+    count(8),
+    values(0, 1, -1, 3, dtype=np.int32),
+    zeros(4),
+    grid=4,
+    threads=4,
+    buffer="A",
+    index=-1,
+)
 @en.kernel
 def gather_by_minus_one(A: en.f32, Index: en.i32, Out: en.f32):
     i = en.thread_position_in_grid

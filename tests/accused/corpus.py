@@ -82,7 +82,9 @@ def accused(
     return keep
 
 
-def clean(*arguments: Any, grid: Any, threads: Any, check: Any = True, options: dict[str, Any] | None = None) -> Callable[[Any], Any]:
+def clean(
+    *arguments: Any, grid: Any, threads: Any, check: Any = True, options: dict[str, Any] | None = None
+) -> Callable[[Any], Any]:
     """Return the decorator of a right kernel."""
 
     def keep(kernel: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import enigma
 from enigma.compile import compile as compile_kernel
 from tests.device.runtimes import RUNTIMES, metal_device
 
@@ -21,7 +22,7 @@ def launch(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(params=RUNTIMES)
 def launch_unchecked(request: pytest.FixtureRequest) -> Any:
     """Return the same for kernels that do what Metal leaves undefined: the simulator says nothing about it."""
-    return launcher(enigma.SimRuntime(check=False) if request.param == "sim" else enigma.CpuRuntime())
+    return launcher(enigma.SimRuntime(check=False) if request.param == "sim" else RUNTIMES[request.param]())
 
 
 def launcher(runtime: Any) -> Any:
