@@ -68,8 +68,8 @@ CASES: list[Case] = []
 
 
 def accused(
-    kind: str, at: str, *arguments: Any, grid: Any, threads: Any, other: str | None = None, also: Sequence[str] = (), check: Any = True,
-    options: dict[str, Any] | None = None, **expected: Any,
+    kind: str, at: str, *arguments: Any, grid: Any, threads: Any, other: str | None = None, also: Sequence[str] = (),
+    check: Any = True, options: dict[str, Any] | None = None, **expected: Any,
 ) -> Callable[[Any], Any]:  # fmt: skip
     """Return the decorator of a wrong kernel."""
 
