@@ -11,7 +11,9 @@ from enigma import config
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
 from enigma.runtime.diagnostics import SourceMap
+from enigma.runtime.jit import JitDef
 from enigma.runtime.program import Program, TextureParam
+from enigma.runtime.sequence import CompiledJit
 from enigma.source import SourceLoc
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
@@ -46,7 +48,7 @@ class CompiledKernel:
     mlir_source: str
     metallib_path: str | None = None
     metallib_bytes: bytes | None = None
-    grid: tuple[int, ...] | None = None
+    grid: tuple[int, ...] | None = None  # of the launch in a jit function
     block: tuple[int, ...] | None = None
     entry_name: str = ""
     places: tuple[SourceLoc | None, ...] = ()
@@ -58,6 +60,11 @@ class CompiledKernel:
 
     def __repr__(self) -> str:
         return f"<compiled kernel {self.kernel_name}({', '.join(self.param_names)})>"
+
+    @property
+    def launches(self) -> tuple[CompiledKernel, ...]:
+        """Itself: the only launch. A compiled jit function may have several."""
+        return (self,)
 
     @property
     def kernel_source(self) -> str:
@@ -168,7 +175,10 @@ def compile(
     work_dir: str | Path | None = None, vec_width: int = 0, emit_only: bool | None = None, line_comments: bool = False,
     source_map: bool = False, math: str | None = None, async_copy: str = "shared", **constexprs: Any,
 ) -> CompiledKernel:  # fmt: skip
-    """Compile a kernel and return every stage of it.
+    """Compile a kernel and return every stage of it; of an `@enigma.jit` function its launches, for arguments that follow it.
+
+    A jit function takes tensors, arrays and Python values. One launch is a compiled kernel with its `grid` and `block`; several
+    are a `CompiledJit`, whose `launches` are such.
 
     - `dump_ir`, `dump_mlir` print the traced IR and the MLIR module.
     - `keep_metal_source` keeps `NAME.metal` (and `NAME.air`) in `work_dir`, which is created; default: a new temporary folder.
@@ -197,30 +207,42 @@ def compile(
     >>> "kernel void twice(" in compiled.metal_source
     True
     """
+    if isinstance(fn, JitDef):
+        options = {name: value for name, value in locals().items() if name not in ("fn", "args", "constexprs")}
+        return _launches(fn, args, constexprs, options)
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
     traced = kernel.trace(constexprs, vec_width=vec_width)
     program = Program(traced if math is None else replace(traced, math=math_named(math)))
-    _write_dump(program, "ir", dump(program.traced))
-    if dump_ir:
-        print(dump(program.traced), end="")
+    _show_ir(program, printed=dump_ir)
     module = _module(_for_metal(kernel, constexprs, program, async_copy, vec_width))
     mlir = _print_module(module)
     if dump_mlir:
         print(f"=== MLIR (enigma dialect): {program.name} ===\n{mlir}", end="" if mlir.endswith("\n") else "\n")
     metal = _emit(module, line_comments=line_comments, source_map=source_map)
+    compiled = _compiled(program, metal, mlir, module)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
+    if not (config.emit_only() if emit_only is None else emit_only):
+        _build(compiled, metal, work_dir, keep_source=keep_metal_source)
+    elif keep_metal_source and work_dir is not None:
+        compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
+    return compiled
+
+
+def _show_ir(program: Program, *, printed: bool) -> None:
+    """Write the traced IR where ENIGMA_DUMP asks for it, and print it."""
+    _write_dump(program, "ir", dump(program.traced))
+    if printed:
+        print(dump(program.traced), end="")
+
+
+def _compiled(program: Program, metal: MslText, mlir: str, module: ModuleOp) -> CompiledKernel:
     program.metal = metal
     compiled = CompiledKernel(
         program.name, program, metal.text, mlir, entry_name=metal.entry, places=metal.lines, module=module
     )
     _write_dumps(compiled)
-    stop = config.emit_only() if emit_only is None else emit_only
-    if not stop:
-        _build(compiled, metal, work_dir, keep_source=keep_metal_source)
-    elif keep_metal_source and work_dir is not None:
-        compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
 
 
@@ -235,10 +257,22 @@ def _build(compiled: CompiledKernel, metal: MslText, work_dir: str | Path | None
     program.metallib = compiled.metallib_path
 
 
+def _launches(fn: JitDef, args: tuple[Any, ...], named: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Compile each launch of a host function."""
+    recorded = fn.record(args, named)
+    found: list[CompiledKernel] = []
+    for launch in recorded.launches:
+        compiled = compile(launch.bound.kernel, **options, **launch.bound.constants)
+        compiled.grid, compiled.block = launch.grid, launch.block
+        found.append(compiled)
+    return found[0] if len(found) == 1 else CompiledJit(fn.name, tuple(found), recorded)
+
+
 def _kernel(fn: Any, args: tuple[Any, ...]) -> KernelDef:
     if not isinstance(fn, KernelDef):
         raise EnigmaTypeError(
-            f"compile takes a kernel, but it got {fn!r}", help="decorate the function with @enigma.kernel"
+            f"compile takes a kernel, but it got {fn!r}",
+            help="decorate the function with @enigma.kernel or @enigma.jit",
         )
     if args:
         raise EnigmaTypeError(

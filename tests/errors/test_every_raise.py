@@ -30,6 +30,7 @@ UNREACHED: dict[str, str] = {
     "trace/value.py:dtype": "a buffer answers for itself",
     "trace/infer.py:_fixed": "conditions are made bools before they reach a row",
     "trace/kernel.py:_argument": "an internal error",
+    "trace/kernel.py:_placed": "an internal error",
     "trace/kernel.py:_parameters_in": "tests/unit/test_vec_width.py has it",
     "trace/kernel.py:constants": "test_launch_errors.py has it",
     "spec/kit.py:precisions": "a mistake in a table: tests/unit/test_math_precision.py has it",

@@ -388,7 +388,7 @@ case(
     "not a kernel",
     TypeError,
     lambda: enigma.compile(max),
-    "compile takes a kernel, but it got <built-in function max>\n  help: decorate the function with @enigma.kernel",
+    "compile takes a kernel, but it got <built-in function max>\n  help: decorate the function with @enigma.kernel or @enigma.jit",
 )
 case(
     "vectors",

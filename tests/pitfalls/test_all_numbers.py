@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 from tests.arch.tree import ROOT
 
 LAST = 79
 
-OTHER_ISSUES = {
-    50: "several launches in a host function: it comes with enigma.jit",
-    51: "slots of tensors: with enigma.jit",
-}
-"""Pitfalls of parts that are not there yet, and which part."""
 
-
-@cache
 def named() -> dict[int, list[str]]:
     """Return the tests that name each number, in any folder: `test_pitfall_07_...`, `test_..._pitfall_85`."""
     found: dict[int, list[str]] = {}
@@ -28,10 +20,6 @@ def named() -> dict[int, list[str]]:
     return found
 
 
-def test_every_number_has_a_test_or_a_reason() -> None:
-    missing = [k for k in range(1, LAST + 1) if k not in named() and k not in OTHER_ISSUES]
+def test_every_number_has_a_test() -> None:
+    missing = [k for k in range(1, LAST + 1) if k not in named()]
     assert not missing
-
-
-def test_no_reason_is_kept_for_a_number_that_has_a_test() -> None:
-    assert not [k for k in OTHER_ISSUES if k in named()]

@@ -213,7 +213,7 @@ def test_only_a_kernel_can_be_compiled() -> None:
 
     for thing in (plain, 3, None, enigma.KernelDef):
         assert message(lambda thing=thing: enigma.compile(thing), TypeError) == (
-            f"compile takes a kernel, but it got {thing!r}\n  help: decorate the function with @enigma.kernel"
+            f"compile takes a kernel, but it got {thing!r}\n  help: decorate the function with @enigma.kernel or @enigma.jit"
         )
 
 

@@ -141,8 +141,9 @@ def _composed(modes: Pairs, shape: IntTuple, stride: IntTuple, what: str) -> Lay
             found.append((taken, scaled(stride, pace)))
             shape //= taken
         stride = -(-abs(stride) // size) * (1 if stride > 0 else -1)
-    if not found or not is_number(shape, 1):
-        found.append((shape, scaled(stride, modes[-1][1])))
+    if found and is_number(shape, 1):
+        return from_pairs(found)  # not joined: where a mode counted as rounded up, two of them may look continuous
+    found.append((shape, scaled(stride, modes[-1][1])))
     return from_pairs(_joined(found) if len(found) > 1 else found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
 from enigma.layout.compact import compact_col_major, compact_order
 from enigma.layout.coordinates import has_none, kept, offset
@@ -64,15 +64,16 @@ class Layout:
         """Return the layout that has the given layouts as its modes."""
         return cls.unchecked(tuple(mode.shape for mode in modes), tuple(mode.stride for mode in modes))
 
-    def __call__(self, coord: Any) -> Any:
-        """Return the offset of a coordinate: an integer, or a tuple with a part for each mode.
+    def __call__(self, *coord: Any) -> Any:
+        """Return the offset of a coordinate: an integer, or a part for each mode, in a tuple or one by one.
 
         Nothing wraps and nothing is checked against the shape: past the end the last mode goes on, as in CuTe. NumPy arrays
         of coordinates give arrays of offsets. With None in the coordinate the result is the layout of those modes.
         """
-        if has_none(coord):
-            return self.sliced(coord)
-        return offset(coord, self.shape, self.stride)
+        place = coord[0] if len(coord) == 1 else coord
+        if has_none(place):
+            return self.sliced(place)
+        return offset(place, self.shape, self.stride)
 
     def __getitem__(self, mode: Any) -> Layout:
         """Return one mode as a layout, or of a coordinate with None the modes that it leaves open: `layout[None, 2]`.
@@ -99,12 +100,9 @@ class Layout:
         return draw(self).svg
 
     def _repr_html_(self) -> str | None:
-        from enigma.layout.drawing import draw  # only in a notebook
+        from enigma.layout.drawing import notebook  # only in a notebook
 
-        try:
-            return draw(self, limit=(16, 32)).svg
-        except EnigmaError:  # nothing to draw, or dynamic: None has a notebook show the text of the layout
-            return None
+        return notebook(self)
 
     def size(self, mode: Path | None = None) -> int:
         """Return how many coordinates there are, in all or in one mode (a number, or the path to a nested mode)."""
@@ -122,6 +120,10 @@ class Layout:
         """Return how many elements of memory the offsets span: for strides that are not negative, the largest one plus 1."""
         need_static("cosize", self)
         return 1 + sum((s - 1) * abs(d) for s, d in zip(leaves(self.shape), leaves(self.stride), strict=True))
+
+    def span(self) -> int:
+        """Return how many elements of memory a tensor of this layout needs: the cosize. A swizzled layout may need more."""
+        return self.cosize()
 
     def modes(self) -> Iterator[Layout]:
         """Yield the modes as layouts; a layout whose shape is an integer is its own only mode."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,15 @@ class Compiled(Protocol):
         ...
 
 
+@runtime_checkable
+class SeveralLaunches(Protocol):
+    """A compiled host function with several launches: a `CompiledJit`."""
+
+    def execute_on(self, runtime: Any, inputs: Any, sizes: Any, shapes: Any, dtypes: Any) -> list[Array]:
+        """Run all launches in order and return the outputs."""
+        ...
+
+
 class Runtime:
     """Runs compiled kernels. `grid` always counts all threads per axis, `threads` those of a threadgroup."""
 
@@ -39,6 +48,11 @@ class Runtime:
 
     def __repr__(self) -> str:
         return f"<enigma runtime {self.name}>"
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can still launch; one with a device can be closed, or lose it."""
+        return True
 
     def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return a function that runs the program once on checked arguments (arrays and numbers in slot order)."""
@@ -128,12 +142,14 @@ class Runtime:
         return function_constants.specialised(program, constants)
 
     def execute(
-        self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, grid: Any = (1, 1, 1),
-        threads: Any = (1, 1, 1), *, scalars: Sequence[Any] | Mapping[str, Any] | None = None,
+        self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, grid: Any = None,
+        threads: Any = None, *, scalars: Sequence[Any] | Mapping[str, Any] | None = None,
         output_sizes: Sequence[int] | None = None, constants: Mapping[Any, Any] | None = None,
         output_shapes: Sequence[Any] | None = None, output_dtypes: Sequence[Any] | None = None, inout: Sequence[Any] = (),
     ) -> Any:  # fmt: skip
         """Run once with fresh outputs and return them.
+
+        Without `grid` and `threads` they are those of the launch in the compiled `@enigma.jit` function, else one thread.
 
         `inputs` fill the buffer slots in order, Scalars left out; the remaining buffers are the outputs, zero at first.
         Give one of: `output_size` (bytes of the single output; returns `bytes`), `output_sizes` (returns a list of `bytes`), or
@@ -155,6 +171,12 @@ class Runtime:
         [0.0, 0.5, 1.0, 1.5]
         """
 
+        if isinstance(compiled, SeveralLaunches):
+            sizes = [output_size] if output_size is not None else output_sizes
+            found = compiled.execute_on(self, inputs, sizes, output_shapes, output_dtypes)
+            return _results(found, output_size, output_shapes)
+        grid, threads = _recorded(compiled, grid, threads)
+
         def prepare() -> PreparedKernel:
             return self.prepare(
                 compiled, inputs, output_size, scalars=scalars, output_sizes=output_sizes, constants=constants,
@@ -168,12 +190,7 @@ class Runtime:
             launch.together(lambda: launch.geometry(grid, threads, limit=self.max_threads), prepare)
             raise
         prepared.dispatch(grid, threads)
-        if output_shapes is not None:
-            arrays = prepared.outputs
-            return arrays[0] if len(arrays) == 1 else arrays
-        if output_sizes is not None:
-            return [array.tobytes() for array in prepared.outputs]
-        return prepared.read_output() if output_size is not None else None
+        return _results(prepared.outputs, output_size, output_shapes)
 
     def prepare(
         self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, *,
@@ -211,6 +228,22 @@ class Runtime:
             for x in program.arguments
         ]
         return PreparedKernel(self, ready, launch.bind(program, arguments), list(fresh.values()))
+
+
+def _results(arrays: list[Array], output_size: int | None, output_shapes: Sequence[Any] | None) -> Any:
+    """Return outputs in the form that they were asked for."""
+    if output_shapes is not None:
+        return arrays[0] if len(arrays) == 1 else arrays
+    if output_size is not None:
+        return arrays[0].tobytes()
+    return [array.tobytes() for array in arrays] or None
+
+
+def _recorded(compiled: Compiled, grid: Any, threads: Any) -> tuple[Any, Any]:
+    """Return the launch size that was given, or that a compiled jit function has, or one thread."""
+    total = getattr(compiled, "grid", None) if grid is None else grid
+    group = getattr(compiled, "block", None) if threads is None else threads
+    return (1, 1, 1) if total is None else total, (1, 1, 1) if group is None else group
 
 
 @dataclass(frozen=True, slots=True)

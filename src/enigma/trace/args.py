@@ -210,6 +210,18 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a buffer parameter of a jit launch begins: in which memory, at which element, and how many the memory has at least.
+
+    Parameters of one memory share a slot.
+    """
+
+    memory: int
+    start: int
+    extent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter as annotated: its kind, its dtype (None for constexpr and struct), and the default of a constexpr.
 
@@ -226,6 +238,7 @@ class Parameter:
     texture: TextureType | None = None
     padded: bool = False
     form: Form | None = None
+    place: Place | None = None
 
 
 def location(fn: types.FunctionType) -> SourceLoc:
@@ -290,8 +303,12 @@ def _evaluated(name: str, annotation: Any, module: Mapping[str, Any], scope: Map
         ) from None  # fmt: skip
 
 
-def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter, ...]:
+def parameters(
+    fn: types.FunctionType, scope: dict[str, Any], given: Mapping[str, Parameter] | None = None
+) -> tuple[Parameter, ...]:
     """Return the parameters of a kernel in slot order; `scope` is where annotations written as text are evaluated.
+
+    `given` are those of parameters without an annotation.
 
     Raises the errors of all parameters together.
     """
@@ -300,6 +317,9 @@ def parameters(fn: types.FunctionType, scope: dict[str, Any]) -> tuple[Parameter
     found: list[Parameter] = []
     for name, parameter in signature.parameters.items():
         loc = _param_location(fn, name)
+        if given is not None and name in given and parameter.annotation is inspect.Parameter.empty:
+            found.append(given[name])
+            continue
         try:
             found.append(_parameter(name, parameter, _annotation(fn, name, scope, loc), scope, loc))
         except EnigmaError as error:

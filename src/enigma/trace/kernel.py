@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from typing import Any, cast, overload
 from enigma.context import current
 from enigma.dtypes import BufferType
 from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, EnigmaValueError, ErrorGroup, InternalError
+from enigma.layout import Layout
 from enigma.source import SourceLoc, caller, calling_frame, raised_at
 from enigma.spec.terms import Precision
-from enigma.trace.args import Kind, Parameter, annotation_scope, in_vectors, location, parameters
+from enigma.trace.args import Kind, Parameter, Place, annotation_scope, in_vectors, location, parameters
 from enigma.trace.constants import finish
 from enigma.trace.convert import RUNTIME_OBJECT
 from enigma.trace.divergence import warn_where_threads_are_missing
@@ -21,10 +23,11 @@ from enigma.trace.fingerprint import Fingerprint
 from enigma.trace.hooks import hooks
 from enigma.trace.node import Form, Param, Part, Traced
 from enigma.trace.reads import fingerprint
+from enigma.trace.recording import recorder
 from enigma.trace.scopes import own_statements
 from enigma.trace.sources import remember, source_of
 from enigma.trace.structs import instance
-from enigma.trace.tensor import Tensor
+from enigma.trace.tensor import Tensor, View
 from enigma.trace.texture import Texture
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
@@ -58,14 +61,23 @@ class KernelDef:
             )
         remember(fn)
         self.fn = fn
+        self.signature = inspect.signature(fn)
         self.math = math_named(math).value
-        self._scope = annotation_scope(fn, calling_frame())
+        self.scope = annotation_scope(fn, calling_frame())
         self.name = fn.__name__
         self.__name__, self.__doc__, self.__module__ = fn.__name__, fn.__doc__, fn.__module__
         self.__wrapped__ = fn
         self._parameters: tuple[Parameter, ...] | None = None
         self._traced: dict[tuple[Any, ...], tuple[Fingerprint, Traced]] = {}
         self.compiled: dict[Any, Any] = {}
+        self.bound: dict[Any, KernelDef] = {}  # by what the arguments of a jit launch are
+
+    def with_parameters(self, parameters: tuple[Parameter, ...]) -> KernelDef:
+        """Return the kernel with parameters that a launch says; it is traced for itself."""
+        other = object.__new__(KernelDef)
+        other.__dict__.update(self.__dict__)
+        other._parameters, other._traced, other.compiled, other.bound = parameters, {}, {}, {}
+        return other
 
     def __repr__(self) -> str:
         return f"<enigma.kernel {self.name}>"
@@ -74,7 +86,7 @@ class KernelDef:
     def parameters(self) -> tuple[Parameter, ...]:
         """The parameters in slot order. Raises `EnigmaTypeError` for missing or wrong annotations, all together."""
         if self._parameters is None:
-            self._parameters = parameters(self.fn, self._scope)
+            self._parameters = parameters(self.fn, self.scope)
         return self._parameters
 
     def __call__(self, *args: Any, **kwargs: Any) -> KernelHandle:
@@ -171,9 +183,16 @@ class KernelHandle:
     kwargs: dict[str, Any]
 
     def launch(self, grid: Any, block: Any = None) -> None:
-        """Record the launch. Raises `RuntimeError` outside of `enigma.compile` of a jit function."""
+        """Run the launch, or record it where the jit function is compiled. Raises `RuntimeError` outside of a jit function.
+
+        `grid` counts threads per axis, `block` those of a threadgroup; both are ints or tuples of up to three.
+        """
+        found = recorder.get()
+        if found is not None:
+            found.launch(self.kernel, self.args, self.kwargs, grid, block, caller())
+            return
         raise EnigmaRuntimeError(
-            f"kernel {self.kernel.name} is launched outside of compile()", loc=caller(),
+            f"kernel {self.kernel.name} is launched outside of compile() and of any @enigma.jit function", loc=caller(),
             help=f"to run it on arrays, write {self.kernel.name}[grid, threads](...)",
         )  # fmt: skip
 
@@ -207,8 +226,11 @@ def trace(
     tracer.raw_copies = raw_copies
     arguments: dict[str, Any] = dict(constants)
     slots: list[Param] = []
-    for slot, parameter in enumerate(p for p in params if p.kind is not Kind.CONSTEXPR):
-        made, arguments[parameter.name] = _argument(parameter, slot)
+    numbers, memories = slots_of(params), dict[int, Tensor]()
+    for parameter in sorted(
+        (p for p in params if p.kind is not Kind.CONSTEXPR), key=lambda p: numbers.get(p.name, len(params))
+    ):
+        made, arguments[parameter.name] = _argument(parameter, numbers.get(parameter.name), memories)
         slots += made
     for param in slots:
         if isinstance(param.value, TracedValue):
@@ -228,9 +250,27 @@ def trace(
     return traced
 
 
-def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
+def slots_of(params: Sequence[Parameter]) -> dict[str, int]:
+    """Return the slot of each parameter, by name: of those that share memory the first one's; memories come in their order."""
+    own: list[Parameter] = []
+    seen: set[int] = set()
+    for parameter in params:
+        if parameter.kind is Kind.CONSTEXPR or (parameter.place is not None and parameter.place.memory in seen):
+            continue
+        own.append(parameter)
+        if parameter.place is not None:
+            seen.add(parameter.place.memory)
+    ranked = iter(sorted((p for p in own if p.place is not None), key=lambda p: p.place.memory if p.place else 0))
+    return {(next(ranked) if p.place is not None else p).name: slot for slot, p in enumerate(own)}
+
+
+def _argument(parameter: Parameter, slot: int | None, memories: dict[int, Tensor]) -> tuple[list[Param], Any]:
     """Return what stands in the slot of a parameter, and what the kernel's function is given for it."""
     name, loc = parameter.name, parameter.loc
+    if parameter.place is not None:
+        return _placed(parameter, parameter.place, slot, memories)
+    if slot is None:
+        raise InternalError(f"the parameter {name} has no slot", loc=loc)
     if parameter.struct is not None:
         fields = {
             member.name: TracedValue(member.dtype, f"{name}.{member.name}") for member in parameter.struct.members
@@ -252,6 +292,29 @@ def _argument(parameter: Parameter, slot: int) -> tuple[list[Param], Any]:
         value.strict = True
     scalar = parameter.kind is Kind.SCALAR
     return [Param(name, slot, parameter.dtype, scalar, value, loc, padded=parameter.padded, form=parameter.form)], value
+
+
+def _placed(
+    parameter: Parameter, place: Place, slot: int | None, memories: dict[int, Tensor]
+) -> tuple[list[Param], Any]:
+    """Return the slot of a memory, unless it has one already, and the part of it that a parameter is."""
+    name, form = parameter.name, parameter.form or Form(None, None)
+    made: list[Param] = []
+    memory = memories.get(place.memory)
+    if memory is None:
+        dtype = parameter.dtype
+        if dtype is None or slot is None:
+            raise InternalError(f"the parameter {name} has no dtype or slot", loc=parameter.loc)
+        own = form if place.start == 0 else Form(None, None)
+        memory = memories[place.memory] = Tensor.of(BufferType(dtype, parameter.space), name, own.extents, own.layout)
+        memory.strict = True
+        whole = Form(None, Layout(place.extent))
+        made.append(Param(name, slot, dtype, False, memory, parameter.loc, form=whole))
+        if place.start == 0:
+            return made, memory
+    part = View(memory, place.start, form.extents, form.layout)
+    part.strict = True
+    return made, part
 
 
 def _refuse_results(fn: types.FunctionType) -> None:

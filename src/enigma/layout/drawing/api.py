@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.layout.drawing import svg as pictures
 from enigma.layout.drawing.grid import Grid, Limit, banks_grid, offsets_grid, thread_value_grid
 from enigma.layout.drawing.terminal import print_grid
@@ -112,6 +112,14 @@ def draw_tv(tv: Any, tiler: Any, path: PathLike | None = None, *, limit: Limit =
     2
     """
     return draw(tv, path, tile=tiler, limit=limit)
+
+
+def notebook(layout: Any) -> str | None:
+    """Return what a notebook shows of a layout; None, where its text has to do: nothing to draw, or not known now."""
+    try:
+        return draw(layout, limit=(16, 32)).svg
+    except EnigmaError:
+        return None
 
 
 def _grid(layout: Any, tile: Any, banks: bool, width: int, limit: Limit) -> Grid:

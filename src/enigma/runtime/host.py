@@ -1,0 +1,115 @@
+"""Arrays as tensors on the host: what an `@enigma.jit` function gets, makes and returns."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, cast
+
+import numpy as np
+
+from enigma.dtypes import DTYPES, Numeric, as_dtype, names
+from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
+from enigma.layout import ComposedLayout, Layout
+from enigma.layout.int_tuple import leaves
+from enigma.runtime.arrays import Array, as_array, check_layout
+from enigma.source import caller
+from enigma.trace.coordinates import extents
+from enigma.trace.tensor import Tensor
+
+
+def from_array(array: Any, layout: Any = None, *, name: str = "array") -> Tensor:
+    """Return a tensor over an array, without a copy: row-major in the array's shape, or with another layout of its elements.
+
+    The array is one of NumPy, a DLPack object of the CPU, or has the buffer protocol; it must be contiguous. Inside an
+    `@enigma.jit` function arrays that are arguments are tensors already.
+
+        T = enigma.from_array(x)
+        columns = enigma.from_array(x, enigma.make_layout((M, N), (1, M)))
+
+    Raises `LaunchError` for what is no contiguous array of a dtype that kernels have, and `EnigmaValueError` for a layout that
+    reaches beyond it.
+    """
+    found = as_array(array, name, DTYPES[0])
+    dtype = _by_numpy().get(found.dtype)
+    if dtype is None:
+        raise LaunchError(f"enigma has no dtype for arrays of {found.dtype}", help=f"convert it to {names(DTYPES)}")
+    if (wrong := check_layout(found, dtype.size, name, written=False)) is not None:
+        raise wrong
+    if found.size == 0:
+        raise LaunchError(
+            f"{name} is empty, but a buffer needs at least one element", help="skip the launch for empty arrays"
+        )
+    if layout is None:
+        made = Tensor(name, None, dtype, shape=found.shape or (1,))
+        made.strict = True
+    else:
+        made = Tensor(name, None, dtype, layout)
+        if layout.cosize() > found.size:
+            raise EnigmaValueError(
+                f"the layout {layout} reaches {layout.cosize()} elements, but {name} has {found.size}", loc=caller(),
+                help="lay it over the whole array",
+            )  # fmt: skip
+    made.array = found
+    return made
+
+
+@cache
+def _by_numpy() -> dict[Any, Numeric]:
+    return {dtype.numpy: dtype for dtype in DTYPES}
+
+
+def empty(shape_or_layout: Any, dtype: Any = "float", *, name: str = "tensor") -> Tensor:
+    """Return a tensor over new memory, its elements 0: an output of an `@enigma.jit` function, or what its launches share.
+
+        out = enigma.empty((M, N), enigma.f32)
+
+    Raises `EnigmaTypeError` and `EnigmaValueError` for what is no shape, layout or dtype.
+    """
+    element = as_dtype(dtype)
+    if isinstance(shape_or_layout, Layout | ComposedLayout):
+        made = Tensor(name, None, element, shape_or_layout)
+        made.array = np.zeros(shape_or_layout.cosize() * element.parts, element.element.numpy)
+        return made
+    shape = extents(shape_or_layout, "the shape")
+    if None in shape:
+        raise EnigmaTypeError("the shape of new memory has None in it", loc=caller(), help="give every extent")
+    made = Tensor(name, None, element, shape=shape)
+    made.strict = True
+    sizes = cast("tuple[int, ...]", shape)
+    made.array = np.zeros(sizes if element.parts == 1 else (*sizes, element.parts), element.element.numpy)
+    return made
+
+
+def as_result(value: Any) -> Any:
+    """Return what a jit function's caller gets: arrays for tensors, in tuples, lists and dicts too."""
+    if isinstance(value, Tensor):
+        return _array_of(value)
+    if isinstance(value, dict):
+        return {key: as_result(item) for key, item in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, list):
+        return [as_result(item) for item in cast("list[Any]", value)]
+    if isinstance(value, tuple):
+        return tuple(as_result(item) for item in cast("tuple[Any, ...]", value))
+    return value
+
+
+def _array_of(tensor: Tensor) -> Array:
+    """Return the array of a whole tensor, and of a part of one a view of its array."""
+    memory = tensor.memory
+    if memory.array is None:
+        raise EnigmaTypeError(
+            f"{tensor.name} is returned, but there is no array for it",
+            loc=caller(),
+            help="make it with enigma.empty(shape, dtype)",
+        )
+    if tensor is memory and not tensor.is_laid_out:
+        return memory.array
+    layout = tensor.layout
+    if not isinstance(layout, Layout) or layout.depth() > 1:
+        raise EnigmaTypeError(
+            f"a tensor of layout {layout} is returned, which no array has", loc=caller(),
+            help="return the tensor that it is a part of, or one whose modes are not nested",
+        )  # fmt: skip
+    flat = memory.array.reshape(-1)[int(tensor.start) :]
+    steps = [step * flat.itemsize for step in leaves(layout.stride)]
+    return np.lib.stride_tricks.as_strided(flat, leaves(layout.shape), steps)

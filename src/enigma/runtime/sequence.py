@@ -1,0 +1,125 @@
+"""The launches of a compiled `@enigma.jit` function, run one after another on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from enigma.dtypes import Numeric
+from enigma.errors import LaunchError
+from enigma.runtime.arrays import Array
+from enigma.runtime.binding import memory_of
+from enigma.runtime.jit import Recorded
+from enigma.trace.tensor import Tensor
+
+
+@dataclass(slots=True)
+class CompiledJit:
+    """A compiled `@enigma.jit` function of several launches. `launches` are they, each with its `grid` and `block`.
+
+    It is run as a compiled kernel is: its slots are the tensors that the function was given, then those that it returns
+    besides. What it makes for itself is made anew at every run; numbers are those that it was compiled for.
+
+        compiled = enigma.compile(function, A, B)
+        out = enigma.runtime().execute(compiled, [a, b], n * 4)
+    """
+
+    kernel_name: str
+    launches: tuple[Any, ...]
+    recorded: Recorded
+
+    def __repr__(self) -> str:
+        return f"<compiled jit {self.kernel_name}: {', '.join(x.kernel_name for x in self.launches)}>"
+
+    @property
+    def metal_source(self) -> str:
+        """The Metal of all launches, one text after another, to be read; each launch has its own to be compiled."""
+        return "\n".join(
+            f"// launch {number}: grid {x.grid}, threadgroups of {x.block}\n{x.metal_source}"
+            for number, x in enumerate(self.launches, 1)
+        )
+
+    @property
+    def kernel_source(self) -> str:
+        """The Metal source; another name of `metal_source`."""
+        return self.metal_source
+
+    @property
+    def mlir_source(self) -> str:
+        """The MLIR of all launches, one module after another."""
+        return "\n".join(x.mlir_source for x in self.launches)
+
+    @property
+    def param_names(self) -> list[str]:
+        """The tensors in slot order."""
+        return [tensor.name or "tensor" for tensor in self._slots().values()]
+
+    @property
+    def num_params(self) -> int:
+        """How many slots there are."""
+        return len(self._slots())
+
+    def _slots(self) -> dict[Any, Tensor]:
+        tensors = [tensor.memory for tensor in (*self.recorded.given, *self.recorded.returned)]
+        if all(tensor.buffer_index is not None for tensor in tensors):
+            tensors.sort(key=lambda tensor: tensor.buffer_index or 0)
+        found: dict[Any, Tensor] = {}
+        for tensor in tensors:
+            found.setdefault(memory_of(tensor), tensor)
+        return found
+
+    def execute_on(
+        self, runtime: Any, inputs: Sequence[Any], sizes: Sequence[int] | None, shapes: Sequence[Any] | None,
+        dtypes: Sequence[Any] | None,
+    ) -> list[Array]:  # fmt: skip
+        """Run all launches in order and return the outputs: what comes behind the inputs in slot order."""
+        slots = self._slots()
+        arrays: dict[Any, Any] = dict(zip(slots, inputs, strict=False))
+        left = list(slots.items())[len(inputs) :]
+        forms = list(zip(shapes, dtypes or (), strict=False)) if shapes is not None else list(sizes or ())
+        if len(inputs) + len(forms) != len(slots):
+            raise LaunchError(
+                f"{self.kernel_name} has {len(slots)} slots ({', '.join(self.param_names)}), but it got {len(inputs)} inputs and "
+                f"{len(forms)} outputs", help="inputs come in slot order, the others are outputs",
+            )  # fmt: skip
+        outputs: list[Array] = []
+        for (memory, tensor), form in zip(left, forms, strict=True):
+            arrays[memory] = _zeros(tensor, form)
+            outputs.append(arrays[memory])
+        for launch in self.recorded.launches:
+            arguments = [_argument(x, arrays) for x in launch.bound.arguments]
+            program = self.launches[self.recorded.launches.index(launch)].program
+            runtime.run(program, arguments, launch.grid, launch.block)
+        return outputs
+
+
+def _zeros(tensor: Tensor, form: Any) -> Array:
+    dtype = tensor.dtype
+    if isinstance(form, int):
+        if form <= 0 or form % dtype.size:
+            raise LaunchError(
+                f"the output {tensor.name} cannot have {form} bytes: its elements, {dtype.name}, have {dtype.size}",
+                help="sizes count bytes: elements times the size of one",
+            )
+        return np.zeros(form // dtype.element.size, dtype.numpy)
+    shape, kind = form
+    return np.zeros(shape, kind.numpy if isinstance(kind, Numeric) else np.dtype(kind))
+
+
+def _argument(x: Any, arrays: dict[Any, Any]) -> Any:
+    """Return the array of a tensor: of the caller, or one that the function makes for itself."""
+    if not isinstance(x, Tensor):
+        return x
+    memory = memory_of(x)
+    if memory not in arrays:
+        held = x.memory.array
+        if held is None:
+            raise LaunchError(
+                f"{x.name} is used by a launch, but the function neither was given it nor made it",
+                help="pass it to the function, or make it with enigma.empty(shape, dtype)",
+            )
+        arrays[memory] = np.zeros_like(held)
+    return arrays[memory]
