@@ -48,6 +48,11 @@ class Blocks:
         """The dtype of tiles of A and B: a processor multiplies in f32, and so converts each element once."""
         return self.dtype if self.simdgroups else f32
 
+    @property
+    def bits(self) -> int | None:
+        """How much one access moves: an element of a processor's, for neighbouring threads share a vector; else all it can."""
+        return None if self.simdgroups else self.dtype.width
+
     def tile(self, rows: int, *, down: bool) -> Any:
         """Return the layout of a tile of A or B, whose columns lie side by side where `down`.
 
@@ -67,7 +72,7 @@ class Blocks:
         threads, values, order = (self.mma.size // along, along), (1, width), (1, 0)
         if down:
             threads, values, order = threads[::-1], values[::-1], (0, 1)
-        atom = en.make_copy_atom(en.CopyUniversalOp(), self.dtype, None if self.simdgroups else self.dtype.width)
+        atom = en.make_copy_atom(en.CopyUniversalOp(), self.dtype, self.bits)
         return en.make_tiled_copy_tv(
             atom, en.make_ordered_layout(threads, order), en.make_ordered_layout(values, order)
         )
@@ -79,41 +84,23 @@ def _kernel(blocks: Blocks, trans_a: bool, trans_b: bool, multiples: tuple[int, 
     dtype, mma = blocks.dtype, blocks.mma
     rows, columns, depth = blocks.rows, blocks.columns, blocks.depth
     move_a = blocks.copy(rows, depth, down=trans_a)
-    move_b = blocks.copy(columns, depth, down=not (trans_b and blocks.simdgroups))
-    bits = None if blocks.simdgroups else dtype.width
-    each, shared = (en.make_copy_atom(op, dtype, bits) for op in (en.CopyUniversalOp(), en.CopyCooperativeOp()))
+    move_b = blocks.copy(columns, depth, down=not trans_b)
+    lay_a, lay_b = blocks.tile(rows, down=trans_a), blocks.tile(columns, down=not (trans_b and blocks.simdgroups))
 
     @en.kernel
     def gemm(a: dtype, b: dtype, out: dtype, m: en.Scalar[en.u32], n: en.Scalar[en.u32], k: en.Scalar[en.u32]) -> None:
         """The product of an m x k by a k x n matrix; B is seen as n x k."""
         i, j = en.threadgroup_position_in_grid("y"), en.threadgroup_position_in_grid("x")
         tid = en.thread_index_in_threadgroup()
-        row_m, row_n, row_k = (x if step == 1 else x // step * step for x, step in zip((m, n, k), multiples))
+        row_m, row_n, row_k = _rounded(m, multiples[0]), _rounded(n, multiples[1]), _rounded(k, multiples[2])
         A = en.make_tensor(a, en.make_layout((m, k), (1, row_m) if trans_a else (row_k, 1)))
         B = en.make_tensor(b, en.make_layout((n, k), (row_k, 1) if trans_b else (1, row_n)))
         C = en.make_tensor(out, en.make_layout((m, n), (row_n, 1)))
-
-        def tiles(tensor: Any, shape: Any, tile: Any, place: Any) -> tuple[Any, Any]:
-            """Return tiles of a matrix, and those of the coordinates of its elements."""
-            return en.local_tile(tensor, tile, place), en.local_tile(en.make_identity_tensor(shape), tile, place)
-
-        tiles_a, where_a = tiles(A, (m, k), (rows, depth), (i, None))
-        tiles_b, where_b = tiles(B, (n, k), (columns, depth), (j, None))
-        tile_c, where_c = tiles(C, (m, n), (rows, columns), (i, j))
-        tile_a = en.threadgroup_alloc(blocks.tile_dtype, layout=blocks.tile(rows, down=trans_a))
-        tile_b = en.threadgroup_alloc(
-            blocks.tile_dtype, layout=blocks.tile(columns, down=not (trans_b and blocks.simdgroups))
-        )
-
-        def move(move_tile: Any, tiles: Any, tile: Any, step: Any) -> None:
-            """Copy this thread's part of a tile that is there as a whole."""
-            mine = move_tile.get_slice(tid)
-            en.copy(move_tile, mine.partition_S(tiles)[None, None, None, step], mine.partition_D(tile))
-
-        def move_some(tiles: Any, where: Any, shape: Any, tile: Any, step: Any) -> None:
-            """Copy what there is of a tile; the rest counts as 0."""
-            there = en.elem_less(where[None, None, step], shape)
-            en.copy(shared, tiles[None, None, step], tile, pred=there, fill=0)
+        tiles_a, where_a = _tiles(A, (rows, depth), (i, None))
+        tiles_b, where_b = _tiles(B, (columns, depth), (j, None))
+        tile_c, where_c = _tiles(C, (rows, columns), (i, j))
+        tile_a = en.threadgroup_alloc(blocks.tile_dtype, layout=lay_a)
+        tile_b = en.threadgroup_alloc(blocks.tile_dtype, layout=lay_b)
 
         mine = mma.get_slice(tid)
         acc = mine.make_fragment_C(mine.partition_C(tile_c))
@@ -121,32 +108,65 @@ def _kernel(blocks: Blocks, trans_a: bool, trans_b: bool, multiples: tuple[int, 
         inside = ((i + 1) * rows <= m) & ((j + 1) * columns <= n)
         for step in en.range((k + (depth - 1)) // depth):
             if inside & ((step + 1) * depth <= k):
-                move(move_a, tiles_a, tile_a, step)
-                move(move_b, tiles_b, tile_b, step)
+                _move(move_a, tid, tiles_a[None, None, step], tile_a)
+                _move(move_b, tid, tiles_b[None, None, step], tile_b)
             else:
-                move_some(tiles_a, where_a, (m, k), tile_a, step)
-                move_some(tiles_b, where_b, (n, k), tile_b, step)
+                _move_some(blocks, tiles_a[None, None, step], where_a[None, None, step], (m, k), tile_a)
+                _move_some(blocks, tiles_b[None, None, step], where_b[None, None, step], (n, k), tile_b)
             en.barrier()
             for part in en.range(left.size(2)):
                 en.gemm(mma, left[None, None, part], right[None, None, part], acc)
             en.barrier()
-
-        if not blocks.simdgroups:
-            if inside:
-                en.copy(each, acc, mine.partition_C(tile_c))
-            else:
-                en.copy(each, acc, mine.partition_C(tile_c), pred=en.elem_less(mine.partition_C(where_c), (m, n)))
-            return
-        result = acc.to(dtype)
-        if inside:
-            result.store(mine.partition_C(tile_c))
-        else:
-            whole = en.threadgroup_alloc(dtype, layout=en.make_layout((rows, columns), (columns + 16 // dtype.size, 1)))
-            result.store(mine.partition_C(whole))
-            en.barrier()
-            en.copy(shared, whole, tile_c, pred=en.elem_less(where_c, (m, n)))
+        _finish(blocks, acc, tid, tile_c, where_c, (m, n), inside)
 
     return gemm
+
+
+# ---- in a kernel
+
+
+def _rounded(x: Any, multiple: int) -> Any:
+    """Return a number that is a multiple, so that everybody sees that it is one."""
+    return x if multiple == 1 else x // multiple * multiple
+
+
+def _tiles(tensor: Any, tile: Any, place: Any) -> tuple[Any, Any]:
+    """Return tiles of a matrix, and which elements of them there are."""
+    return en.local_tile(tensor, tile, place), en.local_tile(en.make_identity_tensor(tensor.shape), tile, place)
+
+
+def _move(move: Any, tid: Any, source: Any, target: Any) -> None:
+    """Copy a thread's part of a tile that is there as a whole."""
+    mine = move.get_slice(tid)
+    en.copy(move, mine.partition_S(source), mine.partition_D(target))
+
+
+def _move_some(blocks: Blocks, source: Any, where: Any, shape: Any, target: Any) -> None:
+    """Let all threads copy what there is of a tile; the rest counts as 0."""
+    shared = en.make_copy_atom(en.CopyCooperativeOp(), blocks.dtype, blocks.bits)
+    en.copy(shared, source, target, pred=en.elem_less(where, shape), fill=0)
+
+
+def _finish(blocks: Blocks, acc: Any, tid: Any, tile_c: Any, where: Any, shape: Any, inside: Any) -> None:
+    """Write what there is of a block of C."""
+    mine = blocks.mma.get_slice(tid)
+    if not blocks.simdgroups:
+        each = en.make_copy_atom(en.CopyUniversalOp(), blocks.dtype, blocks.bits)
+        if inside:
+            en.copy(each, acc, mine.partition_C(tile_c))
+        else:
+            en.copy(each, acc, mine.partition_C(tile_c), pred=en.elem_less(mine.partition_C(where), shape))
+        return
+    result = acc.to(blocks.dtype)
+    if inside:
+        result.store(mine.partition_C(tile_c))
+    else:  # single elements of simdgroup matrices cannot be left out
+        pitch = blocks.columns + 16 // blocks.dtype.size
+        whole = en.threadgroup_alloc(blocks.dtype, layout=en.make_layout((blocks.rows, blocks.columns), (pitch, 1)))
+        result.store(mine.partition_C(whole))
+        en.barrier()
+        shared = en.make_copy_atom(en.CopyCooperativeOp(), blocks.dtype, blocks.bits)
+        en.copy(shared, whole, tile_c, pred=en.elem_less(where, shape))
 
 
 def _plan(
@@ -168,7 +188,7 @@ def _plan(
 
 
 @with_kernel(_plan)
-def gemm(a: Any, b: Any, out: Any = None, trans_a: bool = False, trans_b: bool = False) -> Any:
+def gemm(a: Any, b: Any, out: Any = None, *, trans_a: bool = False, trans_b: bool = False) -> Any:
     """Return the product of two matrices, `a @ b`, added up in f32.
 
     `a` is m x k and `b` is k x n, of f32, f16 or bf16, and so is the result; with `trans_a` the array holds the transpose, k x m,
@@ -180,8 +200,8 @@ def gemm(a: Any, b: Any, out: Any = None, trans_a: bool = False, trans_b: bool =
     >>> enigma.lib.gemm(np.ones((2, 3), np.float32), np.ones((3, 2), np.float32)).tolist()
     [[3.0, 3.0], [3.0, 3.0]]
     """
-    left, trans_a = _rows(array(a, "a", axes=2), trans_a)
-    right, trans_b = _rows(array(b, "b", axes=2), trans_b)
+    left, trans_a = _rows(array(a, "a", axes=2), trans=trans_a)
+    right, trans_b = _rows(array(b, "b", axes=2), trans=trans_b)
     m, k = left.shape[::-1] if trans_a else left.shape
     k_too, n = right.shape[::-1] if trans_b else right.shape
     if k != k_too:
@@ -197,6 +217,6 @@ def gemm(a: Any, b: Any, out: Any = None, trans_a: bool = False, trans_b: bool =
     return result
 
 
-def _rows(x: Any, trans: bool) -> tuple[Any, bool]:
+def _rows(x: Any, *, trans: bool) -> tuple[Any, bool]:
     """Return a matrix with rows that lie side by side, and whether that is the transpose of the one that is meant."""
     return (x.T, not trans) if x.flags.f_contiguous and not x.flags.c_contiguous else (x, bool(trans))
