@@ -1,9 +1,8 @@
-"""The stage explorer in a browser: it loads without errors or network, its links lead to the same operation, it stays quick."""
+"""The stage explorer in a browser: it loads without errors or network, and its links lead to the same operation in every stage."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -254,36 +253,33 @@ CONTRAST = """() => {
 }"""
 
 
-def test_a_kernel_of_thousands_of_lines_stays_quick(browser: Any, tmp_path: Path) -> None:
+def test_of_thousands_of_lines_only_what_is_seen_is_drawn(browser: Any, tmp_path: Path) -> None:
     path = en.compile(long, emit_only=True).explore(tmp_path / "long.html")
     for page in opened(browser, path, "light"):
         count = page.locator("#pane-ir .count").inner_text()
         assert int(count.split()[0]) > 2000
         assert page.locator(".row").count() < 600  # only what can be seen is there
-        slowest = page.evaluate(SCROLLED)
-        assert slowest < 100, f"a frame took {slowest} ms"
-        begin = time.perf_counter()
+        drawn = page.evaluate(SCROLLED)
+        assert max(drawn) < 200, drawn  # rows made for a frame, however long the text
         row(page, "msl", "sin(").click()
         assert hot(page, "ir")
         page.fill("#query", "sin")
         page.wait_for_selector("#hits:has-text('1 of')")
-        assert time.perf_counter() - begin < 3
 
 
 SCROLLED = """async () => {
   const body = document.querySelector("#pane-ir .body"), frame = () => new Promise((done) => requestAnimationFrame(done));
-  const times = [];
+  const drawn = [];
   for (let k = 0; k < 40; k++) {
-    const start = performance.now();
     body.scrollTop = (body.scrollHeight * k) / 40;
     body.dispatchEvent(new Event("scroll"));
     await frame();
     const row = body.querySelectorAll(".row")[25];
     row.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX: 300, clientY: 200 }));
     await frame();
-    times.push(performance.now() - start);
+    drawn.push(body.querySelectorAll(".row").length);
   }
-  return times.sort((a, b) => a - b)[35];
+  return drawn;
 }"""
 
 

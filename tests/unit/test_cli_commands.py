@@ -205,7 +205,11 @@ def test_explore_writes_one_file(folder: Path) -> None:
     assert text.startswith("<!doctype html>")
     assert "http" not in text.replace("http-equiv", "")
     found = answer("explore", "kernels.py:lengths", "-D", "factor=3", "-o", "pages/lengths.html")
-    assert found == {"kernel": "lengths", "path": "pages/lengths.html", "bytes": Path("pages/lengths.html").stat().st_size}
+    assert found == {
+        "kernel": "lengths",
+        "path": "pages/lengths.html",
+        "bytes": Path("pages/lengths.html").stat().st_size,
+    }
     result = run("explore", "kernels.py:saxpy", "-o", "saxpy.html/page.html")
     assert result.exit_code == 1
     assert "the page cannot be written to saxpy.html/page.html" in result.stderr

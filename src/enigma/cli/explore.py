@@ -22,7 +22,14 @@ from enigma.compile import compile
 @defines_option
 @json_option
 def command(
-    kernel: str, *, output: Path | None, grid: str | None, threads: str, opened: bool, defines: tuple[str, ...], as_json: bool
+    kernel: str,
+    *,
+    output: Path | None,
+    grid: str | None,
+    threads: str,
+    opened: bool,
+    defines: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Write one HTML file with every stage of a kernel side by side.
 

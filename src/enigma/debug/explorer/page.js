@@ -129,6 +129,7 @@
       this.spacer.style.fontFamily = "ui-monospace, monospace";
       this.spacer.style.fontSize = "12px";
       this.aim();
+      this.later();
     }
 
     // which rows belong to the selection: hot for the same operation, warm for the same Python line
@@ -140,7 +141,19 @@
         for (const site of now.sites) for (const k of this.bySite.get(site) || []) this.hot.add(k);
         for (const line of now.places) for (const k of this.byPlace.get(line) || []) if (!this.hot.has(k)) this.warm.add(k);
       }
-      this.later();
+      if (this.group.name === "python") this.later(); // what is underlined changes, too
+      else this.mark();
+    }
+
+    mark() {
+      for (const row of this.spacer.children) this.classes(row, +row.dataset.k);
+    }
+
+    classes(row, k) {
+      const hot = this.hot.has(k);
+      row.classList.toggle("hot", hot);
+      row.classList.toggle("warm", !hot && this.warm.has(k));
+      row.classList.toggle("pinned", hot && !!state.pinned && !state.pointed);
     }
 
     later() {
@@ -165,9 +178,7 @@
       row.dataset.k = k;
       if (sites.length) row.classList.add("linked");
       if (sign !== "=") row.classList.add(sign === "+" ? "plus" : "minus");
-      if (this.hot.has(k)) row.classList.add("hot");
-      else if (this.warm.has(k)) row.classList.add("warm");
-      if (state.pinned && this.hot.has(k) && !state.pointed) row.classList.add("pinned");
+      this.classes(row, k);
       const hit = state.hits[state.hit];
       if (hit && hit.pane === this && hit.k === k) row.classList.add("current");
       row.append(el("span", { className: "n", textContent: number || "" }));

@@ -25,7 +25,9 @@ def page(compiled: CompiledKernel, *, threads: tuple[int, int, int], grid: Any =
     groups: list[dict[str, Any]] = []
     for name, title in _GROUPS:
         held = [stage for stage in found if stage.name.rstrip("0123456789") == name]
-        groups.append({"name": name, "title": title, "hidden": name == "llvm", "stages": [numbers.stage(each) for each in held]})
+        groups.append(
+            {"name": name, "title": title, "hidden": name == "llvm", "stages": [numbers.stage(each) for each in held]}
+        )
     data = {
         "hint": _HINT, "sites": numbers.sites(), "groups": groups,
         "tabs": [asdict(tab) for tab in tabs(compiled, threads, grid, report)],

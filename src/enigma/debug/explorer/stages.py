@@ -60,7 +60,9 @@ def stages(compiled: CompiledKernel, threads: tuple[int, int, int] = (256, 1, 1)
     mlir = passes(compiled)
     metal = _metal(compiled)
     llvm = _llvm(compiled, threads)
-    places = [site for stage in (ir, *(each.lines for each in mlir), metal, llvm) for line in stage for site in line.sites]
+    places = [
+        site for stage in (ir, *(each.lines for each in mlir), metal, llvm) for line in stage for site in line.sites
+    ]
     python = [Line(text, sites, number) for text, sites, number in python_lines(compiled.program.traced, places)]
     return [
         Stage("python", "Python", "python", python), Stage("ir", "traced IR", "ir", ir), *mlir,
@@ -216,5 +218,3 @@ def _llvm(compiled: CompiledKernel, threads: tuple[int, int, int]) -> list[Line]
         return [Line(f"; {text}") for text in f"not made: {error}".split("\n")]
     texts = native.text.rstrip("\n").split("\n")
     return [Line(text, () if loc is None else (loc,)) for text, loc in zip(texts, native.places, strict=False)]
-
-

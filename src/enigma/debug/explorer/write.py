@@ -11,7 +11,9 @@ from enigma.errors import EnigmaValueError
 from enigma.runtime.launch import geometry, size3
 
 
-def explore(compiled: CompiledKernel, path: Any = None, *, grid: Any = None, threads: Any = (256, 1, 1), report: Any = None) -> Path:
+def explore(
+    compiled: CompiledKernel, path: Any = None, *, grid: Any = None, threads: Any = (256, 1, 1), report: Any = None
+) -> Path:
     """Write one HTML file that shows every stage of a kernel, and return its path; see `CompiledKernel.explore`."""
     target = Path(path) if path is not None else Path(f"{compiled.kernel_name}.html")
     size = size3(threads, "threads")
