@@ -219,8 +219,8 @@ def test_the_elements_of_parts_and_reductions() -> None:
     assert arrangement.broadcast(((2, 2), 1), ((2, 2), 3)) == ((2, 2), 3)
     assert arrangement.broadcast((4, 2), (2, 4)) is None
     assert arrangement.repeated((1, 2), (3, 2)) == [0, 0, 0, 1, 1, 1]
-    assert arrangement.part(((0, 0), (0, 1), (1, 0)), [0, 1]) == ([(0, None)], ((0, 0), (0, 1)))
-    assert arrangement.part(((0, 0), (0, 1), (1, 0)), [1, 2]) == ([(0, 1), (1, None)], ((0, 0), (1, 0)))
+    assert arrangement.part_of(((0, 0), (0, 1), (1, 0)), [0, 1]) == ([(0, None)], ((0, 0), (0, 1)))
+    assert arrangement.part_of(((0, 0), (0, 1), (1, 0)), [1, 2]) == ([(0, 1), (1, None)], ((0, 0), (1, 0)))
 
 
 @pytest.mark.parametrize("kernel", [parts, repeated, normalised], ids=lambda kernel: kernel.name)
