@@ -129,7 +129,8 @@ def _memory(compiled: CompiledKernel, threads: Size) -> Tab:
         help = f'<div class="help">{escape(each.help)}</div>' if each.help else ""
         rows.append((
             f"{escape(each.file)}:{each.line}", f"{each.kind} <code>{escape(each.buffer)}</code> ({each.space})",
-            escape(each.dtype), escape(each.pattern), lines, used, banks, f'<span class="{good}">{escape(each.verdict)}</span>{help}',
+            escape(each.dtype), escape(each.pattern), lines, used, banks,
+            f'<span class="{good}">{escape(each.verdict)}</span>{help}',
         ))  # fmt: skip
         marks.append(_mark(each.file, each.line, each.column))
     head = ("line", "access", "type", "lanes", "128-byte lines", "used", "banks", "verdict")
