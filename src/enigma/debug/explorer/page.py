@@ -68,9 +68,9 @@ class _Numbers:
 
     def stage(self, stage: Stage) -> dict[str, Any]:
         """Return a stage for the page."""
+        lines = [self._line(line, stage.kind, k) for k, line in enumerate(stage.lines, 1)]
         return {
-            "name": stage.name, "title": stage.title, "kind": stage.kind, "lines": [self._line(line, stage.kind, k) for k, line in enumerate(stage.lines, 1)],
-            "changes": stage.changes,
+            "name": stage.name, "title": stage.title, "kind": stage.kind, "lines": lines, "changes": stage.changes,
         }  # fmt: skip
 
     def _line(self, line: Line, kind: str, number: int) -> list[Any]:
