@@ -201,10 +201,10 @@ def test_a_softmax_across_lanes(device: str) -> None:
 
 
 @en.kernel
-def mixed(A: en.f32[4, 8], I: en.i16[4, 8], Out: en.f32[6, 32], B: en.b1[4, 8]):
+def mixed(A: en.f32[4, 8], N: en.i16[4, 8], Out: en.f32[6, 32], B: en.b1[4, 8]):
     """Functions of several operands, dtypes that are promoted as those of numbers, and logic."""
     i = en.thread_position_in_grid
-    a, n = A[i, None].load(), I[i, None].load()
+    a, n = A[i, None].load(), N[i, None].load()
     out = en.make_tensor(Out, en.make_layout((6, (8, 4)), (32, (1, 8))))
     out[0, (None, i)].store(en.where(a > 0.5, 1.0, 0.0))
     out[1, (None, i)].store(en.fma(a, 2.0, en.clamp(a, 0.25, 0.75)))
