@@ -26,10 +26,11 @@ _HOME = {
     "compile": "compile", "CompiledKernel": "compile", "CompiledJit": "runtime.sequence",
     "jit": "runtime.jit", "JitDef": "runtime.jit", "dynamic": "runtime.binding", "from_array": "runtime.host",
     "empty": "runtime.host",
+    "check": "debug.check", "CheckReport": "runtime.checking.report", "Finding": "runtime.checking.finding",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
     "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "EnigmaAttributeError": "errors",
-    "LaunchError": "errors", "ToolchainError": "errors",
+    "LaunchError": "errors", "ToolchainError": "errors", "CheckError": "errors",
     "DeviceError": "errors", "OutOfBoundsError": "errors", "InternalError": "errors", "ErrorGroup": "errors",
     "KernelAssertionError": "errors", "EnigmaWarning": "trace.tracer",
     "runtime": "runtime.choose", "device_capabilities": "runtime.choose", "DeviceCapabilities": "runtime.metal.capabilities",
@@ -127,5 +128,6 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 context.load_compiler = lambda: importlib.import_module("enigma.compile")  # the top layer: only when a kernel runs
+context.load_explorer = lambda: importlib.import_module("enigma.debug.explorer")  # likewise: only when one is looked at
 
 __all__ = ["__version__"]

@@ -17,8 +17,10 @@ from enigma import tensor as tensor
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.debug.advisor import advise as advise
+from enigma.debug.check import check as check
 from enigma.debug.report import Access as Access
 from enigma.debug.report import AccessReport as AccessReport
+from enigma.errors import CheckError as CheckError
 from enigma.errors import DeviceError as DeviceError
 from enigma.errors import EnigmaAttributeError as EnigmaAttributeError
 from enigma.errors import EnigmaError as EnigmaError
@@ -77,6 +79,8 @@ from enigma.layout.drawing import show as show
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.binding import dynamic as dynamic
+from enigma.runtime.checking.finding import Finding as Finding
+from enigma.runtime.checking.report import CheckReport as CheckReport
 from enigma.runtime.choose import device_capabilities as device_capabilities
 from enigma.runtime.choose import runtime as runtime
 from enigma.runtime.cpu import CpuRuntime as CpuRuntime
