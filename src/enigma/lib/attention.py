@@ -42,14 +42,14 @@ class Blocks:
             queries = 16 if dtype is f32 and head > 64 else 32
             return cls(head, queries, 32, 32 if dtype is f32 or head <= 32 else 64, dtype, True)
         queries = 64 if head <= 64 else 32 if head <= 128 else 16
-        return cls(head, queries, 32, 32, dtype, False)
+        return cls(head, queries, 32, 64 if head > 128 else 32, dtype, False)
 
     @cached_property
     def mma(self) -> Any:
         """What multiplies."""
         if self.simdgroups:
             return en.make_tiled_mma(en.SimdgroupMmaOp(self.dtype), (2, 2, 1))
-        return en.make_tiled_mma(en.MmaUniversalOp(), en.make_layout((16, 16, 1), (16, 1, 0)))
+        return en.make_tiled_mma(en.MmaUniversalOp(), en.make_layout((8, 16, 1), (16, 1, 0)))
 
     @cached_property
     def mover(self) -> Mover:
@@ -93,12 +93,13 @@ class Held:
         self.tile_k = en.make_tensor(memory, en.make_layout((keys, width), (pitch, 1)))
         self.tile_v = en.make_tensor(memory, en.make_layout((width, keys), (1, pitch)))
         self.memory = memory
-        self.scores = self.weights = en.threadgroup_alloc(en.f32, layout=en.make_layout((keys, queries), (across, 1)))
+        self.scores: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((keys, queries), (across, 1)))
+        self.weights: Any = self.scores
         if mover.tile_dtype is not f32:
             self.weights = en.threadgroup_alloc(mover.tile_dtype, layout=self.scores.layout)
         self.turned = en.make_tensor(self.weights.memory, en.make_layout((queries, keys), (1, across)))
         self.factors = en.threadgroup_alloc(en.f32, queries * (8 if blocks.simdgroups else 1))
-        self.partial = en.threadgroup_alloc(en.f32, layout=en.make_layout((parts, queries), (queries, 1)))
+        self.partial: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((parts, queries), (queries, 1)))
         if blocks.simdgroups:  # matrices with the factors on their diagonals
             for j in en.range(tid, queries * 8, blocks.mma.size):
                 self.factors[j] = 0.0
@@ -171,7 +172,9 @@ def _kernel(blocks: Blocks, causal: bool) -> Any:
         tiles_out, where_out = tiles(_columns(out, m, head, at), (width, queries), (None, i))
         mover.move_some(tiles_q, where_q, (m, head), held.tile_q)
 
-        sums = [held.mine.make_fragment_C(held.mine.partition_C(tiles_out[None, None, 0])) for _ in range(blocks.slices)]
+        sums = [
+            held.mine.make_fragment_C(held.mine.partition_C(tiles_out[None, None, 0])) for _ in range(blocks.slices)
+        ]
         most, total = -math.inf, 0.0
         seen = _seen((i + 1) * queries, m, n) if causal else n
         for block in en.range((seen + (keys - 1)) // keys):
@@ -282,7 +285,8 @@ def _plan(
     shared = heads if kv_heads is None else kv_heads
     if size_of(heads, "heads") % size_of(shared, "kv_heads"):
         raise LaunchError(
-            f"{heads} heads of q cannot share {shared} of k and v", help="give q a multiple of as many heads as k and v have"
+            f"{heads} heads of q cannot share {shared} of k and v",
+            help="give q a multiple of as many heads as k and v have",
         )
     elements((size_of(batch, "batch"), heads, size_of(queries, "queries"), head))
     elements((batch, shared, size_of(keys, "keys"), head))
@@ -334,4 +338,6 @@ def _check(q: Any, k: Any, v: Any) -> None:
         raise LaunchError(f"k has the shape {k.shape}, but v {v.shape}", help="give a value for each key")
     for x, name in ((k, "k"), (v, "v")):
         if x.dtype != q.dtype:
-            raise LaunchError(f"q holds {q.dtype}, but {name} holds {x.dtype}", help=f"convert it: {name}.astype(q.dtype)")
+            raise LaunchError(
+                f"q holds {q.dtype}, but {name} holds {x.dtype}", help=f"convert it: {name}.astype(q.dtype)"
+            )
