@@ -88,21 +88,21 @@ class Held:
         across, pitch = queries + mover.pad, width + mover.pad
         elements = blocks.slices * width
         layout = en.make_layout((queries, elements), (elements + mover.pad, 1) if blocks.simdgroups else (1, queries))
-        self.tile_q = en.threadgroup_alloc(mover.tile_dtype, layout=layout)
-        memory = en.threadgroup_alloc(mover.tile_dtype, keys * pitch)
-        self.tile_k = en.make_tensor(memory, en.make_layout((keys, width), (pitch, 1)))
-        self.tile_v = en.make_tensor(memory, en.make_layout((width, keys), (1, pitch)))
-        self.memory = memory
-        self.scores: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((keys, queries), (across, 1)))
-        self.weights: Any = self.scores
+        tile_q = en.threadgroup_alloc(mover.tile_dtype, layout=layout)
+        tile = en.threadgroup_alloc(mover.tile_dtype, keys * pitch)  # of keys, of values, and of the result
+        scores: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((keys, queries), (across, 1)))
+        weights = scores
         if mover.tile_dtype is not f32:
-            self.weights = en.threadgroup_alloc(mover.tile_dtype, layout=self.scores.layout)
-        self.turned = en.make_tensor(self.weights.memory, en.make_layout((queries, keys), (1, across)))
-        self.factors = en.threadgroup_alloc(en.f32, queries * (8 if blocks.simdgroups else 1))
-        self.partial: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((parts, queries), (queries, 1)))
-        if blocks.simdgroups:  # matrices with the factors on their diagonals
-            for j in en.range(tid, queries * 8, blocks.mma.size):
-                self.factors[j] = 0.0
+            weights = en.threadgroup_alloc(mover.tile_dtype, layout=scores.layout)
+        # of each query a factor: a row of them, or as many as a simdgroup's matrix has
+        rows = 8 if blocks.simdgroups else 1
+        factors: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((rows, queries), (queries, 1)))
+        partial: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((parts, queries), (queries, 1)))
+        self.tile_k = en.make_tensor(tile, en.make_layout((keys, width), (pitch, 1)))
+        self.tile_v = en.make_tensor(tile, en.make_layout((width, keys), (1, pitch)))
+        self.turned = en.make_tensor(weights.memory, en.make_layout((queries, keys), (1, across)))
+        self.tile_q, self.memory, self.scores, self.weights = tile_q, tile, scores, weights
+        self.factors, self.partial = factors, partial
 
     def of_all(self, value: Any, combine: Any) -> Any:
         """Return what `combine` makes of the values of all threads of a query."""
@@ -127,28 +127,31 @@ class Held:
             en.copy(self.blocks.mover.each, acc, target)
 
     def put_factor(self, factor: Any) -> None:
-        """Set the factor of the thread's query, which is the same in all its threads."""
-        if self.part == 0:
-            if self.blocks.simdgroups:
-                self.factors[self.query // 8 * 64 + self.query % 8 * 9] = factor
-            else:
-                self.factors[self.query] = factor
+        """Set the factor of the thread's query, which is the same in all its threads: each of them writes some of the rows."""
+        rows, parts = self.factors.size(0), self.partial.size(0)
+        if rows >= parts:
+            for k in en.range_constexpr(0, rows, parts):
+                self.factors[self.part + k, self.query] = factor
+        elif self.part < rows:
+            self.factors[self.part, self.query] = factor
 
     def scale(self, acc: Any) -> None:
         """Multiply sums, elements x queries, by the factors of the queries."""
-        shape = self.blocks.slice, self.blocks.queries
+        rows, queries = self.factors.size(0), self.blocks.queries
+        layout = en.make_layout(((rows, self.blocks.slice // rows), queries), ((queries, 0), 1))
+        factors = self.mine.partition_C(en.make_tensor(self.factors.memory, layout))
         if not self.blocks.simdgroups:
-            by_query = self.mine.partition_C(en.make_tensor(self.factors, en.make_layout(shape, (0, 1))))
-            acc.store(acc.load() * by_query.load())
+            acc.store(acc.load() * factors.load())
             return
-        # which element of a matrix a thread holds is not documented, so that its columns are scaled by a product
-        layout = en.make_layout(((8, shape[0] // 8), (8, shape[1] // 8)), ((8, 0), (1, 64)))
-        diagonals = self.mine.partition_C(en.make_tensor(self.factors, layout))
+        # which element of a matrix a thread holds is not documented, but it is the same of all matrices
         down, across = acc.shape
         for j in en.range_constexpr(across):
-            diagonal = en.simdgroup_matrix_load(self.factors, 8, offset=diagonals[None, 0, j].start)
+            scales = en.simdgroup_matrix_load(self.factors.memory, queries, offset=factors[None, 0, j].start)
             for i in en.range_constexpr(down):
-                acc[i, j] = acc[i, j] @ diagonal
+                matrix = acc[i, j]
+                matrix.thread_elements[0] = matrix[0] * scales[0]
+                matrix.thread_elements[1] = matrix[1] * scales[1]
+                acc[i, j] = matrix
 
 
 @lru_cache(maxsize=256)
@@ -206,7 +209,8 @@ def _kernel(blocks: Blocks, causal: bool) -> Any:
             held.scale(sums[part])
             block, where = tiles_out[None, None, part], where_out[None, None, part]
             mover.finish(held.mine, sums[part], block, where, (head, m), inside, held.tile_out)
-            en.barrier()
+            if part + 1 < blocks.slices:
+                en.barrier()
 
     return attention
 
@@ -253,8 +257,8 @@ def _weigh(held: Held, first: Any, limit: Any, scale: Any, most: Any, total: Any
     Weights are powers of two, so that `scale` is log2(e) times that of exponentials. Keys from `limit` on do not count.
     """
     parts = held.partial.size(0)
-    numbers = [held.part + k * parts for k in range(held.blocks.keys // parts)]
-    own = [en.where(first + j < limit, held.scores[j, held.query] * scale, -math.inf) for j in numbers]
+    key = [held.part + k * parts for k in range(held.blocks.keys // parts)]
+    own = [en.where(first + j < limit, held.scores[j, held.query] * scale, -math.inf) for j in key]
     most_here = own[0]
     for score in own[1:]:
         most_here = en.fmax(most_here, score)
@@ -262,7 +266,7 @@ def _weigh(held: Held, first: Any, limit: Any, scale: Any, most: Any, total: Any
     shift = en.where(above == -math.inf, 0.0, above)  # all that is taken from -inf is 0, and not NaN
     shrink = en.exp2(most - shift)
     total = total * shrink
-    for j, score in zip(numbers, own, strict=True):
+    for j, score in zip(key, own, strict=True):
         weight = en.exp2(score - shift)
         total = total + weight
         held.weights[j, held.query] = weight.to(held.weights.dtype)

@@ -55,19 +55,32 @@ def assert_attended(found: Array, q: Array, k: Array, v: Array, causal: bool, sc
         allowed += STEP[weights] * average
     if dtype != "f32":
         allowed += STEP[dtype] / 2 * np.abs(truth)
-    allowed += {"f32": 2.0**-100, "f16": 2.0**-20, "bf16": 2.0**-100}[dtype]  # of f16: weights below the smallest normal one
+    allowed += {"f32": 2.0**-100, "f16": 2.0**-20, "bf16": 2.0**-100}[
+        dtype
+    ]  # of f16: weights below the smallest normal one
     error = np.abs(found.astype(np.float64) - truth)
     assert np.all(error <= allowed), f"off by {error.max()}"
 
 
-def check(case: Case, dtype: str = "f32", device: str = "cpu", simdgroups: bool = False, scale: float | None = None) -> None:
+def check(
+    case: Case, dtype: str = "f32", device: str = "cpu", simdgroups: bool = False, scale: float | None = None
+) -> None:
     m, n, head, heads, kv_heads, batch, causal = case
     q = numbers((batch, heads, m, head), FLOATS[dtype], seed=m)
     k, v = (numbers((batch, kv_heads, n, head), FLOATS[dtype], seed=n + s) for s in (1, 2))
     whole = np.full(q.size + 2 * head, np.nan, FLOATS[dtype])
     out = whole[head:-head].reshape(q.shape)  # between neighbours, which must not be written
     plan = en.lib.attention.kernel(
-        m, n, head, dtype, heads=heads, kv_heads=kv_heads, batch=batch, causal=causal, scale=scale, simdgroups=simdgroups
+        m,
+        n,
+        head,
+        dtype,
+        heads=heads,
+        kv_heads=kv_heads,
+        batch=batch,
+        causal=causal,
+        scale=scale,
+        simdgroups=simdgroups,
     )
     plan.run(q, k, v, out, device=device)
     assert np.isnan(np.r_[whole[:head], whole[-head:]].astype(np.float32)).all()
@@ -125,10 +138,14 @@ def test_large_scores_do_not_overflow() -> None:
     np.testing.assert_allclose(found, v[0][best], atol=1e-4)
 
 
-def test_nan_stays_in_its_query() -> None:
-    q, k, v = (numbers((1, 70, 64), np.float32, seed=s) for s in range(3))
-    q[0, 33, 5] = np.nan
-    found = np.isnan(en.lib.attention(q, k, v, causal=True))
+@pytest.mark.parametrize("simdgroups", [False, True])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_stay_in_their_query(bad: float, simdgroups: bool) -> None:
+    q, k, v = (numbers((1, 40, 64), np.float32, seed=s) for s in range(3))
+    q[0, 33, 5] = bad
+    out = np.zeros_like(q)
+    en.lib.attention.kernel(40, 40, 64, simdgroups=simdgroups).run(q, k, v, out, device="sim")
+    found = np.isnan(out)
     assert found[0, 33].all()
     assert found.sum() == 64
 
