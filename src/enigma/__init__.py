@@ -26,22 +26,28 @@ _HOME = {
     "compile": "compile", "CompiledKernel": "compile", "CompiledJit": "runtime.sequence",
     "jit": "runtime.jit", "JitDef": "runtime.jit", "dynamic": "runtime.binding", "from_array": "runtime.host",
     "empty": "runtime.host",
+    "check": "debug.check", "CheckReport": "runtime.checking.report", "Finding": "runtime.checking.finding",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
     "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "EnigmaAttributeError": "errors",
-    "LaunchError": "errors", "ToolchainError": "errors",
+    "LaunchError": "errors", "ToolchainError": "errors", "CheckError": "errors",
     "DeviceError": "errors", "OutOfBoundsError": "errors", "InternalError": "errors", "ErrorGroup": "errors",
     "KernelAssertionError": "errors", "EnigmaWarning": "trace.tracer",
-    "runtime": "runtime.choose", "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal.runtime",
-    "PreparedKernel": "runtime.base", "Runtime": "runtime.base",
+    "runtime": "runtime.choose", "device_capabilities": "runtime.choose", "DeviceCapabilities": "runtime.metal.capabilities",
+    "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal.runtime",
+    "DeviceBuffer": "runtime.metal.memory", "Launch": "runtime.handles", "PreparedKernel": "runtime.base",
+    "Runtime": "runtime.base",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout", "cosize": "layout", "rank": "layout", "depth": "layout",
-    "coalesce": "layout", "complement": "layout", "right_inverse": "layout", "left_inverse": "layout",
+    "complement": "layout", "right_inverse": "layout", "left_inverse": "layout",
     "logical_product": "layout", "zipped_product": "layout", "tiled_product": "layout", "flat_product": "layout",
     "blocked_product": "layout", "raked_product": "layout", "recast_layout": "layout", "max_common_layout": "layout",
+    "append": "layout", "prepend": "layout", "slice": "layout", "slice_": "layout", "dice": "layout", "tile_to_shape": "layout",
+    "crd2idx": "layout", "idx2crd": "layout",
     "max_common_vector": "layout", "Swizzle": "layout", "SwizzledLayout": "layout", "ComposedLayout": "layout",
     "make_composed_layout": "layout", "swizzle": "layout", "product": "layout", "repeat_like": "layout", "select": "layout",
-    "composition": "trace.tiling", "logical_divide": "trace.tiling", "zipped_divide": "trace.tiling",
+    "coalesce": "trace.tiling", "filter": "trace.tiling", "flatten": "trace.tiling", "group": "trace.tiling",
+    "group_modes": "trace.tiling", "composition": "trace.tiling", "logical_divide": "trace.tiling", "zipped_divide": "trace.tiling",
     "tiled_divide": "trace.tiling", "flat_divide": "trace.tiling", "local_partition": "trace.tiling",
     "show": "layout.drawing", "draw": "layout.drawing", "draw_tv": "layout.drawing", "Drawing": "layout.drawing",
     "make_tensor": "trace.tiling", "local_tile": "trace.tiling", "tensor_zipped_divide": "trace.tiling",
@@ -122,5 +128,6 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 context.load_compiler = lambda: importlib.import_module("enigma.compile")  # the top layer: only when a kernel runs
+context.load_explorer = lambda: importlib.import_module("enigma.debug.explorer")  # likewise: only when one is looked at
 
 __all__ = ["__version__"]

@@ -9,7 +9,7 @@ blur.py:14:9: error: exp takes f16, bf16 or f32, but x is i32
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Place(Protocol):
@@ -110,6 +110,23 @@ class DeviceError(EnigmaError, RuntimeError):
 
 class OutOfBoundsError(EnigmaError, IndexError):
     """A kernel read or wrote outside of a buffer (reported by the simulator)."""
+
+
+class CheckError(EnigmaError, RuntimeError):
+    """What a checked run of a kernel found wrong, all of it; `.report` is the `CheckReport`."""
+
+    report: Any = None
+
+    def __init__(
+        self, message: str, *, loc: Place | None = None, help: str | None = None, notes: Sequence[tuple[str, Place | None]] = (),
+        more: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.more = tuple(more)
+        super().__init__(message, loc=loc, help=help, notes=notes)
+
+    def render(self) -> str:
+        """Return the text of the first finding as of any error, then those of the others."""
+        return "\n".join([super().render(), *self.more])
 
 
 class KernelAssertionError(EnigmaError, AssertionError):

@@ -32,6 +32,7 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("cli", "__init__"): "the command line is a user of the public API",
     ("cli", "lib"): "the demo runs ready-made kernels",
     ("cli", "debug"): "commands show what the debug tools find",
+    ("debug", "lib"): "the doctor runs a ready-made kernel",
     ("debug", "__init__"): "tools that trace a user's kernel go through the public API",
     ("__main__", "cli"): "python -m enigma is the command line",
     ("tuple", "core"): "public re-exports",

@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[frozenset[str], str]] = {
         "opcodes and intrinsics of LLVM",
     ),
     "runtime/native/": (frozenset({"fma"}), "features of a CPU"),
+    "debug/support": (frozenset({"all"}), "the name of the set of all dtypes"),
     "layout/": (frozenset({"size"}), "the layout algebra's own words"),
 }
 """Words that are names of something else in one part of the tree, and of what."""

@@ -15,7 +15,6 @@ from tests.arch.tree import ROOT
 from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
 OTHER_ISSUES: dict[str, str] = {
-    "DeviceCapabilities device_capabilities": "the Metal runtime",
     "profile profile_kernel benchmark_kernel record_function scope register_kernel_hook unregister_kernel_hook Profiler "
     "ProfilerEvent ProfilerResult KernelBenchmark testing benchmark profiler": "measuring and testing on a device",
 }  # fmt: skip
@@ -25,6 +24,7 @@ SHOWN_AS = {
     "KernelDef": "kernel[", "JitDef": "enigma.jit",
     "KernelHandle": ").launch(", "CompiledKernel": "enigma.compile(", "Carry": "carry[",
     "RegisterTensor": "register_tensor(",
+    "DeviceCapabilities": "device_capabilities(", "MetalRuntime": "MetalRuntime(",
     "SimdgroupTile": "simdgroup_tile(", "Pipeline": "pipeline(", "Tensor": "threadgroup_alloc(", "PreparedKernel": ".prepare(",
     "make_layout": "make_", "grid_size": "threadgroups_per_grid(",
 }  # fmt: skip
@@ -66,6 +66,7 @@ NUMERIC: dict[str, str] = {
     "tests/unit/test_textures.py::test_textures_tell_their_sizes": "Texture1D Texture2D Texture3D Texture2DArray",
     f"{TARGETS}::test_a_loop_around_compare_exchange": "atomic_compare_exchange_weak",
     "tests/unit/test_atomics.py::test_the_last_threadgroup_adds_up_what_the_others_left": "atomic_thread_fence",
+    "tests/device/test_metal_device.py::test_each_chip_has_its_family": "MetalRuntime DeviceCapabilities device_capabilities",
     f"{LANGUAGE}::test_every_runtime_prepares_and_executes": "runtime CpuRuntime SimRuntime PreparedKernel",
     f"{LANGUAGE}::test_the_error_of_a_call_outside_of_a_kernel": "EnigmaError",
     f"{LANGUAGE}::test_a_handle_launches_in_a_jit_function_only": "KernelHandle",

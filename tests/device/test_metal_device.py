@@ -36,6 +36,7 @@ B = np.full(N, 0.5, np.float32)
 def test_each_chip_has_its_family(machine: Machine, chip: str, family: str, generation: int) -> None:
     machine.chip = chip
     found = MetalRuntime().device_capabilities()
+    assert isinstance(found, en.DeviceCapabilities)
     assert (found.gpu_family, found.gpu_family_raw, found.generation) == (family, 1000 + generation, generation)
     assert found.is_m3_or_newer == (generation >= 9)
     assert found.supports_simdgroup_matrix and found.simdgroup_size == 32

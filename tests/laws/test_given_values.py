@@ -17,7 +17,7 @@ from enigma.runtime.program import Program as Compiled
 from enigma.runtime.structs import packed
 from tests.laws.numbers import Doubt
 from tests.laws.programs import Program, programs
-from tests.laws.test_random_programs import arrays, differences, expected
+from tests.laws.test_random_programs import CHECKS, arrays, differences, expected
 from tests.msl.check import clang_available
 from tests.msl.run import run_kernel
 from tests.spec.forms import load
@@ -74,7 +74,7 @@ def test_function_constants_mean_what_scalars_do(program: Program) -> None:
     note(repr(program))
     wanted, doubtful = expected(program), Doubt.seen
     kernel, values = as_constants(program, defaults=False), {n: v for n, (_, v) in program.scalars.items()}
-    checked(program, found_on(enigma.SimRuntime(), kernel, program, [], values), wanted, exact=True)
+    checked(program, found_on(enigma.SimRuntime(check=CHECKS), kernel, program, [], values), wanted, exact=True)
     found = found_on(enigma.CpuRuntime(), kernel, program, [], values)
     if not doubtful:
         checked(program, found, wanted, exact=False)
@@ -89,7 +89,7 @@ def test_members_of_a_struct_mean_what_scalars_do(program: Program) -> None:
     wanted, doubtful = expected(program), Doubt.seen
     module = as_struct(program)
     values = [module.Given(**{name: value for name, (_, value) in program.scalars.items()})]
-    checked(program, found_on(enigma.SimRuntime(), module.kernel, program, values), wanted, exact=True)
+    checked(program, found_on(enigma.SimRuntime(check=CHECKS), module.kernel, program, values), wanted, exact=True)
     found = found_on(enigma.CpuRuntime(), module.kernel, program, values)
     if not doubtful:
         checked(program, found, wanted, exact=False)

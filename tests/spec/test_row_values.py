@@ -131,7 +131,7 @@ def test_the_simulator_agrees_with_the_metal_text_compiled_by_clang(extreme: boo
         native.run(form.name, [*arrays.values(), *wanted.values()], COUNT)
         if form.row.name == "fract":  # the stub's own does not keep a half below 1
             keep &= wanted["out0"] < 1
-        found = run(enigma.SimRuntime(), "pure", form, arrays)
+        found = run(enigma.SimRuntime(check=False), "pure", form, arrays)
         # the C library's functions are within an ulp themselves
         wrong += compare(form, arrays, found, wanted, slack=1.0, keep=keep)
     assert not wrong, "\n".join(wrong)
@@ -154,7 +154,7 @@ def test_the_cpu_agrees_with_the_simulator(row: Intrinsic, extreme: bool) -> Non
     wrong: list[str] = []
     for form in _forms_of("pure", row):
         arrays = inputs(form, extreme=extreme)
-        wanted = run(enigma.SimRuntime(), "pure", form, arrays)
+        wanted = run(enigma.SimRuntime(check=False), "pure", form, arrays)
         found = run(enigma.CpuRuntime(), "pure", form, arrays)
         keep = np.ones(COUNT, bool)
         if row.name in FUSED:

@@ -1,8 +1,8 @@
-"""The command line: `enigma demo`, `enigma emit`, `enigma cache`."""
+"""The command line: `enigma demo | emit | run | ...`. Each command is a file beside this one, loaded when it is called."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib
 from typing import IO, Any
 
 import click
@@ -10,8 +10,21 @@ import click
 from enigma._version import __version__
 from enigma.errors import EnigmaError, InternalError
 
-STAGES = ("ir", "mlir", "msl", "llvm", "asm")
-MATHS = ("default", "fast", "precise")
+BUG = 70
+"""The status after a mistake of enigma's own (EX_SOFTWARE); 1 is for what is wrong with a kernel or file, 2 for usage."""
+
+COMMANDS = {
+    "demo": "Compile three kernels, run them and check them against NumPy.",
+    "emit": "Print a kernel at one stage of its compilation.",
+    "run": "Run a kernel on arrays and show what it wrote.",
+    "explore": "Write one HTML file with every stage side by side.",
+    "bench": "Measure how long a kernel takes.",
+    "layout": "Draw a layout.",
+    "ops": "List the operations, their dtypes, and where they run.",
+    "cache": "Show what the disk cache holds, or clear it.",
+    "doctor": "Say what this machine can do, and what is missing for Metal.",
+}
+"""The commands in the order of the help, each `enigma.cli.NAME:command`, with what the help says of them."""
 
 
 class Mistake(click.ClickException):
@@ -22,74 +35,68 @@ class Mistake(click.ClickException):
         click.echo(self.message, err=True)
 
 
+class Bug(Mistake):
+    """A mistake of enigma's own: a line that says how to get the report."""
+
+    exit_code = BUG
+
+
 class Commands(click.Group):
-    """A group whose commands report a user's mistake as a message and status 1, never as a traceback."""
+    """A group whose commands are loaded when called, and report a mistake as a message and a status, never as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"enigma.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors at the user's lines become click's."""
+        """Run the command; what a user did wrong becomes a message of click's, unless `--debug` asks for the traceback."""
+        if ctx.params.get("debug"):
+            return super().invoke(ctx)
         try:
             return super().invoke(ctx)
-        except InternalError:
-            raise  # our own mistake: the traceback belongs to the report
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except InternalError as error:
+            raise Bug(f"{error}\n  `enigma --debug ...` shows where") from error
         except EnigmaError as error:
             kind = click.ClickException if error.loc is None else Mistake
             raise kind(str(error)) from error
+        except BrokenPipeError:
+            raise  # click's own: the reader of a pipe has gone
+        except OSError as error:
+            raise click.ClickException(_spoken(error)) from error
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise Bug(
+                f"Error: {what}\n  this is a bug in enigma: please report what `enigma --debug ...` shows"
+            ) from error
+
+
+def _spoken(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="enigma", message="%(prog)s %(version)s")
-def main() -> None:
-    """A Python DSL and compiler for GPU compute kernels, Metal first."""
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(*, debug: bool) -> None:
+    """A Python DSL and compiler for GPU compute kernels, Metal first.
 
+    A kernel is named FILE.py:KERNEL; the file alone is enough when it holds one.
 
-@main.command()
-@click.option("--image", type=click.Path(path_type=Path), help="Find the edges of this picture.")
-@click.option(
-    "--size", type=click.IntRange(8, 8192), default=1024, show_default=True, help="Side of arrays and picture."
-)
-def demo(image: Path | None, size: int) -> None:
-    """Compile three kernels, show Python beside Metal, run them and check them against NumPy."""
-    from enigma.cli.demo import run  # NumPy and rich are heavy
-
-    run(image, size)
-
-
-@main.command()
-@click.argument("kernel", metavar="FILE.py[:KERNEL]")
-@click.option("--stage", type=click.Choice(STAGES), default="msl", show_default=True, help="How far to compile.")
-@click.option(
-    "-D",
-    "--define",
-    "defines",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Value of a constexpr parameter; for llvm and asm also of a function constant.",
-)
-@click.option(
-    "--math", type=click.Choice(MATHS), help="How exact the float arithmetic is; default: as the kernel says."
-)
-@click.option("--line-comments", is_flag=True, help="Add the Python line to every line of Metal.")
-def emit(kernel: str, stage: str, defines: tuple[str, ...], math: str | None, line_comments: bool) -> None:
-    """Print a kernel at one stage of its compilation.
-
-    LLVM IR and assembly are for threadgroups of 256 threads along x.
+    \b
+    Status: 0 done; 1 something is wrong with the kernel, its data or a file;
+            2 wrong usage; 70 a bug in enigma.
     """
-    from enigma.cli.emit import show  # rich is heavy
-
-    show(kernel, stage, defines, math=math, line_comments=line_comments)
-
-
-@main.command()
-@click.option("--clear", is_flag=True, help="Remove every entry.")
-def cache(clear: bool) -> None:
-    """Show what the disk cache of compiled kernels holds, or clear it."""
-    from enigma.runtime.cache import DiskCache, default_folder  # only this command needs it
-
-    store = DiskCache(default_folder())
-    if clear:
-        removed = store.clear()
-        click.echo(f"removed {removed} {'entry' if removed == 1 else 'entries'} from {store.folder}")
-        return
-    entries = store.entries()
-    size = sum(entry.size for entry in entries)
-    click.echo(f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}, {size / 1024:.1f} KiB in {store.folder}")

@@ -71,6 +71,22 @@ class Result:
         return self.error <= self.case.allowed
 
 
+@click.command()
+@click.option("--image", type=click.Path(path_type=Path), help="Find the edges of this picture.")
+@click.option(
+    "--size", type=click.IntRange(8, 8192), default=1024, show_default=True, help="Side of arrays and picture."
+)
+def command(image: Path | None, size: int) -> None:
+    """Compile three kernels, show Python beside Metal, run them and check them against NumPy.
+
+    \b
+    Examples:
+      enigma demo
+      enigma demo --image photo.png
+    """
+    run(image, size)
+
+
 def run(image: Path | None, size: int) -> None:
     """Show the demo on the terminal, and write `edges.png`. Raises `click.ClickException` where a result is wrong."""
     console = Console(highlight=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,20 +10,50 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 from enigma.cli.load import load_kernel
-from enigma.compile import CompiledKernel, compile
+from enigma.cli.options import defines_option, definitions, kernel_argument
+from enigma.compile import STAGES, CompiledKernel, compile
 from enigma.trace.kernel import KernelDef
 
+MATHS = ("default", "fast", "precise")
 NATIVE = ("llvm", "asm")
 LEXERS = {"ir": "text", "mlir": "llvm", "msl": "cpp", "llvm": "llvm", "asm": "gas"}
 
 
-def show(name: str, stage: str, defines: Sequence[str], *, math: str | None, line_comments: bool) -> None:
-    """Print the text of a stage of the kernel `FILE.py:KERNEL`. Raises `click.ClickException` for what is not there."""
-    constants = dict(_define(text) for text in defines)
-    kernel = load_kernel(name)
-    given = _function_constants(kernel, constants) if stage in NATIVE else {}
-    compiled = compile(kernel, emit_only=True, line_comments=line_comments, math=math, **constants)
-    text = _native(compiled, stage, given) if given else compiled.asm[stage]
+@click.command()
+@kernel_argument
+@click.option("--stage", type=click.Choice(STAGES), default="msl", show_default=True, help="How far to compile.")
+@defines_option
+@click.option(
+    "--math", type=click.Choice(MATHS), help="How exact the float arithmetic is; default: as the kernel says."
+)
+@click.option("--line-comments", is_flag=True, help="Add the Python line to every line of Metal.")
+@click.option("--source-map", is_flag=True, help="Add #line directives to the Metal.")
+@click.option("--locations", is_flag=True, help="Add the Python line to every operation of the MLIR.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+def command(
+    kernel: str, *, stage: str, defines: tuple[str, ...], math: str | None, line_comments: bool, source_map: bool,
+    locations: bool, output: Path | None,
+) -> None:  # fmt: skip
+    """Print a kernel at one stage of its compilation.
+
+    LLVM IR and assembly are for threadgroups of 256 threads along x, and need the values of function constants.
+
+    \b
+    Examples:
+      enigma emit kernels.py:saxpy
+      enigma emit kernels.py:saxpy --stage mlir --locations
+      enigma emit kernels.py:scale -D factor=7 --line-comments -o scale.metal
+    """
+    constants = definitions(defines)
+    found = load_kernel(kernel)
+    given = _function_constants(found, constants) if stage in NATIVE else {}
+    compiled = compile(
+        found, emit_only=True, line_comments=line_comments, source_map=source_map, math=math, **constants
+    )
+    text = compiled.mlir(locations=True) if locations and stage == "mlir" else _text(compiled, stage, given)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+        return
     console = Console()
     if console.is_terminal:
         # no background of its own, and no padding: what is copied from the terminal is the text
@@ -39,18 +68,12 @@ def _function_constants(kernel: KernelDef, constants: dict[str, Any]) -> dict[st
     return {name: constants.pop(name) for name in list(constants) if name not in names}
 
 
+def _text(compiled: CompiledKernel, stage: str, given: dict[str, Any]) -> str:
+    return _native(compiled, stage, given) if given else compiled.asm[stage]
+
+
 def _native(compiled: CompiledKernel, stage: str, given: dict[str, Any]) -> str:
     from enigma.runtime import cpu  # llvmlite is heavy
 
     make = cpu.llvm_text if stage == "llvm" else cpu.assembly_text
     return make(compiled.program, (256, 1, 1), given)
-
-
-def _define(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--define")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError) as error:
-        raise click.BadParameter(f"{value!r} is no Python number or string", param_hint="--define") from error

@@ -1,18 +1,40 @@
-"""Finds the kernel that `FILE.py:KERNEL` names."""
+"""Finds what `FILE.py:NAME` names: a kernel, or another function of the file."""
 
 from __future__ import annotations
 
 import difflib
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 
 from enigma.errors import EnigmaError
 from enigma.trace.kernel import KernelDef
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A kernel and the module it was found in."""
+
+    kernel: KernelDef
+    module: ModuleType
+    file: str
+
+    def function(self, name: str, option: str) -> Callable[..., Any]:
+        """Return a function of the file by name. Raises `click.ClickException`, which names the option that asked for it."""
+        found = getattr(self.module, name, None)
+        if found is None:
+            near = difflib.get_close_matches(name, vars(self.module), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise click.ClickException(f"{self.file} has no function {name}, which {option} names{hint}")
+        if not callable(found) or isinstance(found, KernelDef):
+            raise click.ClickException(f"{name} of {self.file}, which {option} names, is no plain function")
+        return found
 
 
 def load_file(path: Path) -> ModuleType:
@@ -30,16 +52,25 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except EnigmaError:
+    except (EnigmaError, click.ClickException):
         raise
     except SyntaxError as error:
-        raise click.ClickException(f"{error.filename}:{error.lineno}: {error.msg}") from error
+        place = f"{error.filename or path}:{error.lineno}" if error.lineno else str(error.filename or path)
+        raise click.ClickException(f"{place}: {error.msg}") from error
+    except SystemExit as error:
+        raise click.ClickException(
+            f'{path}: it ends the program when it is imported (put that under `if __name__ == "__main__":`)'
+        ) from error
     except Exception as error:
-        raise click.ClickException(f"{path}: {type(error).__name__}: {error}") from error
+        raise click.ClickException(f"{path}: {type(error).__name__}: {_first_line(error)}".rstrip(": ")) from error
     return module
 
 
-def load_kernel(name: str) -> KernelDef:
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def load(name: str) -> Loaded:
     """Return the kernel for `FILE.py:KERNEL`; the file alone is enough when it has one. Raises `click.ClickException`."""
     file, colon, wanted = name.rpartition(":")
     if not colon or not file.endswith(".py"):
@@ -47,12 +78,23 @@ def load_kernel(name: str) -> KernelDef:
     module = load_file(Path(file))
     kernels = {key: value for key, value in vars(module).items() if isinstance(value, KernelDef)}
     if wanted in kernels:
-        return kernels[wanted]
+        return Loaded(kernels[wanted], module, file)
     if wanted:
+        other = getattr(module, wanted, None)
+        if other is not None:
+            kind = type(other).__name__
+            raise click.ClickException(
+                f"{wanted} of {file} is no kernel but a {kind}: kernels are under @enigma.kernel"
+            )
         raise click.ClickException(f"{file} has no kernel {wanted}{_known(kernels, wanted)}")
     if len(kernels) != 1:
         raise click.ClickException(f"{file} has {len(kernels) or 'no'} kernels{_known(kernels, '')}")
-    return next(iter(kernels.values()))
+    return Loaded(next(iter(kernels.values())), module, file)
+
+
+def load_kernel(name: str) -> KernelDef:
+    """Return the kernel for `FILE.py:KERNEL`. Raises `click.ClickException`."""
+    return load(name).kernel
 
 
 def _known(kernels: dict[str, KernelDef], wanted: str) -> str:

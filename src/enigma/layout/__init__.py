@@ -1,10 +1,32 @@
 """The layout algebra, equal to NVIDIA's CuTe: functions from coordinates to offsets, and how to tile and combine them."""
 
-from enigma.layout.algebra import coalesce, complement, right_inverse
-from enigma.layout.algebra import filtered as filter
+from enigma.layout.algebra import complement, right_inverse
 from enigma.layout.compact import compact_col_major, compact_order
+from enigma.layout.composed import (
+    append,
+    blocked_product,
+    coalesce,
+    composition,
+    cosize,
+    flat_divide,
+    flat_product,
+    flatten,
+    group_modes,
+    logical_divide,
+    logical_product,
+    prepend,
+    raked_product,
+    recast_layout,
+    select,
+    tile_to_shape,
+    tiled_divide,
+    tiled_product,
+    zipped_divide,
+    zipped_product,
+)
+from enigma.layout.composed import filtered as filter
+from enigma.layout.composed import group_modes as group
 from enigma.layout.coordinates import crd2idx, idx2crd
-from enigma.layout.divide import flat_divide, logical_divide, tiled_divide, zipped_divide
 from enigma.layout.int_tuple import (
     IntTuple,
     ceil_div,
@@ -24,20 +46,11 @@ from enigma.layout.int_tuple import (
     shape_div,
     size,
 )
-from enigma.layout.layout import Layout, cosize, make_identity_layout, make_layout, make_ordered_layout
-from enigma.layout.modes import flatten, select
-from enigma.layout.products import (
-    blocked_product,
-    flat_product,
-    logical_product,
-    raked_product,
-    tiled_product,
-    zipped_product,
-)
-from enigma.layout.recast import left_inverse, max_common_layout, max_common_vector, recast_layout
-from enigma.layout.slicing import group, local_partition, local_tile, slice_
+from enigma.layout.layout import Layout, make_identity_layout, make_layout, make_ordered_layout
+from enigma.layout.recast import left_inverse, max_common_layout, max_common_vector
+from enigma.layout.slicing import dice, local_partition, local_tile, slice_
 from enigma.layout.slicing import slice_ as slice
-from enigma.layout.swizzle import ComposedLayout, Swizzle, SwizzledLayout, composition, make_composed_layout, swizzle
+from enigma.layout.swizzle import ComposedLayout, Swizzle, SwizzledLayout, make_composed_layout, swizzle
 from enigma.layout.thread_value import make_layout_tv
 
 __all__ = [
@@ -47,7 +60,8 @@ __all__ = [
     "logical_divide", "zipped_divide", "tiled_divide", "flat_divide",
     "logical_product", "zipped_product", "tiled_product", "flat_product", "blocked_product", "raked_product",
     "Swizzle", "SwizzledLayout", "ComposedLayout", "make_composed_layout", "swizzle",
-    "recast_layout", "max_common_layout", "max_common_vector", "group", "slice", "slice_", "local_tile", "local_partition",
+    "recast_layout", "max_common_layout", "max_common_vector", "local_tile", "local_partition",
+    "group", "group_modes", "append", "prepend", "slice", "slice_", "dice", "tile_to_shape",
     "IntTuple", "is_int", "is_tuple", "flatten", "product", "product_each", "inner_product", "prefix_product", "ceil_div",
     "shape_div", "gcd", "elem_scale", "select", "repeat_like", "is_congruent", "is_weakly_congruent",
     "crd2idx", "idx2crd", "compact_col_major", "compact_order",

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
 from enigma.layout.compact import compact_col_major, compact_order
 from enigma.layout.coordinates import has_none, kept, offset
-from enigma.layout.int_tuple import IntTuple, Path, int_tuple, is_congruent, leaves, need_static
-from enigma.layout.leaf import is_static, text
+from enigma.layout.int_tuple import IntTuple, Path, alike, int_tuple, leaves, need_static
+from enigma.layout.leaf import text
 
 
 @dataclass(frozen=True, slots=True, repr=False, init=False)
@@ -35,7 +35,7 @@ class Layout:
 
     def __init__(self, shape: Any, stride: Any = None) -> None:
         shape = int_tuple(shape, "shape")
-        if min(filter(is_static, leaves(shape)), default=1) < 1:
+        if any(extent < 1 for extent in leaves(shape) if type(extent) is int):
             raise EnigmaValueError(
                 f"a shape is made of positive integers, but here is {shape}", help="a mode has at least one element"
             )
@@ -43,7 +43,7 @@ class Layout:
             stride = compact_col_major(shape)
         else:
             stride = int_tuple(stride, "stride")
-            if not is_congruent(shape, stride):
+            if not alike(shape, stride):
                 raise EnigmaValueError(
                     f"stride {stride} is not nested like shape {shape}",
                     help="give one stride for each integer of the shape",
@@ -64,15 +64,16 @@ class Layout:
         """Return the layout that has the given layouts as its modes."""
         return cls.unchecked(tuple(mode.shape for mode in modes), tuple(mode.stride for mode in modes))
 
-    def __call__(self, coord: Any) -> Any:
-        """Return the offset of a coordinate: an integer, or a tuple with a part for each mode.
+    def __call__(self, *coord: Any) -> Any:
+        """Return the offset of a coordinate: an integer, or a part for each mode, in a tuple or one by one.
 
         Nothing wraps and nothing is checked against the shape: past the end the last mode goes on, as in CuTe. NumPy arrays
         of coordinates give arrays of offsets. With None in the coordinate the result is the layout of those modes.
         """
-        if has_none(coord):
-            return self.sliced(coord)
-        return offset(coord, self.shape, self.stride)
+        place = coord[0] if len(coord) == 1 else coord
+        if has_none(place):
+            return self.sliced(place)
+        return offset(place, self.shape, self.stride)
 
     def __getitem__(self, mode: Any) -> Layout:
         """Return one mode as a layout, or of a coordinate with None the modes that it leaves open: `layout[None, 2]`.
@@ -99,12 +100,9 @@ class Layout:
         return draw(self).svg
 
     def _repr_html_(self) -> str | None:
-        from enigma.layout.drawing import draw  # only in a notebook
+        from enigma.layout.drawing import notebook  # only in a notebook
 
-        try:
-            return draw(self, limit=(16, 32)).svg
-        except EnigmaError:  # nothing to draw, or dynamic: None has a notebook show the text of the layout
-            return None
+        return notebook(self)
 
     def size(self, mode: Path | None = None) -> int:
         """Return how many coordinates there are, in all or in one mode (a number, or the path to a nested mode)."""
@@ -123,10 +121,13 @@ class Layout:
         need_static("cosize", self)
         return 1 + sum((s - 1) * abs(d) for s, d in zip(leaves(self.shape), leaves(self.stride), strict=True))
 
+    def span(self) -> int:
+        """Return how many elements of memory a tensor of this layout needs: the cosize. A swizzled layout may need more."""
+        return self.cosize()
+
     def modes(self) -> Iterator[Layout]:
         """Yield the modes as layouts; a layout whose shape is an integer is its own only mode."""
-        pairs = zip(tuples.modes_of(self.shape), tuples.modes_of(self.stride), strict=True)
-        return (Layout.unchecked(shape, stride) for shape, stride in pairs)
+        return map(Layout.unchecked, tuples.modes_of(self.shape), tuples.modes_of(self.stride))
 
 
 def make_layout(shape: Any, stride: Any = None, *layouts: Layout) -> Layout:

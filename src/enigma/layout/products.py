@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from enigma.errors import EnigmaValueError
 from enigma.layout.algebra import coalesce, complement, composition
-from enigma.layout.layout import Layout, as_layout
+from enigma.layout.int_tuple import leaves, modes_of, need_static, product_each, shape_of
+from enigma.layout.layout import Layout, as_layout, make_ordered_layout
 
 
 def logical_product(block: Layout, tiler: Layout) -> Layout:
@@ -61,6 +65,26 @@ def raked_product(block: Layout, tiler: Layout) -> Layout:
     inner, outer = _parts(block, tiler, "raked_product")
     zipped = [Layout.of_modes([b, a]) for a, b in zip(inner.modes(), outer.modes(), strict=True)]
     return coalesce(Layout.of_modes(zipped), profile=(1,) * len(zipped))
+
+
+def tile_to_shape(block: Layout, shape: Any, order: Any) -> Layout:
+    """Return `block` repeated until it fills `shape`, repetitions in the order of their priorities: 0 is the fastest mode.
+
+    Raises `EnigmaValueError` for another rank, and where the block does not divide the shape.
+
+    >>> tile_to_shape(Layout((8, 4), (4, 1)), (16, 8), (1, 0))
+    ((8,2),(4,2)):((4,64),(1,32))
+    """
+    sizes = modes_of(product_each(as_layout(block, "tile_to_shape").shape))
+    whole = modes_of(product_each(shape_of(shape)))
+    need_static("tile_to_shape", sizes, whole)
+    if len(whole) != len(sizes) or any(all_ % one for all_, one in zip(leaves(whole), leaves(sizes), strict=True)):
+        raise EnigmaValueError(
+            f"tile_to_shape: {block} does not divide the shape {shape}",
+            help="each mode of the shape is a multiple of the same mode of the block",
+        )
+    times = tuple(all_ // one for all_, one in zip(leaves(whole), leaves(sizes), strict=True))
+    return blocked_product(block, make_ordered_layout(times, order))
 
 
 def _parts(block: Layout, tiler: Layout, what: str) -> tuple[Layout, Layout]:

@@ -11,24 +11,22 @@ from enigma.layout.layout import Layout, as_layout
 
 
 def recast_layout(new_bits: int, old_bits: int, layout: Layout) -> Layout:
-    """Return the layout of the same memory seen as elements of `new_bits` instead of `old_bits`.
-
-    Wider elements take several of the old ones together, which must be neighbours: raises `EnigmaValueError` where the width
-    does not divide a stride or an extent, and for widths below 1.
-
-    >>> recast_layout(32, 8, Layout((16, 4))), recast_layout(8, 32, Layout((4, 4)))
-    ((4,4):(1,4), (16,4):(1,16))
-    """
+    """Return the layout of the same memory seen as elements of another width; see `composed.recast_layout`."""
     need_static("recast_layout", as_layout(layout, "recast_layout"))
+    up, down = factors(new_bits, old_bits)
+    shape, stride = _each(layout.shape, layout.stride, up, down)
+    return Layout.unchecked(shape, stride)
+
+
+def factors(new_bits: int, old_bits: int) -> tuple[int, int]:
+    """Return how many old elements become how many new ones, in lowest terms."""
     for bits in (new_bits, old_bits):
         if not is_int(bits) or bits < 1:
             raise EnigmaValueError(
-                f"recast_layout to {new_bits} from {old_bits} bits", help="widths are at least 1 bit"
+                f"recast_layout to {new_bits} from {old_bits} bits", help="widths are integers of at least 1 bit"
             )
     common = gcd(new_bits, old_bits)
-    up, down = new_bits // common, old_bits // common
-    shape, stride = _each(layout.shape, layout.stride, up, down)
-    return Layout.unchecked(shape, stride)
+    return new_bits // common, old_bits // common
 
 
 def _each(shape: IntTuple, stride: IntTuple, up: int, down: int) -> tuple[IntTuple, IntTuple]:
@@ -49,16 +47,19 @@ def _wider(shape: int, stride: int, times: int) -> tuple[int, int]:
     if stride == 0:
         return shape, 0
     step = abs(stride)
-    if step % times and times % step:
+    if shape > 1 and step % times and times % step:
         raise EnigmaValueError(
-            f"recast_layout: neither of the stride {stride} and {times} divides the other", help="choose another width"
+            f"recast_layout: {times} elements become one, and in the mode {shape}:{stride} neither of {times} and the stride "
+            "divides the other",
+            help=f"make the stride a multiple of {times}, or recast by a factor that divides {step}",
         )
-    together = max(times // step, 1)
-    if shape % together and together % shape:
+    together = max(-(-times // step), 1)
+    if shape > 1 and shape % together and together % shape:
         raise EnigmaValueError(
-            f"recast_layout: {together} elements are one, and do not divide {shape}", help="choose another width"
+            f"recast_layout: {together} elements of the mode {shape}:{stride} become one, and {together} does not divide {shape}",
+            help=f"pad the mode to {-(-shape // together) * together} elements, or choose a width that divides it",
         )
-    return max(shape // together, 1), -(-step // times) * (1 if stride > 0 else -1)
+    return -(-shape // together), -(-step // times) * (1 if stride > 0 else -1)
 
 
 def left_inverse(layout: Layout) -> Layout:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from enigma.errors import EnigmaTypeError, EnigmaValueError
-from enigma.layout.algebra import composition as compose
+from enigma.layout.coordinates import has_none
 from enigma.layout.int_tuple import IntTuple, Path, is_int
 from enigma.layout.layout import Layout, as_layout
+from enigma.layout.leaf import added, text
 from enigma.layout.slicing import slice_and_offset
 
 
@@ -62,13 +64,15 @@ class Swizzle:
         return f"S<{self.bits},{self.base},{self.shift}>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ComposedLayout:
     """A layout whose offsets are swizzled: the coordinate c stands for `outer(offset + inner(c))`.
 
+    Functions of layouts that rearrange coordinates (`coalesce`, `zipped_divide`, `local_tile`, ...) do so with the inner layout.
+
     >>> tile = make_composed_layout(Swizzle(3, 0, 3), 0, Layout((8, 8), (8, 1)))
-    >>> tile, tile((1, 0)), tile((1, 1)), tile.size()
-    (S<3,0,3> o 0 o (8,8):(8,1), 9, 8, 64)
+    >>> tile, tile((1, 0)), tile(1, 1), tile.size(), tile[1]
+    (S<3,0,3> o 0 o (8,8):(8,1), 9, 8, 64, S<3,0,3> o 0 o 8:1)
     """
 
     outer: Swizzle
@@ -76,18 +80,44 @@ class ComposedLayout:
     inner: Layout
 
     def __repr__(self) -> str:
-        return f"{self.outer!s} o {self.offset} o {self.inner}"
+        return f"{self.outer!s} o {text(self.offset)} o {self.inner}"
 
-    def __call__(self, coord: Any) -> Any:
-        """Return the offset of a coordinate."""
-        inside = self.inner(coord)
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ComposedLayout):
+            return NotImplemented
+        return (self.outer, self.offset, self.inner) == (other.outer, other.offset, other.inner)
+
+    def __hash__(self) -> int:
+        return hash((self.outer, self.offset, self.inner))
+
+    def __call__(self, *coord: Any) -> Any:
+        """Return the offset of a coordinate, in one tuple or part by part; with None in it the layout of those modes."""
+        place = coord[0] if len(coord) == 1 else coord
+        if has_none(place):
+            return self.sliced(place)
+        inside = self.inner(place)
         return self.outer(inside if is_int(self.offset) and self.offset == 0 else inside + self.offset)
 
-    def slice_and_offset(self, coordinate: Any) -> tuple[Self, int]:
-        """Return the open modes of a coordinate with None: its other parts move the offset before the swizzle."""
+    def __getitem__(self, mode: Any) -> ComposedLayout:
+        """Return one mode, swizzled alike, or of a coordinate with None the modes that it leaves open: `layout[None, 2]`."""
+        return self.sliced(mode) if has_none(mode) else self.with_inner(self.inner[mode])
+
+    def with_inner(self, inner: Layout) -> ComposedLayout:
+        """Return the layout with another inner one."""
+        return ComposedLayout(self.outer, self.offset, inner)
+
+    def sliced(self, coordinate: Any) -> ComposedLayout:
+        """Return the modes for which a coordinate has None; its other parts move the offset before the swizzle."""
+        return self.slice_and_offset(coordinate)[0]
+
+    def slice_and_offset(self, coordinate: Any) -> tuple[ComposedLayout, int]:
+        """Return the open modes of a coordinate with None, and 0: its other parts move the offset before the swizzle."""
         inner, moved = slice_and_offset(coordinate, self.inner)
-        whole = moved if is_int(self.offset) and self.offset == 0 else self.offset + moved
-        return type(self)(self.outer, whole, inner), 0
+        return ComposedLayout(self.outer, added(self.offset, moved), inner), 0
+
+    def modes(self) -> Iterator[ComposedLayout]:
+        """Yield the modes, each of them swizzled."""
+        return map(self.with_inner, self.inner.modes())
 
     @property
     def shape(self) -> IntTuple:
@@ -112,13 +142,28 @@ class ComposedLayout:
         return self.inner.depth()
 
     def cosize(self) -> int:
-        """Return how many elements of memory the offsets span: whole groups of all the bits that may be flipped."""
+        """Return the cosize of the inner layout, as CuTe does; memory for the swizzled elements needs `span()`."""
+        return self.inner.cosize()
+
+    def span(self) -> int:
+        """Return how many elements of memory the offsets lie in: whole groups of all the bits that may be flipped."""
         swizzle = self.outer
         plain = self.inner.cosize() + (self.offset if is_int(self.offset) else 0)
         if not swizzle.bits:
             return plain
         block = 1 << (swizzle.base + swizzle.bits + max(-swizzle.shift, 0))
         return -(-plain // block) * block
+
+    def to_svg(self) -> str:
+        """Return a picture of the offsets as SVG text; `enigma.draw` does more."""
+        from enigma.layout.drawing import draw  # only when somebody looks
+
+        return draw(self).svg
+
+    def _repr_html_(self) -> str | None:
+        from enigma.layout.drawing import notebook  # only in a notebook
+
+        return notebook(self)
 
 
 def make_composed_layout(outer: Swizzle, offset: Any, inner: Layout) -> ComposedLayout:
@@ -135,17 +180,13 @@ def make_composed_layout(outer: Swizzle, offset: Any, inner: Layout) -> Composed
 
 
 class SwizzledLayout(ComposedLayout):
-    """A swizzled layout: `SwizzledLayout(layout, swizzle)` is `make_composed_layout(swizzle, 0, layout)`."""
+    """A swizzled layout: `SwizzledLayout(layout, swizzle)` is, and equals, `make_composed_layout(swizzle, 0, layout)`."""
 
     __slots__ = ()
 
     def __init__(self, layout: Layout, swizzle: Swizzle) -> None:
         made = make_composed_layout(swizzle, 0, layout)
         super().__init__(made.outer, 0, made.inner)
-
-    def slice_and_offset(self, coordinate: Any) -> tuple[Any, int]:
-        """Return the open modes of a coordinate with None, as a composed layout."""
-        return ComposedLayout(self.outer, self.offset, self.inner).slice_and_offset(coordinate)
 
 
 def swizzle(layout: Layout, bits: int, base: int, shift: int) -> SwizzledLayout:
@@ -155,18 +196,3 @@ def swizzle(layout: Layout, bits: int, base: int, shift: int) -> SwizzledLayout:
     9
     """
     return SwizzledLayout(layout, Swizzle(bits, base, shift))
-
-
-def composition(a: Any, b: Any) -> Any:
-    """Return the layout R with `R(c) == a(b(c))`; `a` may be a swizzle or a composed layout too, see `Layout`'s composition.
-
-    >>> composition(Swizzle(3, 0, 3), Layout((8, 8), (8, 1)))
-    S<3,0,3> o 0 o (8,8):(8,1)
-    """
-    if isinstance(a, Swizzle):
-        if isinstance(b, ComposedLayout):
-            raise EnigmaTypeError(f"composition of {a!s} with {b}", help="swizzle a plain layout once")
-        return make_composed_layout(a, 0, b)
-    if isinstance(a, ComposedLayout):
-        return ComposedLayout(a.outer, a.offset, compose(a.inner, b))
-    return compose(a, b)

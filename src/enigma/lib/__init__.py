@@ -2,9 +2,10 @@
 
 from enigma.lib.attention import attention
 from enigma.lib.elementwise import Elementwise, elementwise
+from enigma.lib.gemm import gemm
 from enigma.lib.launch import Plan
 from enigma.lib.rmsnorm import rmsnorm
 from enigma.lib.softmax import softmax
 from enigma.lib.transpose import transpose
 
-__all__ = ["Elementwise", "Plan", "attention", "elementwise", "rmsnorm", "softmax", "transpose"]
+__all__ = ["Elementwise", "Plan", "attention", "elementwise", "gemm", "rmsnorm", "softmax", "transpose"]

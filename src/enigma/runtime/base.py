@@ -49,6 +49,11 @@ class Runtime:
     def __repr__(self) -> str:
         return f"<enigma runtime {self.name}>"
 
+    @property
+    def usable(self) -> bool:
+        """Whether it can still launch; one with a device can be closed, or lose it."""
+        return True
+
     def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return a function that runs the program once on checked arguments (arrays and numbers in slot order)."""
         raise NotImplementedError

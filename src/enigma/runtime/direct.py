@@ -86,9 +86,17 @@ def launch(
     device: str | None,
 ) -> None:
     """Run a kernel on arrays; see `KernelDef.launch`."""
-    named, given = _sorted_out(kernel, constants) if constants else ({}, None)
-    arguments, constexprs = _split(kernel, args, named)
-    runtime(device).run(program_of(kernel, constexprs), arguments, grid, threads, given)
+    program, arguments, given = prepared(kernel, args, {}, constants)
+    runtime(device).run(program, arguments, grid, threads, given)
+
+
+def prepared(
+    kernel: KernelDef, args: tuple[Any, ...], named: Mapping[str, Any], constants: Mapping[Any, Any] | None
+) -> tuple[Program, Sequence[Any], dict[Any, Any] | None]:
+    """Return the program that a launch runs, its arguments in slot order, and the values of its function constants."""
+    parameters, given = _sorted_out(kernel, constants) if constants else ({}, None)
+    arguments, constexprs = _split(kernel, args, {**parameters, **named})
+    return program_of(kernel, constexprs), arguments, given
 
 
 def _sorted_out(kernel: KernelDef, constants: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any] | None]:

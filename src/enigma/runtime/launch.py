@@ -202,21 +202,25 @@ def _as_float(number: float, dtype: Numeric, name: str) -> float:
     return exact
 
 
-def bind(program: Program, arguments: Sequence[Any]) -> list[Any]:
+def bind(
+    program: Program, arguments: Sequence[Any], shared: Callable[[LaunchError], None] | None = None
+) -> list[Any]:  # fmt: skip
     """Return the checked arguments in slot order: arrays and numbers, those of a struct one by one.
 
-    Raises every complaint together.
+    Raises every complaint together; that about arrays which share memory is handed to `shared` instead, if it is given.
     """
     if len(arguments) != len(program.arguments):
         raise LaunchError(
             f"kernel {program.name} takes {len(program.arguments)} arguments ({_names(program)}), but it got {len(arguments)}",
             help="pass every parameter in order, outputs too",
         )
-    return bind_values(program, structs.taken_apart(program, arguments) if program.has_structs else arguments)
+    return bind_values(program, structs.taken_apart(program, arguments) if program.has_structs else arguments, shared)
 
 
-def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
-    """Return checked arguments, one for each of the program's parameters. Raises every complaint together."""
+def bind_values(
+    program: Program, arguments: Sequence[Any], shared: Callable[[LaunchError], None] | None = None
+) -> list[Any]:  # fmt: skip
+    """Return checked arguments, one for each of the program's parameters; complaints are as those of `bind`."""
     slots = program.slots
     bound: list[Any] = []
     arrays: list[tuple[str, Array, bool]] = []
@@ -238,8 +242,10 @@ def bind_values(program: Program, arguments: Sequence[Any]) -> list[Any]:
         _check_constant(param, bound[place])
     for place, param, form in program.formed:
         _check_form(param, form, bound[place])
-    if (shared := overlapping(arrays)) is not None:
-        raise shared
+    if (wrong := overlapping(arrays)) is not None:
+        if shared is None:
+            raise wrong
+        shared(wrong)
     return bound
 
 
@@ -247,9 +253,9 @@ def _check_form(param: Param, form: Form, array: Array) -> None:
     """Refuse an array with too few elements for the parameter's layout, or others than its shape has."""
     count = array.size // param.dtype.parts
     if form.extents is None:
-        if count < form.layout.cosize():
+        if count < form.layout.span():
             raise LaunchError(
-                f"{param.name} has {count} elements, but its layout {form.layout} reaches {form.layout.cosize()}", loc=param.loc,
+                f"{param.name} has {count} elements, but its layout {form.layout} reaches {form.layout.span()}", loc=param.loc,
                 help="pass the whole array that the layout describes",
             )  # fmt: skip
         return

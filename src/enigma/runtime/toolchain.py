@@ -85,13 +85,18 @@ def _run(command: Sequence[str], product: Path, metal: Path, places: Sequence[Pl
         raise ToolchainError(
             f"{' '.join(command)}\nfailed with exit code {done.returncode}{':' if said else ', and said nothing'}\n{said}".rstrip(),
             notes=diagnostics.notes(said, str(metal), places),
-            help=next((help for text, help in _HINTS if text in said), None) or _report(said),
+            help=advice(said) or _report(said),
         )
     if not product.exists():
         raise ToolchainError(
             f"{' '.join(command)}\nsucceeded, but made no {product.name}{f':{chr(10)}{said}' if said else ''}",
             help="run the command by hand: the tools of this Xcode may be damaged",
         )
+
+
+def advice(said: str) -> str | None:
+    """Return what to do about a tool that could not run, by what it said; None where that is not known."""
+    return next((help for text, help in _HINTS if text in said), None)
 
 
 def _report(said: str) -> str | None:

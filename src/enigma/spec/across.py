@@ -59,13 +59,19 @@ def scan(np: Any, env: Any, x: Any, kind: str, width: int, *, inclusive: bool) -
         return combine(np, kind).accumulate(held, axis=-1, dtype=held.dtype).reshape(x.shape).astype(x.dtype)
 
 
-def gather(np: Any, env: Any, x: Any, source: Any, width: int) -> Any:
-    """Return x of each group's lane `source`: 0 where it is not active, the lane's own where there is no such lane."""
+def gather(np: Any, env: Any, x: Any, source: Any, width: int, *, used: Any = True, ends: bool = True) -> Any:
+    """Return x of each group's lane `source`: 0 where it is not active, the lane's own where there is no such lane.
+
+    Only lanes where it is `used` are said to read; without `ends`, a lane that there is not must not be read.
+    """
     source = np.asarray(source, np.int64)
     inside = (source >= 0) & (source < width)
-    held = np.where(env.active, x, x.dtype.type(0))
+    held = np.where(env.active, x, env.undefined(x.dtype))
     place = env.lanes - env.lanes % width + np.where(inside, source, 0)
-    return np.where(inside, np.take_along_axis(held, np.broadcast_to(place, held.shape), axis=-1), held)
+    idle = ~np.take_along_axis(env.active, np.broadcast_to(place, env.active.shape), axis=-1)
+    env.reads_lanes(np.where(inside, place, source), used & (inside & idle | (not ends) & ~inside))
+    own = held if ends else np.where(env.active, env.beyond(x), held)
+    return np.where(inside, np.take_along_axis(held, np.broadcast_to(place, held.shape), axis=-1), own)
 
 
 def fill(np: Any, env: Any, x: Any, other: Any, start: Any, width: int, modulo: int) -> Any:
@@ -73,7 +79,8 @@ def fill(np: Any, env: Any, x: Any, other: Any, start: Any, width: int, modulo: 
     base, place = env.lanes % width // modulo * modulo, env.lanes % modulo + start
     inside = (place >= 0) & (place < modulo)
     wrapped = base + place % modulo
-    return np.where(inside, gather(np, env, x, wrapped, width), gather(np, env, other, wrapped, width))
+    own = gather(np, env, x, wrapped, width, used=inside)
+    return np.where(inside, own, gather(np, env, other, wrapped, width, used=~inside))
 
 
 def ballot(np: Any, env: Any, p: Any, width: int) -> Any:

@@ -100,15 +100,24 @@ def _prefix(group: Group, total: str, kind: str, what: str, *, inclusive: bool) 
 
 def _shuffle(
     group: Group, function: str, param: str, doc: str, source: Callable[[Any, Any], Any], llvm: Callable[[Any, Any], Any],
-    *, together: Level | None = None,
+    *, together: Level | None = None, uniform: bool = True, ends: bool = True,
 ) -> Intrinsic:  # fmt: skip
+    """Return a row that moves values between lanes.
+
+    Metal wants `param` the same in all lanes where it is `uniform`, and where it leaves `ends` undefined, a lane that there is.
+    """
     name, width = f"{group.prefix}_{function}", group.width
+
+    def meaning(np: Any, env: Any, x: Any, by: Any) -> Any:
+        if uniform:
+            env.same_in_groups(param, by, width)
+        return across.gather(np, env, x, source(env.lanes % width, by.astype(np.int64)), width, ends=ends)
+
     return Intrinsic(
         name=name, params={"x": ANY, param: u32}, result=ANY, doc=doc, effect=Effect.SYNC, together=together,
         msl=across_msl.moving(name, ("x",), f", ushort({{{param}}})"), cuda=LATER,
         llvm=lambda b, x, by: b.shuffle(x, llvm(b, by), width),
-        ref=lambda np, env, x, by: across.gather(np, env, x, source(env.lanes % width, by.astype(np.int64)), width),
-        example=f"{name}(x, 1)",
+        ref=meaning, example=f"{name}(x, 1)",
     )  # fmt: skip
 
 
@@ -119,15 +128,16 @@ def _shuffles(group: Group) -> tuple[Intrinsic, ...]:
         return b.least(by, b.const(width, by))
 
     return (
-        _shuffle(group, "shuffle", "lane", "The value of x in another lane.", lambda lanes, by: by, lambda b, by: by),
+        _shuffle(group, "shuffle", "lane", "The value of x in another lane.", lambda lanes, by: by, lambda b, by: by,
+                 uniform=False, ends=False),
         _shuffle(group, "shuffle_up", "delta", "The value of x `delta` lanes below; the lane's own below lane 0.",
                  lambda lanes, by: lanes - by, lambda b, by: b.sub(b.lane(width), limited(b, by))),
         _shuffle(group, "shuffle_down", "delta", f"The value of x `delta` lanes above; the lane's own above lane {last}.",
                  lambda lanes, by: lanes + by, lambda b, by: b.add(b.lane(width), limited(b, by))),
         _shuffle(group, "shuffle_xor", "mask", "The value of x in the lane whose number differs in the bits of `mask`.",
-                 lambda lanes, by: lanes ^ by, lambda b, by: b.xor(b.lane(width), by)),
+                 lambda lanes, by: lanes ^ by, lambda b, by: b.xor(b.lane(width), by), ends=False),
         _shuffle(group, "broadcast", "lane", "The value of x in one lane, which is the same for all.",
-                 lambda lanes, by: by, lambda b, by: by),
+                 lambda lanes, by: by, lambda b, by: by, ends=False),
         Intrinsic(
             name=f"{group.prefix}_broadcast_first", params={"x": ANY}, result=ANY, effect=Effect.SYNC,
             doc="The value of x in the first active lane.", msl=across_msl.moving(f"{group.prefix}_broadcast_first", ("x",)),

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from enigma.dtypes import Numeric, Space
 from enigma.errors import InternalError
+from enigma.spec.hazards import Hazard
 from enigma.spec.spelling import Spelling, Spellings, Unsupported
 from enigma.spec.terms import (
     ANY_LANES,
@@ -68,6 +69,7 @@ class Intrinsic:
     - `method`: the name under which textures of its kinds have it; its first parameter is then the texture.
     - `folds`: the operator with which it first combines the elements of a fragment, whose result it then takes.
     - `headers`: what Metal source that uses it includes beside the standard library.
+    - `hazards`: operands with which Metal leaves the result undefined, or that nobody means: the simulator's checkers ask.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
 
@@ -105,6 +107,7 @@ class Intrinsic:
     reports: Report | None = None
     headers: tuple[str, ...] = ()
     method: str = ""
+    hazards: tuple[Hazard, ...] = ()
     folds: str | None = None
 
     def __repr__(self) -> str:

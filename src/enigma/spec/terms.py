@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any
 
 from enigma.dtypes import (
@@ -266,6 +266,25 @@ class Effect(Enum):
     READ = "read"
     WRITE = "write"
     SYNC = "sync"
+
+
+class Fault(StrEnum):
+    """What can be wrong with a run of a kernel: the kinds of findings of the checking simulator."""
+
+    OUT_OF_BOUNDS = "out-of-bounds"
+    UNINITIALISED_READ = "uninitialised-read"
+    UNWRITTEN_OUTPUT = "unwritten-output"
+    DATA_RACE = "data-race"
+    BARRIER_DIVERGENCE = "barrier-divergence"
+    UNDEFINED_COLLECTIVE = "undefined-collective"
+    ALIASING = "aliasing"
+    MISALIGNED_ACCESS = "misaligned-access"
+    VALUE_CHANGING_CONVERSION = "value-changing-conversion"
+    INTEGER_OVERFLOW = "integer-overflow"
+    DIVISION_BY_ZERO = "division-by-zero"
+    SHIFT_OUT_OF_RANGE = "shift-out-of-range"
+    NAN_BORN = "nan-born"
+    STEP_BUDGET = "step-budget"
 
 
 class Report(Enum):

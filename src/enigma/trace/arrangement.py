@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enigma.layout.coordinates import has_none, kept, offset
-from enigma.layout.int_tuple import IntTuple, is_tuple, product
+from enigma.layout.int_tuple import IntTuple, is_tuple, leaves, product
 from enigma.layout.layout import Layout
 from enigma.layout.slicing import slice_and_offset
 
@@ -104,10 +104,12 @@ def _is_open(profile: Any) -> bool:
 def broadcast(one: Any, other: Any) -> Any:
     """Return the shape that two shapes have together: a mode of one element is repeated along the other's. None if they differ.
 
+    Parentheses do not matter where the numbers are the same.
+
     >>> broadcast((4, 1), (1, 8)), broadcast(((2, 2), 1), ((2, 2), 3)), broadcast((4, 2), (2, 4))
     ((4, 8), ((2, 2), 3), None)
     """
-    if one == other:
+    if leaves(one) == leaves(other):
         return one
     if is_tuple(one) and is_tuple(other) and len(one) == len(other):
         modes = tuple(broadcast(x, y) for x, y in zip(one, other, strict=True))
@@ -136,7 +138,7 @@ def _nothing(shape: Any) -> Any:
     return tuple(map(_nothing, shape)) if is_tuple(shape) else 0
 
 
-def part(places: Places, numbers: Sequence[int]) -> tuple[list[tuple[int, int | None]], Places]:
+def part_of(places: Places, numbers: Sequence[int]) -> tuple[list[tuple[int, int | None]], Places]:
     """Return the values that hold some of the elements, each a (chunk, None) that is whole or a (chunk, component), and where."""
     wanted, width = [places[k] for k in numbers], widths(places)
     there = set(wanted)

@@ -14,7 +14,7 @@ from typing import Any
 from enigma.dtypes import Numeric, b1, literal_dtype, promote
 from enigma.errors import EnigmaTypeError
 from enigma.source import caller
-from enigma.trace.arrangement import Chunk
+from enigma.trace.arrangement import Chunk, Places, is_exact, single
 from enigma.trace.exits import RESULT
 from enigma.trace.given import describe, literal
 from enigma.trace.node import Block, For, While
@@ -24,15 +24,14 @@ from enigma.trace.state import (
     Snapshot,
     differing,
     hint,
-    in_vectors,
     is_container,
     is_leaf,
     label,
     leaves,
+    rearranged,
     rebuild,
     same,
     shape,
-    taken_apart,
     undefined_in,
     where_made,
     zeros,
@@ -40,6 +39,9 @@ from enigma.trace.state import (
 from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import TracedValue, active
+
+_TRIES = 2
+"""How often a fragment that a body arranges otherwise may start otherwise: as the body left it, then in single values."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,8 @@ class Loop:
         self.changed: set[tuple[int, int]] = set()
         self.carried: list[Carried] = []
         self.widened = False
-        self.apart: dict[int, set[Path]] = {}
+        self.arranged: dict[int, dict[Path, Places]] = {}
+        self.tried: dict[tuple[int, Path], int] = {}
 
     def result(self) -> tuple[Any, ...]:
         """Return the variables after the loop."""
@@ -97,7 +100,7 @@ class Loop:
     def plan(self) -> None:
         """Decide what the loop carries: every leaf of a variable that is assigned, and those of others that are changed."""
         self.carried = []
-        self._take_apart()
+        self._arrange()
         known: set[tuple[str, Path]] = self.tracer.changes.get(self.loc, set())
         for variable, value in enumerate((*self.start, *self.extra)):
             name = self.all_names[variable]
@@ -120,31 +123,38 @@ class Loop:
                 self.carried.append(Carried(variable, position, path, dtype, init))
 
     def _arranged(self, ends: list[Leaves]) -> list[Leaves]:
-        """Return the leaves at the end of the body arranged as at its start; raises `Retry` where that is in vectors."""
+        """Return the leaves at the end of the body arranged as at its start; raises `Retry` where it is to start otherwise.
+
+        First it starts as the body left it, so that what is stored whole stays in vectors; then in single values.
+        """
         found: list[Leaves] = []
         for variable, (before, after) in enumerate(zip(self.taken.leaves, ends, strict=True)):
-            paths = differing(before, after)
-            if together := in_vectors(before, paths):
-                self.apart[variable] = together
-            found.append(taken_apart(self.tracer, after, paths, self.loc))
-        if self.apart:
+            to: dict[Path, Places] = {}
+            for path, (start, end) in differing(before, after).items():
+                tries = self.tried[variable, path] = self.tried.get((variable, path), 0) + 1
+                alone = single(len(start.places))
+                wanted = end.places if tries == 1 and is_exact(end.places) else alone
+                if start.places != wanted and tries <= _TRIES:
+                    self.arranged.setdefault(variable, {})[path] = wanted
+                to[path] = start.places
+            found.append(rearranged(after, to, self.loc) if to else after)
+        if self.arranged:
             raise Retry
         return found
 
-    def _take_apart(self) -> None:
-        """Let fragments that the body arranges otherwise start as single elements, which are computed before the loop."""
-        for variable, paths in self.apart.items():
-            new = taken_apart(self.tracer, self.taken.leaves[variable], paths, self.loc)
+    def _arrange(self) -> None:
+        """Let fragments that the body arranges otherwise start so too; that is computed before the loop."""
+        for variable, places in self.arranged.items():
+            new = rearranged(self.taken.leaves[variable], places, self.loc)
             value = (*self.start, *self.extra)[variable]
             own = variable < len(self.names)
-            made = rebuild(value, [leaf for _, leaf in new], fresh=own, apart=paths)
+            made = rebuild(value, [leaf for _, leaf in new], fresh=own, arranged=places)
             if own:
                 self.start = (*self.start[:variable], made, *self.start[variable + 1 :])
-            for held in (self.changed, self.wanted):  # their leaves have other numbers now
-                for key in [key for key in held if key[0] == variable]:
-                    held.remove(key) if isinstance(held, set) else held.pop(key)
-        if self.apart:
-            self.apart = {}
+            self.changed = {key for key in self.changed if key[0] != variable}  # its leaves have other numbers now
+            self.wanted = {key: dtype for key, dtype in self.wanted.items() if key[0] != variable}
+        if self.arranged:
+            self.arranged = {}
             self.taken = Snapshot((*self.start, *self.extra))
             self.mark = len(self.tracer.blocks[-1].nodes)
             self.allocated = len(self.tracer.body.nodes), *self.allocated[1:]

@@ -21,10 +21,11 @@ from enigma.trace.state import (
     is_leaf,
     label,
     leaves,
+    of_fewest,
+    rearranged,
     rebuild,
     same,
     shape,
-    taken_apart,
     undefined_in,
     zeros,
 )  # fmt: skip
@@ -141,10 +142,10 @@ class Branches:
             # our own: the returned value, read only where a flag says it is there
             a, in_a = (zeros(b), leaves(zeros(b))) if undefined_in(a) else (a, in_a)
             b, in_b = (zeros(a), leaves(zeros(a))) if undefined_in(b) else (b, in_b)
-        apart = differing(in_a, in_b)
-        if apart:
-            in_a = _at_end(tracer, node.then, lambda: taken_apart(tracer, in_a, apart, self.loc))
-            in_b = _at_end(tracer, node.orelse, lambda: taken_apart(tracer, in_b, apart, self.loc))
+        arranged = {path: of_fewest(*both) for path, both in differing(in_a, in_b).items()}
+        if arranged:
+            in_a = _at_end(tracer, node.then, lambda: rearranged(in_a, arranged, self.loc))
+            in_b = _at_end(tracer, node.orelse, lambda: rearranged(in_b, arranged, self.loc))
         if len(in_a) != len(in_b) or [path for path, _ in in_a] != [path for path, _ in in_b]:
             raise EnigmaTypeError(
                 f"{label(name, ())} is {shape(a, in_a)} after the `if` branch and {shape(b, in_b)} after the other", loc=self.loc,
@@ -153,7 +154,7 @@ class Branches:
         new = [self._merge_leaf(tracer, node, name, path, x, y) for (path, x), (_, y) in zip(in_a, in_b, strict=True)]
         if not is_container(a):
             return new[0]
-        return rebuild(a, new, fresh=a is not b, apart=apart)
+        return rebuild(a, new, fresh=a is not b, arranged=arranged)
 
     def _one_sided(self, name: str, a: Any, b: Any) -> Any:
         if undefined_in(a) and undefined_in(b):
@@ -229,7 +230,7 @@ def either(tracer: Tracer, condition: Any, then: tuple[Block, Any], orelse: tupl
     if x is y:
         splice(tracer, then_block)
         return x
-    in_x, in_y = _parts(tracer, then, orelse, loc)
+    in_x, in_y, made = _parts(tracer, then, orelse, loc)
     dtypes = [
         common_dtype("the value", p, q, loc, what="if the condition holds|if not")
         for p, q in zip(in_x, in_y, strict=True)
@@ -252,24 +253,21 @@ def either(tracer: Tracer, condition: Any, then: tuple[Block, Any], orelse: tupl
             else_block.yields.append(cast_in(tracer, else_block, q, dtype, loc))
         tracer.add(node)
         results = cast("list[Any]", list(node.results))
-    if not isinstance(x, Fragment):
-        return results[0]
-    return x.with_chunks(results) if len(results) == len(x.chunks) else Fragment.of(x.shape, results)
+    return made(results)
 
 
 def _parts(
     tracer: Tracer, then: tuple[Block, Any], orelse: tuple[Block, Any], loc: SourceLoc
-) -> tuple[list[Any], list[Any]]:
-    """Return the values to choose between: two numbers, or what holds the elements of two fragments of one shape."""
+) -> tuple[list[Any], list[Any], Callable[[list[Any]], Any]]:
+    """Return the values to choose between, and what makes the result of the chosen ones: two numbers, or fragments of one shape."""
     (then_block, x), (else_block, y) = then, orelse
     if isinstance(x, Fragment) and isinstance(y, Fragment) and x.shape == y.shape:
-        in_x, in_y = leaves(x), leaves(y)
-        if apart := differing(in_x, in_y):
-            in_x = _at_end(tracer, then_block, lambda: taken_apart(tracer, leaves(x), apart, loc))
-            in_y = _at_end(tracer, else_block, lambda: taken_apart(tracer, leaves(y), apart, loc))
-        return [leaf for _, leaf in in_x], [leaf for _, leaf in in_y]
+        places = x.places if x.places == y.places else of_fewest(x.keys()[0], y.keys()[0])
+        in_x = _at_end(tracer, then_block, lambda: x.arranged(places, loc))
+        in_y = _at_end(tracer, else_block, lambda: y.arranged(places, loc))
+        return in_x, in_y, lambda chosen: Fragment(x.shape, chosen, places)
     if is_leaf(x) and is_leaf(y):
-        return [x], [y]
+        return [x], [y], lambda chosen: chosen[0]
     either_fragment = isinstance(x, Fragment) or isinstance(y, Fragment)
     raise EnigmaTypeError(
         f"`x if c else y` chooses between {describe(x)} and {describe(y)}", loc=loc,

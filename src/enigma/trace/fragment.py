@@ -101,12 +101,12 @@ class Fragment:
                 help="registers have no addresses: unroll the loop with enigma.range_constexpr(f.size())",
             )  # fmt: skip
         if has_none(coordinate):
-            return self._part(*arrangement.numbers_of(coordinate, self.shape), loc)
-        return self._part([int(crd2idx(coordinate, self.shape))], 1, loc).chunks[0]
+            return self.part(*arrangement.numbers_of(coordinate, self.shape), loc)
+        return self.part([int(crd2idx(coordinate, self.shape))], 1, loc).chunks[0]
 
-    def _part(self, numbers: Sequence[int], shape: Any, loc: SourceLoc) -> Fragment:
-        """Return some of the elements; vectors of which all components are among them stay whole."""
-        found, places = arrangement.part(self.places, numbers)
+    def part(self, numbers: Sequence[int], shape: Any, loc: SourceLoc) -> Fragment:
+        """Return the elements of these numbers, with a shape of their own; vectors whose components are all there stay whole."""
+        found, places = arrangement.part_of(self.places, numbers)
         tracer, chunks = active(), self.chunks
         values = [chunks[n] if lane is None else tracer.component(chunks[n], lane, loc) for n, lane in found]
         return Fragment(shape, values, places)
@@ -116,8 +116,7 @@ class Fragment:
 
         Raises `EnigmaValueError` for a shape of more or fewer elements.
         """
-        loc = caller()
-        new = int_tuple(tuple(cast("list[Any]", shape)) if isinstance(shape, list) else shape, "a fragment's shape")
+        loc, new = caller(), _shape(shape)
         if not is_static(new) or product(new) != self.size():
             raise EnigmaValueError(
                 f"a fragment of shape {self.shape} has {self.size()} elements, and the shape {text(new)} another number", loc=loc,
@@ -130,8 +129,9 @@ class Fragment:
 
         Raises `EnigmaTypeError` where another mode differs.
         """
-        loc = caller()
-        if arrangement.broadcast(self.shape, shape) != shape:
+        loc, shape = caller(), _shape(shape)
+        found = arrangement.broadcast(self.shape, shape)
+        if found is None or product(found) != product(shape):
             raise EnigmaTypeError(
                 f"a fragment of shape {self.shape} cannot be repeated to the shape {shape}", loc=loc,
                 help="only modes of one element are repeated",
@@ -139,8 +139,8 @@ class Fragment:
         return self._repeated(shape)
 
     def _repeated(self, shape: IntTuple) -> Fragment:
-        if shape == self.shape:
-            return self
+        if product(shape) == self.size():
+            return self if shape == self.shape else Fragment(shape, self.chunks, self.places)
         return Fragment(shape, self.chunks, tuple(self.places[k] for k in arrangement.repeated(self.shape, shape)))
 
     def arranged(self, places: Places, loc: SourceLoc, *, splat: bool = True) -> list[TracedValue]:
@@ -231,7 +231,7 @@ class Fragment:
         """Return the fragments to combine, one for each coordinate of the modes that a profile reduces, and their shape."""
         self._check_profile(profile, loc)
         groups, shape = arrangement.reduction(profile, self.shape)
-        return [self._part(numbers, shape, loc) for numbers in groups], shape
+        return [self.part(numbers, shape, loc) for numbers in groups], shape
 
     def folded(self, symbol: str, loc: SourceLoc, profile: Any = 0) -> Any:
         """Return all elements combined by an operator, whole vectors first, or those along the modes of a profile."""
@@ -337,6 +337,10 @@ def _operator(symbol: str, *operands: Any) -> Fragment:
 def opened(profile: Any) -> Any:
     """Return a profile with 0 where it has None, which leaves its nesting."""
     return tuple(map(opened, cast("tuple[Any, ...]", profile))) if isinstance(profile, tuple) else 0
+
+
+def _shape(given: Any) -> IntTuple:
+    return int_tuple(tuple(cast("list[Any]", given)) if isinstance(given, list) else given, "a fragment's shape")
 
 
 def _together(one: IntTuple, other: IntTuple, loc: SourceLoc) -> IntTuple:

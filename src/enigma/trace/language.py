@@ -126,7 +126,7 @@ def _tensor(buf: Any, function: str, loc: SourceLoc) -> Tensor:
 def threadgroup_alloc(dtype: Any, size: Any = None, layout: Any = None) -> Tensor:
     """Return memory shared by the threads of a threadgroup: `size` elements, or a shape indexed by tuples (row-major).
 
-    With a `layout` the elements are where it puts them, a swizzled one too; `size` then is its cosize where it is left out.
+    With a `layout` the elements are where it puts them, a swizzled one too; `size` then is what it reaches where it is left out.
     It is uninitialised. A threadgroup has 32768 bytes in all; more raises `EnigmaValueError`.
 
         tile = enigma.threadgroup_alloc(enigma.f32, (16, 17))
@@ -136,12 +136,12 @@ def threadgroup_alloc(dtype: Any, size: Any = None, layout: Any = None) -> Tenso
     element = located_dtype(dtype, loc)
     if layout is None:
         return arrays.shared(tracer, element, static_shape(size, "threadgroup memory", loc), loc)
-    if not hasattr(layout, "cosize"):
+    if not hasattr(layout, "span"):
         raise EnigmaTypeError(
             f"threadgroup_alloc: layout must be a layout, but it is {describe(layout)}", loc=loc,
             help="make one: enigma.make_layout((8, 32), (33, 1)), or leave it out",
         )  # fmt: skip
-    needed = layout.cosize()
+    needed = layout.span()
     count = needed if size is None else math.prod(static_shape(size, "threadgroup memory", loc))
     if count < needed:
         raise EnigmaValueError(

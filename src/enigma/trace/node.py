@@ -43,7 +43,8 @@ class Block:
 class Op:
     """An intrinsic applied to operands. `attrs` holds the row's compile-time arguments (enum members, ints, dtypes).
 
-    A constant has the attribute `value` besides its dtype.
+    A constant has the attribute `value` besides its dtype. A conversion that nobody wrote, for operands of different dtypes
+    or a store, is `implied`.
     """
 
     row: Intrinsic
@@ -51,6 +52,7 @@ class Op:
     attrs: dict[str, Any]
     result: Value | None
     loc: SourceLoc
+    implied: bool = False
 
     @property
     def blocks(self) -> tuple[Block, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NoReturn, Self, cast
 
-from enigma.dtypes import Numeric
+from enigma.dtypes import Numeric, widened
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
 from enigma.layout import Layout
 from enigma.layout.coordinates import has_none
@@ -17,7 +17,7 @@ from enigma.trace import coordinates
 from enigma.trace.fragment import Fragment
 from enigma.trace.given import describe, literal, located_dtype
 from enigma.trace.public import public
-from enigma.trace.registers import Registers, static_shape
+from enigma.trace.registers import Cells, static_shape
 from enigma.trace.tracer import Tracer
 from enigma.trace.value import TracedValue, active
 
@@ -40,7 +40,7 @@ class RegisterTensor:
         self, tracer: Tracer, shape: Any, dtype: Numeric, fill: TracedValue, layout: Layout | None = None
     ) -> None:
         count = math.prod(shape) if layout is None else layout.cosize()
-        self.registers = Registers(tracer, [fill] * count)
+        self.cells = Cells(tracer, [fill] * count)
         self._shape, self._dtype, self._tracer = shape, dtype, tracer
         self._layout, self._start = layout, 0
 
@@ -48,22 +48,17 @@ class RegisterTensor:
         """Return one with the same values in registers of its own."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.registers = self.registers.__copy__()
+        other.cells = self.cells.__copy__()
         return other
-
-    @property
-    def values(self) -> list[TracedValue]:
-        """What its registers hold, those of views too that it is a part of."""
-        return self.registers.values
 
     @property
     def name(self) -> str | None:
         """The name of the variable that holds it."""
-        return self.registers.name
+        return self.cells.name
 
     def take_name(self, name: str) -> None:
         """Name it for the variable that holds it."""
-        self.registers.take_name(name)
+        self.cells.take_name(name)
 
     @property
     def shape(self) -> Any:
@@ -139,7 +134,7 @@ class RegisterTensor:
         loc = caller()
         if has_none(index):
             return self.view(*slice_and_offset(self._coordinate(index, loc), self.layout))
-        return self.values[self._place(index, loc)]
+        return self.cells.get(self._place(index, loc), loc)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         loc = caller()
@@ -149,10 +144,10 @@ class RegisterTensor:
                 help=f"store all of its elements: {self.name or 'acc'}[None, 0].store(fragment)",
             )  # fmt: skip
         place = self._place(index, loc)
-        self.values[place] = self._converted(value, loc)
+        self.cells.set(place, self._converted(value, loc), loc)
 
     def __iter__(self) -> Any:
-        return iter([self.values[place] for place in self._places()])
+        return iter(self.cells.load(self._places(), (self.size(),), caller()).elements())
 
     def view(self, layout: Any, moved: int = 0) -> RegisterTensor:
         """Return the same registers under another layout, from `moved` registers behind this one's start on."""
@@ -176,8 +171,7 @@ class RegisterTensor:
     def load(self) -> Fragment:
         """Return the values as they are now."""
         layout = self.layout
-        places = [int(self._start + layout(k)) for k in range(self.size())]
-        return Fragment.of(layout.shape, [self.values[place] for place in places])
+        return self.cells.load([int(self._start + layout(k)) for k in range(self.size())], layout.shape, caller())
 
     def store(self, value: Any) -> None:
         """Set all elements, to those of a fragment or to one value; they are converted to `dtype`.
@@ -193,7 +187,7 @@ class RegisterTensor:
                 f"a fragment of {value.size()} elements is stored to {self.name or 'a register tensor'} of {self.size()}", loc=loc,
                 help="load and store views of one shape",
             )  # fmt: skip
-        layout, elements = self.layout, value.elements()
+        layout = self.layout
         set_by: dict[int, int] = {}
         for k in range(self.size()):
             other = set_by.setdefault(self._start + layout(k), k)
@@ -202,21 +196,22 @@ class RegisterTensor:
                     f"the layout {layout} reaches a register twice, and only one value can be stored in it", loc=loc,
                     help="store to a view without strides of 0",
                 )  # fmt: skip
-        new = {place: self._converted(elements[k], loc) for place, k in set_by.items()}
-        for place, element in new.items():
-            self.values[place] = element
+        new = value.part([*set_by.values()], (len(set_by),), loc)
+        new = new.with_chunks(self._converted(chunk, loc) for chunk in new.chunks)
+        self.cells.store([*set_by], new, loc)
 
     def fill(self, value: Any) -> None:
         """Set all elements to one value."""
         self._fill(value, caller())
 
     def _fill(self, value: Any, loc: SourceLoc) -> None:
-        one = self._converted(value, loc)
-        for place in self._places():
-            self.values[place] = one
+        places = [*dict.fromkeys(self._places())]
+        self.cells.store(places, Fragment.of((len(places),), [self._converted(value, loc)] * len(places)), loc)
 
     def _converted(self, value: Any, loc: SourceLoc) -> TracedValue:
-        return element(self._tracer, value, self._dtype, f"an element of {self.name or 'the register tensor'}", loc)
+        lanes = value.type.lanes if isinstance(value, TracedValue) and isinstance(value.type, Numeric) else 1
+        dtype = self._dtype if self._dtype.parts > 1 or lanes == 1 else widened(self._dtype, lanes)
+        return element(self._tracer, value, dtype, f"an element of {self.name or 'the register tensor'}", loc)
 
     # ---- coordinates
 

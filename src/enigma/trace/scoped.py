@@ -129,6 +129,7 @@ def _for_range(
         if wanted is not None and wanted.width < counter.dtype.width:  # narrow bounds count as i32, as everywhere
             i = tracer.convert(i, wanted, loc)
         yield i if init is None else (i, carry)
+        held.settle()
         body.yields = list(carry.current)
     node = For(start, end, by, [*carry.inits], body, [], loc)
     carry.close(node)
@@ -165,6 +166,7 @@ class IfContext:
     @contextmanager
     def _branch(self, block: Block, number: int) -> Generator[None]:
         if self.behind is None:
+            self.held.settle()
             self.held.before = self.held.now()
             self.ends = [self.held.before, self.held.before]
         self._check_nothing_between()
@@ -172,6 +174,7 @@ class IfContext:
         self.held.put(self.ends[number])
         try:
             yield
+            self.held.settle()
         finally:
             self.ends[number] = self.held.now()
             self.tracer.blocks.pop()
@@ -187,6 +190,8 @@ class IfContext:
             )
 
     def __exit__(self, kind: Any, *_: Any) -> None:
+        if kind is None and not self.split:
+            self.held.settle()
         if not self.split:
             self.tracer.blocks.pop()
         if kind is None:
@@ -194,6 +199,7 @@ class IfContext:
             if not self.split:
                 self.ends[0] = self.held.now()
             elif self.behind is None:
+                self.held.settle()
                 self.ends = [self.held.now(), self.held.now()]
             node = If(self.condition, self.then, self.orelse, [], self.loc)
             self.held.close_if(node, *self.ends)
@@ -239,6 +245,7 @@ def _while(
         carry.open(body)
         registers = held.enter(body)
         yield carry if init is not None else None
+        held.settle()
         body.yields = list(carry.current)
     node = While([*carry.inits], test, body, [], loc)
     carry.close(node)

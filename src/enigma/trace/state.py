@@ -9,7 +9,7 @@ import copy
 import sys
 from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from itertools import groupby
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, SimpleNamespace
@@ -18,14 +18,13 @@ from typing import Any, cast
 from enigma.dtypes import Numeric, promote
 from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.source import SourceLoc
-from enigma.trace.arrangement import Chunk, single
+from enigma.trace.arrangement import Chunk, Places, is_exact, single, spread, widths
 from enigma.trace.exits import RESULT
 from enigma.trace.fragment import Fragment
 from enigma.trace.given import check_literal, describe, literal, number_dtype, plural
 from enigma.trace.node import Op
 from enigma.trace.register_tensor import RegisterTensor
 from enigma.trace.registers import Registers
-from enigma.trace.tracer import Tracer
 from enigma.trace.undefined import Undefined
 from enigma.trace.value import Handle, TracedValue
 
@@ -90,7 +89,7 @@ def _attributes(x: Any) -> dict[str, Any]:
 def items(x: Any) -> list[tuple[Any, Any]]:
     """Return the parts of a container, each with its key, index or attribute."""
     if isinstance(x, RegisterTensor):
-        x = x.registers
+        x = x.cells
     if isinstance(x, Registers):
         return list(zip(x.keys(), x.values, strict=True))
     if isinstance(x, Fragment):
@@ -109,18 +108,18 @@ def leaves(x: Any, path: Path = (), inside: tuple[int, ...] = ()) -> list[tuple[
     return [(path, x)]
 
 
-def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False, apart: Set[Path] = frozenset()) -> Any:
-    """Return `x` with its leaves replaced in order by `new`; of the fragments at the paths `apart`, each element by a value.
+def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False, arranged: Mapping[Path, Places] | None = None) -> Any:
+    """Return `x` with its leaves replaced in order by `new`; the fragments at some paths are `arranged` otherwise by them.
 
     Lists, dicts and objects are changed in place, for others may hold them; when `fresh`, copies of them are.
     """
-    stream = iter(new)
+    stream, places = iter(new), arranged or {}
 
     def put(item: Any, inside: tuple[int, ...], path: Path = ()) -> Any:
         if not is_container(item) or id(item) in inside:
             return next(stream)
-        if isinstance(item, Fragment) and path in apart:
-            return Fragment.of(item.shape, [next(stream) for _ in range(item.size())])
+        if path in places:
+            return _arranged(item, [next(stream) for _ in widths(places[path])], places[path], fresh)
         parts = [put(part, (*inside, id(item)), (*path, key)) for key, part in items(item)]
         if isinstance(item, Fragment):
             return item.with_chunks(parts)
@@ -134,8 +133,19 @@ def rebuild(x: Any, new: Sequence[Any], *, fresh: bool = False, apart: Set[Path]
     return put(x, ())
 
 
+def _arranged(item: Any, values: list[Any], places: Places, fresh: bool) -> Any:
+    """Return a fragment or a register tensor with other values, arranged as `places` say."""
+    if isinstance(item, Fragment):
+        return Fragment(item.shape, values, places)
+    target = copy.copy(item) if fresh else item
+    target.cells.hold(values, places)
+    return target
+
+
 def _fill(target: Any, parts: Sequence[tuple[Any, Any]]) -> None:
-    if isinstance(target, Registers | RegisterTensor):
+    if isinstance(target, RegisterTensor):
+        target.cells.hold([part for _, part in parts], parts[0][0].places)
+    elif isinstance(target, Registers):
         target.values[:] = [part for _, part in parts]
     elif isinstance(target, list):
         cast(list[Any], target)[:] = [part for _, part in parts]
@@ -217,37 +227,37 @@ def _fragments(found: Leaves) -> dict[Path, Chunk]:
     return {path[:-1]: path[-1] for path, _ in found if path and isinstance(path[-1], Chunk)}
 
 
-def differing(x: Leaves, y: Leaves) -> set[Path]:
-    """Return the paths of fragments of one shape that are arranged otherwise: to merge them, both are taken apart."""
+def differing(x: Leaves, y: Leaves) -> dict[Path, tuple[Chunk, Chunk]]:
+    """Return how fragments and register tensors are arranged that are so otherwise in `x` than in `y`, by their paths."""
     one, other = _fragments(x), _fragments(y)
     return {
-        path
+        path: (chunk, other[path])
         for path, chunk in one.items()
         if path in other and chunk.shape == other[path].shape and chunk.places != other[path].places
     }
 
 
-def in_vectors(found: Leaves, paths: Set[Path]) -> set[Path]:
-    """Return those of the paths whose fragment is not in single values."""
-    known = _fragments(found)
-    return {path for path in paths if known[path].places != single(len(known[path].places))}
+def of_fewest(x: Chunk, y: Chunk) -> Places:
+    """Return the arrangement of two that has fewer values, in which no two elements are one."""
+    exact = [places for chunk in (x, y) if is_exact(places := spread(chunk.places))]
+    return min(exact, key=lambda places: len(widths(places)), default=single(len(x.places)))
 
 
-def taken_apart(tracer: Tracer, found: Leaves, paths: Set[Path], loc: SourceLoc) -> Leaves:
-    """Return leaves with the fragments at some paths taken apart: each of their elements is a leaf."""
+def rearranged(found: Leaves, to: Mapping[Path, Places], loc: SourceLoc) -> Leaves:
+    """Return leaves with the fragments at some paths arranged otherwise; what that takes is recorded here."""
     result: Leaves = []
-    for path, group in groupby(found, key=lambda leaf: leaf[0][:-1] if leaf[0][:-1] in paths else None):
-        if path is None:
-            result += group
-            continue
+    for path, group in groupby(found, key=lambda leaf: leaf[0][:-1] if leaf[0][:-1] in to else None):
         parts = list(group)
-        chunk = cast(Chunk, parts[0][0][-1])
-        places = single(len(chunk.places))
-        for k, (number, lane) in enumerate(chunk.places):
-            held = parts[number][1]
-            whole = literal(held) is not None or not any(n == number and m for n, m in chunk.places)
-            value = held if whole else tracer.component(held, lane, loc)
-            result.append(((*path, Chunk(k, chunk.shape, places)), value))
+        if path is None:
+            result += parts
+            continue
+        chunk, places = cast(Chunk, parts[0][0][-1]), to[path]
+        values = [value for _, value in parts]
+        if literal(values[0]) is not None:  # the zeros of what has no value yet
+            new = [values[0]] * len(widths(places))
+        else:
+            new = Fragment(chunk.shape, values, chunk.places).arranged(places, loc)
+        result += [((*path, Chunk(k, chunk.shape, places)), value) for k, value in enumerate(new)]
     return result
 
 

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 from enigma import layout as algebra
 from enigma.errors import EnigmaTypeError, EnigmaValueError
-from enigma.layout.int_tuple import modes_of, product, product_each
+from enigma.layout.int_tuple import modes_of, product
+from enigma.layout.layout import as_layout
 from enigma.layout.leaf import is_static
-from enigma.layout.slicing import thread_coordinate
+from enigma.layout.slicing import projected, thread_part
 from enigma.source import caller
 from enigma.trace.given import describe
 from enigma.trace.identity import IdentityTensor
@@ -30,22 +31,27 @@ def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 composition = _of_tensors(algebra.composition)
+coalesce = _of_tensors(algebra.coalesce)
+filter = _of_tensors(algebra.filter)
+flatten = _of_tensors(algebra.flatten)
+group_modes = group = _of_tensors(algebra.group_modes)
 logical_divide = _of_tensors(algebra.logical_divide)
 zipped_divide = _of_tensors(algebra.zipped_divide)
 tiled_divide = _of_tensors(algebra.tiled_divide)
 flat_divide = _of_tensors(algebra.flat_divide)
 
 
-def local_partition(x: Any, threads: Any, index: Any) -> Any:
+def local_partition(x: Any, threads: Any, index: Any, proj: Any = 1) -> Any:
     """Return what the thread `index` has of a tensor or layout that the tile of threads is laid over again and again.
 
-    mine = enigma.local_partition(tile, enigma.make_layout((4, 8), (8, 1)), tid)
+    With `proj`, modes of `threads` for which it has None are left out: threads that differ only there have the same elements.
+
+        mine = enigma.local_partition(tile, enigma.make_layout((4, 8), (8, 1)), tid)
     """
     if not isinstance(x, Tensor | IdentityTensor):
-        return algebra.local_partition(x, threads, index)
-    coordinate = thread_coordinate(threads, index)
-    tiler = modes_of(product_each(threads.shape))
-    return zipped_divide(x, tiler)[coordinate, (None,) * len(coordinate)]
+        return algebra.local_partition(x, threads, index, proj)
+    tiler, coordinate = thread_part(as_layout(threads, "local_partition"), index, proj)
+    return zipped_divide(x, tiler)[coordinate]
 
 
 def make_tensor(memory: Any, layout: Any) -> Tensor:
@@ -69,21 +75,27 @@ def make_tensor(memory: Any, layout: Any) -> Tensor:
     return memory.with_layout(layout)
 
 
-def local_tile(x: Any, tiler: Any, coord: Any) -> Any:
+def local_tile(x: Any, tiler: Any, coord: Any, proj: Any = None) -> Any:
     """Return one tile of a tensor: that at `coord` among the tiles, all of those for which `coord` has None.
 
-    A tile at the edge counts as whole: what it has beyond the tensor must not be accessed.
+    A tile at the edge counts as whole: what it has beyond the tensor must not be accessed. With `proj`, entries of `tiler` and
+    `coord` for which it has None are left out: one tiler of (M, N, K) divides a matrix of (M, K) by `proj=(1, None, 1)`.
+    Of a layout it gives the layout of a tile.
 
         tile = enigma.local_tile(A, (16, 32), (row, column))
+        tiles = enigma.local_tile(A, (64, 64, 16), (row, column, None), proj=(1, None, 1))
     """
+    if hasattr(x, "sliced"):
+        return algebra.local_tile(x, tiler, coord, proj)
     if not isinstance(x, Tensor | IdentityTensor):
         raise EnigmaTypeError(
             f"local_tile takes a tensor, but it got {describe(x)}",
             loc=caller(),
             help="write local_tile(A, (16, 32), (i, j))",
         )
-    inside = (None,) * len(cast("tuple[Any, ...]", tiler)) if isinstance(tiler, tuple) else None
-    return zipped_divide(x, tiler)[inside, coord]
+    part, place = projected(proj, tiler), projected(proj, coord)
+    inside = (None,) * len(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else None
+    return zipped_divide(x, part)[inside, place]
 
 
 def tensor_zipped_divide(tensor: Tensor, tiler: Any) -> Tensor:

@@ -309,7 +309,7 @@ class Tracer:
         return (
             x
             if x.type is dtype or isinstance(dtype, BufferType | TextureType)
-            else self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": dtype}, dtype, loc)
+            else self._emit(by_algebra()[Algebra.CONVERT], (x,), {"dtype": dtype}, dtype, loc, implied=True)
         )
 
     def _emit(
@@ -319,9 +319,11 @@ class Tracer:
         attrs: dict[str, Any],
         type: Numeric | BufferType | None,
         loc: SourceLoc,
+        *,
+        implied: bool = False,
     ) -> Any:
         result = TracedValue(type) if type is not None else None
-        node = Op(row, operands, attrs, result, loc)
+        node = Op(row, operands, attrs, result, loc, implied)
         if result is not None:
             result.owner, result.scope = node, self.blocks[-1]
         self.add(node)

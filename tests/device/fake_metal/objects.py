@@ -30,6 +30,8 @@ class NSObject:
             raise AttributeError(name)
         if name == "init":
             return lambda: self
+        if name == "retainCount":
+            return lambda: 2 if self.machine.leaks_new else 1
         selector = find(self.OWNER, name)
         if selector is None or selector.is_class_method:
             raise AttributeError(f"'{self.OWNER}' object has no attribute '{name}'")

@@ -49,10 +49,11 @@ def test_a_swizzle_is_its_own_inverse(bits: int, base: int, shift: int, offset: 
 
 @settings(deadline=None)
 @given(layouts(2), st.integers(0, 3), st.integers(0, 3), st.sampled_from([-3, 3]))
-def test_a_composed_layout_stays_within_its_cosize(layout: en.Layout, bits: int, base: int, shift: int) -> None:
+def test_a_composed_layout_stays_within_its_span(layout: en.Layout, bits: int, base: int, shift: int) -> None:
     composed = en.composition(en.Swizzle(bits, base, shift), layout)
     assert (composed.shape, composed.size(), composed.rank(), composed.depth()) == (layout.shape, layout.size(), 2, 2)
-    assert all(0 <= composed(k) < composed.cosize() for k in range(composed.size()))
+    assert composed.cosize() == en.cosize(composed) == layout.cosize()
+    assert all(0 <= composed(k) < composed.span() for k in range(composed.size()))
     row, moved = composed.slice_and_offset((1 if layout.size(0) > 1 else 0, None))
     assert moved == 0
     assert [row((k,)) for k in range(layout.size(1))] == [
@@ -116,6 +117,12 @@ def test_layouts_are_sliced_and_put_together() -> None:
 def test_a_swizzled_layout_of_existing_kernels() -> None:
     made = en.SwizzledLayout(en.make_layout((8, 8), (8, 1)), en.Swizzle(3, 0, 3))
     assert made == en.swizzle(en.make_layout((8, 8), (8, 1)), 3, 0, 3)
+    same = en.make_composed_layout(en.Swizzle(3, 0, 3), 0, en.make_layout((8, 8), (8, 1)))
+    assert made == same
+    assert same == made
+    assert len({made, same}) == 1
+    assert made != en.make_composed_layout(en.Swizzle(3, 0, 3), 8, en.make_layout((8, 8), (8, 1)))
+    assert made != made.inner
     assert (made.shape, made.stride, made.size(), made.rank(), made.cosize()) == ((8, 8), (8, 1), 64, 2, 64)
     assert [made((1, k)) for k in range(8)] == [9, 8, 11, 10, 13, 12, 15, 14]
     assert repr(en.Swizzle(3, 3, 6)) == "Swizzle(bits=3, base=3, shift=6)"
@@ -127,12 +134,30 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "a swizzle's base is 1.5": lambda: en.Swizzle(1, 1.5, 3),  # type: ignore[arg-type]
     "make_composed_layout: the outer function is 3": lambda: en.make_composed_layout(3, 0, en.Layout(4)),  # type: ignore[arg-type]
     "make_composed_layout takes a layout, but it got 4": lambda: en.make_composed_layout(en.Swizzle(1, 0, 1), 0, 4),  # type: ignore[arg-type]
-    "composition of S<1,0,1> with S<1,0,1> o 0 o 4:1": lambda: en.composition(
+    "composition of S<1,0,1> with S<1,0,1> o 0 o 4:1, whose offsets are swizzled already": lambda: en.composition(
         en.Swizzle(1, 0, 1), en.make_composed_layout(en.Swizzle(1, 0, 1), 0, en.Layout(4))
     ),
     "recast_layout to 0 from 8 bits": lambda: en.recast_layout(0, 8, en.Layout(4)),
-    "recast_layout: neither of the stride 3 and 2 divides the other": lambda: en.recast_layout(16, 8, en.Layout(4, 3)),
-    "recast_layout: 4 elements are one, and do not divide 6": lambda: en.recast_layout(32, 8, en.Layout(6)),
+    "recast_layout: 2 elements become one, and in the mode 4:3 neither of 2 and the stride divides the other": lambda: (
+        en.recast_layout(16, 8, en.Layout(4, 3))
+    ),
+    "recast_layout: 4 elements of the mode 6:1 become one, and 4 does not divide 6": lambda: en.recast_layout(
+        32, 8, en.Layout(6)
+    ),
+    "recast_layout: S<2,1,3> keeps 2 elements side by side, and 4 of them are to be 1": lambda: en.recast_layout(
+        32, 8, en.make_composed_layout(en.Swizzle(2, 1, 3), 0, en.Layout(16))
+    ),
+    "recast_layout: 4 elements are to be 1, and the offset 6 lies inside of one": lambda: en.recast_layout(
+        32, 8, en.make_composed_layout(en.Swizzle(2, 4, 3), 6, en.Layout(16))
+    ),
+    "append: 4 cannot be a mode of (4,8):(1,4)": lambda: en.append(en.Layout((4, 8)), 4),
+    "prepend: (4, 8) has more than 1 modes": lambda: en.prepend((4, 8), 1, 1),
+    "tile_to_shape: (4,8):(1,4) does not divide the shape (8, 12)": lambda: en.tile_to_shape(
+        en.Layout((4, 8)), (8, 12), (0, 1)
+    ),
+    "the projection (1, None, 1) does not fit (4, 8)": lambda: lib.local_tile(
+        en.Layout((4, 8)), (4, 8), (0, 0), proj=(1, None, 1)
+    ),
     "(2,2):(2,3) has no left inverse: the stride 2 does not divide the stride 3": lambda: en.left_inverse(
         en.Layout((2, 2), (2, 3))
     ),
@@ -142,7 +167,8 @@ REFUSED: dict[str, Callable[[], Any]] = {
     "make_layout takes a shape and a stride, or layouts, but it got 4, 1 and more": lambda: en.make_layout(
         4, 1, en.Layout(2)
     ),
-    "group of the modes 1 to 4 of (4,8):(1,4)": lambda: lib.group(en.Layout((4, 8)), 1, 4),
+    "group_modes of the modes 1 to 4 of (4,8):(1,4)": lambda: lib.group(en.Layout((4, 8)), 1, 4),
+    "group_modes of the modes 1 to 1 of (4, 8)": lambda: en.group_modes((4, 8), 1, 1),
 }
 
 

@@ -5,6 +5,6 @@
 <Drawing of (2,4):(4,1)>
 """
 
-from enigma.layout.drawing.api import Drawing, draw, draw_tv, show
+from enigma.layout.drawing.api import Drawing, draw, draw_tv, notebook, show
 
-__all__ = ["Drawing", "draw", "draw_tv", "show"]
+__all__ = ["Drawing", "draw", "draw_tv", "notebook", "show"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.layout.drawing import svg as pictures
 from enigma.layout.drawing.grid import Grid, Limit, banks_grid, offsets_grid, thread_value_grid
 from enigma.layout.drawing.terminal import print_grid
@@ -65,7 +65,7 @@ def show(
     With `tile=(rows, columns)` the layout is one of threads and values (`make_layout_tv`), and each element of the tile says
     which thread holds it as which value: `T3V1`. With `banks=True` cells are memory banks (32 of 4 bytes; the first one of an
     element that lies in several), for elements of `width` bytes. Rows and columns over `limit` are left out, which a note
-    says; `limit=None` prints all. `file` is standard output if not given.
+    says; `limit=None` prints all. On a terminal that is too narrow, columns come in bands. `file` is standard output if not given.
 
     Raises `EnigmaTypeError` for what is no layout or not static, and `EnigmaValueError` for a layout without modes, for more
     than 65,536 cells, and for threads and values that reach an element twice or leave the tile.
@@ -112,6 +112,14 @@ def draw_tv(tv: Any, tiler: Any, path: PathLike | None = None, *, limit: Limit =
     2
     """
     return draw(tv, path, tile=tiler, limit=limit)
+
+
+def notebook(layout: Any) -> str | None:
+    """Return what a notebook shows of a layout; None, where its text has to do: nothing to draw, or not known now."""
+    try:
+        return draw(layout, limit=(16, 32)).svg
+    except EnigmaError:
+        return None
 
 
 def _grid(layout: Any, tile: Any, banks: bool, width: int, limit: Limit) -> Grid:

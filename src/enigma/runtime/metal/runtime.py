@@ -61,6 +61,11 @@ class MetalRuntime(Runtime):
 
     # ---- what it is
 
+    @property
+    def device(self) -> Any:
+        """Metal's own object for the device, an MTLDevice."""
+        return self._device
+
     def device_capabilities(self) -> DeviceCapabilities:
         """Return what the device can do."""
         return self._capabilities

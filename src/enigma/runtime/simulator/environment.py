@@ -9,14 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enigma.dtypes import Numeric, Space
-from enigma.errors import EnigmaError, InternalError
+from enigma.errors import InternalError
 from enigma.runtime.reports import Log, Said
 from enigma.runtime.simulator.atomics import take_turns
-from enigma.runtime.simulator.grid import LANES, Batch
-from enigma.runtime.simulator.memory import Access, Image, Kind, Memory, locate, thread_array, threadgroup_array
+from enigma.runtime.simulator.grid import LANES, Batch, Undefined
+from enigma.runtime.simulator.memory import (
+    Access,
+    Image,
+    Kind,
+    Memory,
+    locate,
+    out_of_bounds,
+    thread_array,
+    threadgroup_array,
+)
 from enigma.runtime.simulator.observer import Observer
+from enigma.runtime.simulator.problem import Problem
 from enigma.source import SourceLoc
-from enigma.spec.terms import Effect, Level, Report
+from enigma.spec.terms import Effect, Fault, Level, Report
 from enigma.trace.node import Op
 
 Array = NDArray[Any]
@@ -46,7 +56,7 @@ class Environment:
         if node.row.effect is Effect.SYNC:
             self.observer.synchronize(node, active, self.batch)
         if node.row.together is Level.SIMDGROUP and node.row.operands:
-            self._whole_simdgroups(node.row.shown_name)
+            self._whole_simdgroups(node.row.shown_name, Fault.UNDEFINED_COLLECTIVE)
 
     def load(self, memory: Memory, index: Array) -> Array:
         """Return the elements; lanes that are not active get any value."""
@@ -61,11 +71,12 @@ class Environment:
         """Set the elements; of several lanes that set one element, the last wins."""
         access = self._access(Kind.WRITE, memory, index)
         self.observer.value(access, value)
-        flat = self._taken(access.flat)
+        taken = _Taken(self.batch, access.active)
+        flat = taken(access.flat)
         if memory.data.ndim > 1:
-            memory.data[flat] = np.stack([self._taken(part) for part in value], axis=-1)
+            memory.data[flat] = np.stack([taken(part) for part in value], axis=-1)
         else:
-            memory.data[flat] = self._taken(value)
+            memory.data[flat] = taken(value)
         if memory.written is not None:
             memory.written[flat] = True
 
@@ -90,10 +101,8 @@ class Environment:
         access = self._texel_access(Kind.WRITE, image, inside, index)
         stored = image.stored(np.asarray(value)[: image.memory.data.shape[1]])
         self.observer.value(access, stored)
-        lanes = access.active
-        flat = np.broadcast_to(access.flat, lanes.shape)[lanes]
-        parts = [np.broadcast_to(part, lanes.shape)[lanes] for part in stored]
-        image.memory.data[flat] = np.stack(parts, axis=-1)
+        taken = _Taken(self.batch, access.active)
+        image.memory.data[taken(access.flat)] = np.stack([taken(part) for part in stored], axis=-1)
 
     def _texel_access(self, kind: Kind, image: Image, inside: Array, index: Array) -> Access:
         reached = self.active & inside
@@ -130,7 +139,7 @@ class Environment:
     def report(self, kind: Report, site: int, values: Sequence[Array]) -> None:
         """Note what each active lane says, as long as there is room."""
         rows, lanes = np.nonzero(self.active)
-        columns = [self._taken(value) for value in values]
+        columns = [np.broadcast_to(value, self.active.shape)[self.active] for value in values]
         said = (
             Said(site, self.batch.thread(int(row), int(lane)), tuple(column[n] for column in columns))
             for n, (row, lane) in enumerate(zip(rows, lanes, strict=True))
@@ -146,17 +155,17 @@ class Environment:
         self.active = active
         here = np.add.reduceat(self.active.sum(axis=1), self.batch.starts)
         there = np.add.reduceat(self.batch.live.sum(axis=1), self.batch.starts)
-        self._all_or_none("threadgroup", here, there, self.batch.member, what, loc)
+        self._all_or_none("threadgroup", here, there, self.batch.member, what, loc, Fault.BARRIER_DIVERGENCE)
 
     def simdgroup_barrier(self) -> None:
         """Check that all threads of a simdgroup are here, if any is."""
-        self._whole_simdgroups("barrier")
+        self._whole_simdgroups("barrier", Fault.BARRIER_DIVERGENCE)
 
-    def _whole_simdgroups(self, what: str) -> None:
+    def _whole_simdgroups(self, what: str, fault: Fault) -> None:
         """Check that all threads of a simdgroup are here, if any is; a last simdgroup may have fewer of them."""
         rows = np.arange(len(self.active))
         live = self.batch.live.sum(axis=1)
-        self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, what, self.node.loc)
+        self._all_or_none("simdgroup", self.active.sum(axis=1), live, rows, what, self.node.loc, fault)
 
     def whole_simdgroups(self) -> None:
         """Check that a simdgroup of which threads are here has all 32 of them; that all came has been checked before."""
@@ -164,12 +173,13 @@ class Environment:
         short = (here > 0) & (there < LANES)
         if short.any():
             row = int(np.flatnonzero(short)[0])
-            where = f"in threadgroup {self.batch.threadgroup(row)} of kernel {self.kernel}"
-            raise EnigmaError(
+            self.observer.problem(Problem(
+                Fault.UNDEFINED_COLLECTIVE,
                 f"{self.node.row.shown_name} in a simdgroup of {there[row]} threads, but it needs all {LANES}",
-                loc=self.node.loc, notes=[(where, None)],
+                self.node.loc, self.active & short[:, None], self.batch, self.kernel,
+                note=f"in threadgroup {self.batch.threadgroup(row)} of kernel {self.kernel}",
                 help=f"launch threadgroups of a multiple of {LANES} threads, in a grid of whole threadgroups",
-            )  # fmt: skip
+            ))  # fmt: skip
 
     def same_in_simdgroups(self, what: str, x: Array) -> None:
         """Check that the active lanes of each simdgroup hold the same."""
@@ -178,52 +188,111 @@ class Environment:
         if differs.any():
             row = int(np.flatnonzero(differs)[0])
             where = f"simdgroup {row - int(self.batch.starts[self.batch.member[row]])} of threadgroup {self.batch.threadgroup(row)}"
-            raise EnigmaError(
-                f"{self.node.row.shown_name}: {what} differs between the lanes of a simdgroup",
-                loc=self.node.loc, notes=[(f"in {where}, in kernel {self.kernel}", None)],
+            self.observer.problem(Problem(
+                Fault.UNDEFINED_COLLECTIVE, f"{self.node.row.shown_name}: {what} differs between the lanes of a simdgroup",
+                self.node.loc, self.active & differs[:, None], self.batch, self.kernel,
+                note=f"in {where}, in kernel {self.kernel}",
                 help="the lanes hold one matrix together: compute it from simdgroup_index_in_threadgroup, not from the lane",
+            ))  # fmt: skip
+
+    def same_in_groups(self, what: str, x: Array, width: int) -> None:
+        """Doubt that is told if the active lanes of some group of `width` lanes do not hold the same, as Metal wants it."""
+        if x.shape[-1] == 1:
+            return
+        apart = (self.active.shape[0], LANES // width, width)
+        given, active = np.broadcast_to(x, self.active.shape).reshape(apart), self.active.reshape(apart)
+        first = np.take_along_axis(given, np.argmax(active, axis=-1)[..., None], axis=-1)
+        if (differs := active & (given != first)).any():
+            self._doubt(
+                differs.reshape(self.active.shape), f"{what} differs between the lanes",
+                f"make {what} the same for all lanes; only a shuffle by lane number may differ",
             )  # fmt: skip
+
+    def reads_lanes(self, from_lane: Array, undefined: Array) -> None:
+        """Doubt that is told if active lanes read another lane whose value is undefined; `from_lane` says which."""
+        if (wrong := self.active & undefined).any():
+            row, lane = (int(place[0]) for place in np.nonzero(wrong))
+            read = int(np.broadcast_to(from_lane, wrong.shape)[row, lane])
+            there = f"lane {read}, which is not active" if 0 <= read < LANES else f"lane {read}, which there is not"
+            self._doubt(
+                wrong, f"reads {there}", "let all lanes get there: move it out of the branch, and launch whole simdgroups; "
+                "or guard what the lane reads, and use a value that changes nothing in its place", if_it_counts=True,
+            )  # fmt: skip
+
+    def undefined(self, dtype: Any) -> Any:
+        """Return the value of a lane that is not active: 0, unless the run is to show where it counts."""
+        return self.batch.undefined.of(dtype)
+
+    def beyond(self, x: Array) -> Any:
+        """Return what a lane reads from one that there is not: its own value, unless the run is to show where it counts."""
+        return x if self.batch.undefined is Undefined.HARMLESS else self.batch.undefined.of(x.dtype)
+
+    def _doubt(self, lanes: Array, message: str, help: str, *, if_it_counts: bool = False) -> None:
+        self.observer.doubt(Problem(
+            Fault.UNDEFINED_COLLECTIVE, f"{self.node.row.shown_name}: {message}", self.node.loc, lanes, self.batch, self.kernel,
+            help, if_it_counts=if_it_counts,
+        ))  # fmt: skip
 
     def _access(self, kind: Kind, memory: Memory, index: Array) -> Access:
         row = self.node.row
         kind = Kind.ATOMIC if row.effect is Effect.SYNC and row.together is None else kind
-        access = locate(kind, memory, index, self.active, self.node, self.batch, self.kernel)
+
+        def outside(wrong: Array) -> None:
+            self.observer.problem(out_of_bounds(kind, memory, index, wrong, self.node, self.batch, self.kernel))
+
+        access = locate(kind, memory, index, self.active, self.node, self.batch, outside)
         self.observer.access(access)
         return access
 
-    def _taken(self, values: Array) -> Array:
-        return np.broadcast_to(values, self.active.shape)[self.active]
-
     def _in_turn(self, memory: Memory, index: Array, operands: Sequence[Array], combine: Callable[..., Any]) -> Array:
         access = self._access(Kind.ATOMIC, memory, index)
-        flat = self._taken(access.flat)
+        taken = _Taken(self.batch, access.active)
+        flat = taken(access.flat)
         before = np.zeros(self.active.shape, memory.data.dtype)
-        before[self.active] = take_turns(memory.data, flat, [self._taken(x) for x in operands], combine)
+        taken.put(before, take_turns(memory.data, flat, [taken(x) for x in operands], combine))
         if memory.written is not None:
             memory.written[flat] = True
         self.observer.value(access, before)
         return before
 
     def _all_or_none(
-        self, unit: str, here: Array, there: Array, member: Array, what: str, loc: SourceLoc
+        self, unit: str, here: Array, there: Array, member: Array, what: str, loc: SourceLoc, fault: Fault
     ) -> None:  # fmt: skip
-        """Raise `EnigmaError` if only some of a unit's threads are active. `member` is the unit that each row is part of."""
+        """Tell of a unit of whose threads only some are active. `member` is the unit that each row is part of."""
         partly = (here > 0) & (here < there)
         if not partly.any():
             return
         which = int(np.flatnonzero(partly)[0])
-        rows, lanes = np.nonzero(self.batch.live & ~self.active & (member == which)[:, None])
-        thread = self.batch.thread(int(rows[0]), int(lanes[0]))
+        missing = self.batch.live & ~self.active & (member == which)[:, None]
+        row, lane = (int(place[0]) for place in np.nonzero(missing))
+        thread = self.batch.thread(row, lane)
         text = (
             f"{here[which]} of {there[which]} threads reached it; thread {thread} of threadgroup "
-            f"{self.batch.threadgroup(int(rows[0]))} did not, in kernel {self.kernel}"
+            f"{self.batch.threadgroup(row)} did not, in kernel {self.kernel}"
         )
-        raise EnigmaError(
-            f"{what} not reached by every thread of the {unit}",
-            loc=loc,
-            notes=[(text, None)],
+        self.observer.problem(Problem(
+            fault, f"{what} not reached by every thread of the {unit}", loc, self.active & partly[member][:, None], self.batch,
+            self.kernel, note=text,
             help=f"move the {what} out of the branch or loop that some threads leave, and guard only the accesses",
-        )
+        ))  # fmt: skip
+
+
+class _Taken:
+    """Takes the values of the active lanes out of arrays, in the order in which they have their turn."""
+
+    def __init__(self, batch: Batch, active: Array) -> None:
+        self.active, self.turns = active, batch.turns(active)
+
+    def __call__(self, values: Array) -> Array:
+        taken = np.broadcast_to(values, self.active.shape)[self.active]
+        return taken if self.turns is None else taken[self.turns]
+
+    def put(self, into: Array, values: Array) -> None:
+        """Set the active lanes of an array to such values."""
+        if self.turns is not None:
+            ordered, values = values, np.empty_like(values)
+            values[self.turns] = ordered
+        into[self.active] = values
 
 
 def _located(image: Image, places: Sequence[Array]) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from enum import Enum
 from functools import cached_property
 from typing import Any
 
@@ -23,15 +24,34 @@ LANES = 32
 _AXES = {axis: number for number, axis in enumerate(Axis)}
 
 
+class Undefined(Enum):
+    """What a value is that Metal leaves undefined: 0, or very high or low to show where it counts."""
+
+    HARMLESS = 0
+    HIGH = 1
+    LOW = -1
+
+    def of(self, dtype: Any) -> Any:
+        """Return the value of a NumPy dtype."""
+        if self is Undefined.HARMLESS or dtype.kind == "b":
+            return dtype.type(self is Undefined.HIGH)
+        if dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            return dtype.type(limits.max if self is Undefined.HIGH else limits.min)
+        return dtype.type((3e4 if dtype == np.float16 else 3e37) * self.value)
+
+
 class Batch:
     """The threadgroups `first` to `last - 1` of a launch, numbered with x fastest. The geometry `g` of the grid rows.
 
     `live` marks the lanes that are threads; `starts` is each threadgroup's first row, `member` each row's threadgroup
-    counted within the batch.
+    counted within the batch. Where simdgroups compete, they take their turn in order of `rank`; None is that of their numbers.
     """
 
     def __init__(self, grid: Size, threads: Size, first: int, last: int) -> None:
-        self.launched, self.threads = grid, threads
+        self.launched, self.threads, self.first = grid, threads, first
+        self.rank: Array | None = None
+        self.undefined = Undefined.HARMLESS
         self.counts = group_counts(grid, threads)
         numbers = np.arange(first, last)
         position = _unflatten(numbers, self.counts)
@@ -50,6 +70,12 @@ class Batch:
         self._lane = _u32(np.arange(LANES))[None, :]
         self._linear = self._simdgroup * np.uint32(LANES) + self._lane
         self.live: Array = self._linear < self._total
+
+    def turns(self, active: Array) -> Array | None:
+        """Return in which order the active lanes, taken row by row, have their turn; None for this very order."""
+        if self.rank is None:
+            return None
+        return np.argsort(self.rank[np.nonzero(active)[0]], kind="stable")
 
     def _per_row(self, per_group: Array) -> Array:
         return _u32(per_group)[self.member][:, None]
@@ -134,6 +160,11 @@ class Batch:
         x, y, z = (int(axis[row, 0]) for axis in self._group)
         return x, y, z
 
+    def within(self, row: int, lane: int) -> Size:
+        """Return one thread's position in its threadgroup."""
+        x, y, z = (int(axis[row, lane]) for axis in self._local)
+        return x, y, z
+
 
 def group_counts(grid: Size, threads: Size) -> Size:
     """Return the threadgroups per axis, partial ones counted."""
@@ -141,13 +172,28 @@ def group_counts(grid: Size, threads: Size) -> Size:
     return x, y, z
 
 
-def batches(grid: Size, threads: Size, chunk_threadgroups: int | None, most_lanes: int = 1 << 16) -> Iterator[Batch]:
-    """Yield all threadgroups in order, `chunk_threadgroups` at a time, or as many as have `most_lanes` lanes."""
+def batches(
+    grid: Size,
+    threads: Size,
+    chunk_threadgroups: int | None,
+    most_lanes: int = 1 << 16,
+    seed: int | None = None,
+    undefined: Undefined = Undefined.HARMLESS,
+) -> Iterator[Batch]:
+    """Yield all threadgroups in order, `chunk_threadgroups` at a time, or as many as have `most_lanes` lanes.
+
+    With a `seed` the simdgroups of a batch take their turns in an order of chance.
+    """
+    chance = None if seed is None else np.random.default_rng(seed)
     total = math.prod(group_counts(grid, threads))
     lanes = -(-math.prod(threads) // LANES) * LANES
     chunk = chunk_threadgroups if chunk_threadgroups is not None else max(most_lanes // lanes, 1)
     for first in range(0, total, chunk):
-        yield Batch(grid, threads, first, min(first + chunk, total))
+        batch = Batch(grid, threads, first, min(first + chunk, total))
+        if chance is not None:
+            batch.rank = chance.permutation(batch.shape[0])
+        batch.undefined = undefined
+        yield batch
 
 
 def _unflatten(number: Array, sizes: tuple[Any, Any, Any]) -> list[Array]:

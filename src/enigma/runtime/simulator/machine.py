@@ -16,12 +16,13 @@ from enigma.dtypes import BufferType, Numeric
 from enigma.errors import EnigmaError, EnigmaValueError, InternalError
 from enigma.runtime.reports import Log, sites
 from enigma.runtime.simulator.environment import Environment
-from enigma.runtime.simulator.grid import Batch, Size, batches
+from enigma.runtime.simulator.grid import Batch, Size, Undefined, batches
 from enigma.runtime.simulator.loops import stop_flag, trip_counts
 from enigma.runtime.simulator.memory import Memory, image, launch_array, per_lane
 from enigma.runtime.simulator.observer import Observer
+from enigma.runtime.simulator.problem import Problem, Stopped
 from enigma.runtime.textures import TextureView
-from enigma.spec.terms import Effect
+from enigma.spec.terms import Effect, Fault
 from enigma.trace.node import Block, For, If, Op, Param, Traced, Value, While
 
 Array = NDArray[Any]
@@ -34,32 +35,38 @@ MAX_ROUNDS = 10_000_000
 
 def simulate(
     traced: Traced, arguments: Sequence[Any], grid: Size, threads: Size, *, chunk_threadgroups: int | None = None,
-    observer: Observer | None = None, max_rounds: int = MAX_ROUNDS,
+    observer: Observer | None = None, max_rounds: int = MAX_ROUNDS, seed: int | None = None,
+    undefined: Undefined = Undefined.HARMLESS, quiet: bool = False,
 ) -> None:  # fmt: skip
     """Run a kernel on flat arrays, textures and numbers in slot order; arrays are written in place.
 
     Threadgroups run in order, `chunk_threadgroups` of them in lock step (as many as make sense if None). A loop that goes
-    round more than `max_rounds` times is taken for endless.
+    round more than `max_rounds` times is taken for endless. With a `seed` simdgroups take their turns in an order of chance
+    where they compete for an element. A `quiet` run prints nothing, and no assertion of the kernel fails.
 
-    Raises `OutOfBoundsError` at the line that leaves a buffer, and `EnigmaError` for a barrier that only some threads reach,
-    or an endless loop. What the kernel prints is printed at the end, and an assertion that failed raises
-    `KernelAssertionError`.
+    Where the observer does not decide otherwise, it raises `OutOfBoundsError` at the line that leaves a buffer, and `EnigmaError`
+    for a barrier that only some threads reach, or an endless loop. What the kernel prints is printed at the end, and an assertion
+    that failed raises `KernelAssertionError`.
     """
     watcher = observer if observer is not None else Observer()
     held = [_argument(param, given) for param, given in zip(traced.params, arguments, strict=True)]
     log = Log(traced.name, sites(traced), threads)
     try:
         with np.errstate(all="ignore"):
-            for batch in batches(grid, threads, chunk_threadgroups):
+            for batch in batches(grid, threads, chunk_threadgroups, seed=seed, undefined=undefined):
                 watcher.batch(batch)
                 machine = Machine(traced.name, batch, watcher, log, max_rounds)
                 machine.bind([param.value for param in traced.params], held)
                 machine.block(traced.body, batch.live)
-        watcher.finish()
+    except Stopped:
+        pass
     except EnigmaError as error:
-        log.deliver(error)  # what was said before often tells why
+        if not quiet:
+            log.deliver(error)  # what was said before often tells why
         raise
-    log.deliver()
+    watcher.finish()
+    if not quiet:
+        log.deliver()
 
 
 def _argument(param: Param, given: Any) -> Held:
@@ -82,7 +89,7 @@ class Machine:
 
     def __init__(self, kernel: str, batch: Batch, observer: Observer, log: Log, max_rounds: int = MAX_ROUNDS) -> None:
         self.kernel, self.batch, self.max_rounds = kernel, batch, max_rounds
-        self.env = Environment(kernel, batch, observer, log)
+        self.env, self.observer = Environment(kernel, batch, observer, log), observer
         # by identity: a traced value's own == records an operation
         self._values: dict[int, Held] = {}
 
@@ -114,6 +121,8 @@ class Machine:
         if row.effect is Effect.PURE:
             geometry = (self.batch,) if row.level is not None and not row.operands else ()
             out = row.ref(np, *geometry, *operands, **node.attrs)
+            if self.observer.computes(row):
+                self.observer.computed(node, operands, out, active, self.batch)
         else:
             self.env.enter(node, active)
             if row.effect is Effect.SYNC:  # what talks to other lanes needs them all
@@ -173,12 +182,16 @@ class Machine:
 
     def _rounds(self, node: For | While, active: Array) -> Iterator[int]:
         yield from range(self.max_rounds + 1)
-        raise EnigmaError(
-            f"this loop has not ended after {self.max_rounds} rounds",
-            loc=node.loc,
-            notes=[(f"{self._first(active)} is one of the threads that entered it", None)],
+        self._endless(node, active, f"this loop has not ended after {self.max_rounds} rounds")
+
+    def _endless(self, node: For | While, active: Array, message: str) -> None:
+        row, lane = (int(place[0]) for place in np.nonzero(active))
+        self.observer.problem(Problem(
+            Fault.STEP_BUDGET, message, node.loc, active, self.batch, self.kernel,
+            note=f"{self._place(row, lane)} is one of the threads that entered it",
             help="check that what its condition reads changes in the loop; a thread cannot wait for a later threadgroup",
-        )
+        ))  # fmt: skip
+        raise Stopped
 
     def _check_step(self, node: For, active: Array, step: Array) -> None:
         if (wrong := active & (step <= 0)).any():
@@ -192,6 +205,9 @@ class Machine:
 
     def _first(self, lanes: Array) -> str:
         row, lane = (int(place[0]) for place in np.nonzero(lanes))
+        return self._place(row, lane)
+
+    def _place(self, row: int, lane: int) -> str:
         return f"thread {self.batch.thread(row, lane)} of threadgroup {self.batch.threadgroup(row)}, in kernel {self.kernel}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from enigma.dtypes import Numeric, Space, TextureKind
 from enigma.errors import OutOfBoundsError
 from enigma.runtime.simulator.grid import Batch
+from enigma.runtime.simulator.problem import Problem
 from enigma.runtime.textures import TextureView
+from enigma.spec.terms import Fault
 from enigma.trace.node import Op
 
 Array = NDArray[Any]
@@ -28,6 +31,7 @@ class Memory:
     `data` is flat, or has an axis for the components of vectors behind. `size` elements of it, from `base` on, are the buffer:
     0 for a launch's array or a table, for threadgroup memory each row's own start, of shape (simdgroups, 1), and for a thread's
     own array that of each lane. `written` marks the elements that have been set; it is None for what is set from the start.
+    The texels of a `texture` are memory too.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Memory:
     size: int
     base: Array | None = None
     written: Array | None = None
+    texture: bool = False
 
     def __str__(self) -> str:
         return f"{_WORDS[self.space]} {self.name}".rstrip()
@@ -113,7 +118,7 @@ def launch_array(name: str, array: Array, space: Space) -> Memory:
 
 def image(name: str, texture: TextureView) -> Image:
     """Return what a texture parameter stands for: the array itself, which is written in place."""
-    memory = Memory(name, Space.DEVICE, texture.texels, len(texture.texels))
+    memory = Memory(name, Space.DEVICE, texture.texels, len(texture.texels), texture=True)
     element = texture.type.element
     return Image(memory, texture.type.kind, element, texture.sizes, texture.format.is_normalized(element))
 
@@ -154,11 +159,17 @@ def uninitialised(dtype: Numeric, count: int) -> Array:
     return np.full(count * dtype.size, POISON, np.uint8).view(dtype.numpy)
 
 
-def locate(kind: Kind, memory: Memory, index: Array, active: Array, node: Op, batch: Batch, kernel: str) -> Access:
-    """Return the access with its places in memory. Raises `OutOfBoundsError` if an active lane leaves the buffer."""
-    outside = (index < 0) | (index >= memory.size)
-    if outside.any() and (wrong := active & outside).any():
-        raise _out_of_bounds(kind, memory, index, wrong, node, batch, kernel)
+def locate(
+    kind: Kind, memory: Memory, index: Array, active: Array, node: Op, batch: Batch, outside: Callable[[Array], None]
+) -> Access:
+    """Return the access with its places in memory, of the lanes that stay inside of it.
+
+    `outside` is told which active lanes leave the buffer, if any does.
+    """
+    beyond = (index < 0) | (index >= memory.size)
+    if beyond.any() and (wrong := active & beyond).any():
+        outside(wrong)
+        active = active & ~wrong
     # an inactive lane may hold any index: it must not reach memory. An index that lanes share stays shared
     shared = tuple(axis for axis in (0, 1) if index.shape[axis] == 1)
     reached = active.any(axis=shared, keepdims=True) if shared else active
@@ -167,19 +178,16 @@ def locate(kind: Kind, memory: Memory, index: Array, active: Array, node: Op, ba
     return Access(kind, memory, index, flat, active, node, batch)
 
 
-def _out_of_bounds(
+def out_of_bounds(
     kind: Kind, memory: Memory, index: Array, wrong: Array, node: Op, batch: Batch, kernel: str
-) -> OutOfBoundsError:
-    rows, lanes = np.nonzero(wrong)
-    row, lane = int(rows[0]), int(lanes[0])
+) -> Problem:  # fmt: skip
+    """Return what is wrong with lanes whose index is outside of a memory."""
+    row, lane = (int(place[0]) for place in np.nonzero(wrong))
     value = int(np.broadcast_to(index, wrong.shape)[row, lane])
-    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
     elements = f"{memory.size} element{'s' if memory.size != 1 else ''}"
-    where = f"thread {batch.thread(row, lane)} of threadgroup {batch.threadgroup(row)}{more}, in kernel {kernel}"
     guard = f"if i < {memory.size}:" if value >= 0 else "if i >= 0:"
-    return OutOfBoundsError(
-        f"{kind.value} outside of {memory}: index {value}, but it has {elements}",
-        loc=node.loc,
-        notes=[(where, None)],
+    return Problem(
+        Fault.OUT_OF_BOUNDS, f"{kind.value} outside of {memory}: index {value}, but it has {elements}", node.loc, wrong, batch,
+        kernel, buffer=memory.name, index=value, error=OutOfBoundsError,
         help=f"guard the access: `{guard}` with i the index, or check the grid and the size of {memory.name or 'the array'}",
-    )
+    )  # fmt: skip

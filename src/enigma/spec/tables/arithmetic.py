@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from enigma.dtypes import FLOATS, INTEGERS, SIGNED, UNSIGNED, bf16, f16, f32
+from enigma.spec import hazards
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import EXACT, LATER, float_call, is_float, math, precisions, quiet, ulps
 from enigma.spec.spelling import Call, Infix, Precedence, Prefix, Spellings, Template
@@ -137,31 +138,35 @@ def _floor(function: str, symbol: str) -> Spellings:
 
 ROWS: tuple[Intrinsic, ...] = (
     _infix("add", "+", "+", "Sum; integers wrap around.", Algebra.ADD, lambda np, x, y: x + y,
-           llvm=lambda b, x, y: b.add(x, y), commutes=True),
+           llvm=lambda b, x, y: b.add(x, y), commutes=True, hazards=hazards.SUM),
     _infix("sub", "-", "-", "Difference; integers wrap around.", Algebra.SUB, lambda np, x, y: x - y,
-           llvm=lambda b, x, y: b.sub(x, y)),
+           llvm=lambda b, x, y: b.sub(x, y), hazards=hazards.DIFFERENCE),
     _infix("mul", "*", "*", "Product; integers wrap around.", Algebra.MUL, lambda np, x, y: x * y,
-           llvm=lambda b, x, y: b.mul(x, y), commutes=True),
+           llvm=lambda b, x, y: b.mul(x, y), commutes=True, hazards=hazards.PRODUCT),
     _infix("div", "/", "/", "Quotient; of integers truncated towards zero, as in Metal. Integers over 0 are undefined.",
-           Algebra.DIV, _divide, llvm=lambda b, x, y: b.div(x, y), ulp=ulps(1)),
+           Algebra.DIV, _divide, llvm=lambda b, x, y: b.div(x, y), ulp=ulps(1), hazards=hazards.QUOTIENT),
     Intrinsic(
         name="rem", params={"x": WHOLE, "y": WHOLE}, result=WHOLE, effect=Effect.PURE, public="", algebra=Algebra.REM,
         doc="Remainder of truncating division: the sign of the dividend.",
-        msl=Infix("%", Precedence.MULTIPLICATIVE), cuda=LATER, llvm=_lower_rem, ref=quiet(_remainder)),
+        msl=Infix("%", Precedence.MULTIPLICATIVE), cuda=LATER, llvm=_lower_rem, ref=quiet(_remainder),
+        hazards=hazards.QUOTIENT),
     Intrinsic(
         name="floordiv", params={"x": COMPUTED, "y": COMPUTED}, result=COMPUTED, effect=Effect.PURE, operator="//", public="",
         algebra=Algebra.FLOOR_DIV, doc="Quotient rounded down, as Python's `//`.",
         msl=_floor("floor_div", "/"), cuda=LATER, llvm=_lower_floor_div, ref=quiet(_floor_div), ulp=ulps(1),
+        hazards=hazards.QUOTIENT,
         prelude={f"msl:{d.name}": text for text, group in ((_FLOOR_DIV_INT, SIGNED), (_FLOOR_DIV_FLOAT, (f32, f16))) for d in group}),
     Intrinsic(
         name="mod", params={"x": COMPUTED, "y": COMPUTED}, result=COMPUTED, effect=Effect.PURE, operator="%", public="",
         algebra=Algebra.FLOOR_MOD, doc="Remainder with the sign of the divisor, as Python's `%`.",
         msl=_floor("floor_mod", "%"), cuda=LATER, llvm=_lower_floor_mod, ref=quiet(_floor_mod), ulp=ulps(1),
+        hazards=hazards.QUOTIENT,
         prelude={f"msl:{d.name}": text for text, group in ((_FLOOR_MOD_INT, SIGNED), (_FLOOR_MOD_FLOAT, (f32, f16))) for d in group}),
     Intrinsic(
         name="neg", params={"x": COMPUTED}, result=COMPUTED, effect=Effect.PURE, operator="u-", public="",
         algebra=Algebra.NEG, doc="Negation; of an unsigned integer modulo two to its width.",
-        msl=Prefix("-"), cuda=LATER, llvm=lambda b, x: b.neg(x), ref=quiet(lambda np, x: -x), ulp=EXACT),
+        msl=Prefix("-"), cuda=LATER, llvm=lambda b, x: b.neg(x), ref=quiet(lambda np, x: -x), ulp=EXACT,
+        hazards=hazards.NEGATION),
     precisions(Intrinsic(
         name="pow", params={"x": F, "y": F}, result=F, effect=Effect.PURE, operator="**",
         doc="x to the power y; NaN for a negative x unless y is a whole number.",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from enigma.dtypes import INTEGERS, Numeric, b1
+from enigma.spec import hazards
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER, quiet
 from enigma.spec.spelling import Call, Infix, Precedence, Prefix, Spelling
@@ -138,12 +139,12 @@ ROWS: tuple[Intrinsic, ...] = (
         name="shl", params={"x": SHIFTED, "n": AMOUNT}, result=SHIFTED, effect=Effect.PURE, operator="<<", public="",
         algebra=Algebra.SHL, doc="x with its bits moved up; the amount counts modulo the width.",
         msl=Infix("<<", Precedence.SHIFT), cuda=LATER, llvm=lambda b, x, n: b.shl(x, b.convert(n, x.dtype)),
-        ref=quiet(lambda np, x, n: np.left_shift(x, _amount(np, x, n)))),
+        ref=quiet(lambda np, x, n: np.left_shift(x, _amount(np, x, n))), hazards=hazards.SHIFT),
     Intrinsic(
         name="shr", params={"x": SHIFTED, "n": AMOUNT}, result=SHIFTED, effect=Effect.PURE, operator=">>", public="",
         algebra=Algebra.SHR, doc="x with its bits moved down, copies of the sign coming in when x is signed.",
         msl=Infix(">>", Precedence.SHIFT), cuda=LATER, llvm=lambda b, x, n: b.shr(x, b.convert(n, x.dtype)),
-        ref=quiet(lambda np, x, n: np.right_shift(x, _amount(np, x, n)))),
+        ref=quiet(lambda np, x, n: np.right_shift(x, _amount(np, x, n))), hazards=hazards.SHIFT),
     _count("popcount", "How many bits are set.", _popcount, lambda b, x: b.call("llvm.ctpop", x)),
     _count("clz", "Zero bits before the first set bit; the width where there is none.", _clz, lambda b, x: b.call("llvm.ctlz", x)),
     _count("ctz", "Zero bits after the last set bit; the width where there is none.",

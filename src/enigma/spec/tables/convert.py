@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from enigma.dtypes import DTYPES, UNSIGNED, Numeric
+from enigma.spec import hazards
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER, is_float
 from enigma.spec.spelling import Template
@@ -83,7 +84,8 @@ ROWS: tuple[Intrinsic, ...] = (
         name="convert", params={"x": FROM, "dtype": DTypeArg(TO)}, result=TO, effect=Effect.PURE, public="metal_cast",
         algebra=Algebra.CONVERT, msl=Template("{R}({x})"), cuda=LATER,
         doc="x as another dtype: floats to integers truncate towards zero, integers wrap, NaN becomes 0.",
-        llvm=lambda b, x, dtype: b.convert(x, dtype), ref=_convert, example='metal_cast(x, "int")'),
+        llvm=lambda b, x, dtype: b.convert(x, dtype), ref=_convert, hazards=hazards.CONVERSION,
+        example='metal_cast(x, "int")'),
     Intrinsic(
         name="as_type", params={"x": BITS_FROM, "dtype": DTypeArg(BITS_TO)}, result=BITS_TO, effect=Effect.PURE,
         doc="The bits of x, the first component lowest, as a dtype of one size; each component's as a number of its size.",

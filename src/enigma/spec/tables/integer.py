@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from enigma.dtypes import FLOATS, INTEGERS, SIGNED, UNSIGNED, Numeric, bf16
+from enigma.spec import hazards
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import EXACT, LATER, is_float, quiet
 from enigma.spec.spelling import Call, Spelling, Template
@@ -70,8 +71,10 @@ ROWS: tuple[Intrinsic, ...] = (
     Intrinsic(
         name="abs", operator="abs()", params={"x": N}, result=N, effect=Effect.PURE, msl=_ABS, cuda=LATER, llvm=_lower_abs, ulp=EXACT,
         doc="The magnitude of x; the smallest integer stays itself.", example="abs(x)",
+        hazards=hazards.MAGNITUDE,
         ref=quiet(lambda np, x: np.abs(x) if not is_float(x) else np.copysign(x, x.dtype.type(1)))),
     _integer("abs_diff_unary", "x", "The magnitude of an integer, in its own dtype.", lambda np, x: np.abs(x), _lower_abs,
+             hazards=hazards.MAGNITUDE,
              msl={d: Call("abs") for d in INTEGERS}),
     _integer("imin", "x y", "The smaller integer.", lambda np, x, y: np.minimum(x, y),
              lambda b, x, y: b.select(b.cmp("lt", x, y), x, y), msl=Call("min"), operator="min()", algebra=Algebra.MIN, commutes=True),

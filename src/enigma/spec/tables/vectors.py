@@ -10,6 +10,7 @@ from functools import reduce
 from typing import Any
 
 from enigma.dtypes import DTYPES, Numeric, Space, b1
+from enigma.spec import hazards
 from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import LATER
 from enigma.spec.spelling import Call, Structural, Template
@@ -112,7 +113,7 @@ ROWS: tuple[Intrinsic, ...] = (
     Intrinsic(
         name="vec_at", params={"v": V, "i": INDEX}, result=Element(V), effect=Effect.PURE, public="",
         algebra=Algebra.AT, doc="The component of a vector with a number known at run time; the first one where there is no such.",
-        msl=Template("{v}[{i}]", tight=("v",)), cuda=LATER, llvm=_lower_at, ref=_at),
+        msl=Template("{v}[{i}]", tight=("v",)), cuda=LATER, llvm=_lower_at, ref=_at, hazards=hazards.COMPONENT),
     Intrinsic(
         name="load_vector", params={"buf": Buffer(PACKED), "i": INDEX, "lanes": Static(2, 4)}, result=Vec(PACKED, "lanes"),
         effect=Effect.READ, public="", algebra=Algebra.LOAD_VECTOR, msl=Structural(), cuda=LATER,

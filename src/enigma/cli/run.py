@@ -1,0 +1,103 @@
+"""`enigma run`: a kernel on arrays that the command line describes, and what it wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from enigma import config
+from enigma.cli.arguments import prepare
+from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
+from enigma.runtime.choose import runtime
+
+_SHOWN = 8
+
+
+@click.command()
+@kernel_argument
+@launch_options
+@device_option()
+@click.option("--validate", is_flag=True, help="Run on Metal with its shader validation, which checks every access.")
+@click.option("--save", metavar="NAME=FILE.npy", multiple=True, help="Write a buffer after the run.")
+@json_option
+def command(
+    kernel: str, *, device: str | None, save: tuple[str, ...], as_json: bool, validate: bool, **launch: Any
+) -> None:
+    """Run a kernel on arrays and show what it wrote.
+
+    Buffers that are not given are random numbers where they are only read, and zeros where they are written.
+
+    \b
+    Examples:
+      enigma run kernels.py:saxpy --size 1000 --arg a=2.5
+      enigma run kernels.py:blur --arg x='random((64, 64))' --grid 64,64 --threads 16,16
+      enigma run kernels.py:saxpy --inputs make_inputs --device sim --save y=y.npy
+    """
+    if validate:
+        device = "metal"
+        if not config.shader_validation():
+            _again_with_validation()
+    ready = prepare(kernel, **launch)
+    kept = [_save(text, list(ready.arguments)) for text in save]
+    where = runtime(device)
+    ready.kernel.launch(
+        *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants, device=where.name
+    )
+    for name, path in kept:
+        try:
+            np.save(path, ready.arguments[name])
+        except OSError as error:
+            raise click.ClickException(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    facts = [_facts(name, ready.arguments[name]) for name in ready.written]
+    if as_json:
+        click.echo(json.dumps({"kernel": ready.kernel.name, "device": where.name, "written": facts}, indent=2))
+        return
+    table = Table(box=box.SIMPLE, title=f"{ready.kernel.name} on {where.name} wrote", title_justify="left")
+    for heading in ("buffer", "dtype", "shape", "min", "max", "mean", "NaN", f"first {_SHOWN}"):
+        table.add_column(heading, overflow="fold")
+    for each in facts:
+        first = " ".join(f"{value:.6g}" for value in each["first"])
+        numbers = (f"{each[key]:.6g}" if each[key] is not None else "" for key in ("min", "max", "mean"))
+        shape = "x".join(map(str, each["shape"]))
+        table.add_row(each["name"], each["dtype"], shape, *numbers, str(each["nan"]), first)
+    Console(highlight=False).print(table)
+
+
+def _again_with_validation() -> None:
+    """Run this command in a process of its own: Metal reads what it is to check when the process starts."""
+    runtime("metal")  # where there is none, the error comes from here
+    checks = {"MTL_DEBUG_LAYER": "1", "MTL_SHADER_VALIDATION": "1"}
+    done = subprocess.run([sys.executable, "-m", "enigma", *sys.argv[1:]], env={**os.environ, **checks}, check=False)
+    raise click.exceptions.Exit(done.returncode)
+
+
+def _save(text: str, names: list[str]) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals or name not in names:
+        raise click.BadParameter(
+            f"{text!r} is not NAME=FILE.npy with a parameter ({', '.join(names)})", param_hint="--save"
+        )
+    return name, Path(path)
+
+
+def _facts(name: str, array: Any) -> dict[str, Any]:
+    flat = np.asarray(array).reshape(-1)
+    wide = flat.astype(np.float64)
+    right = wide[~np.isnan(wide)]
+    some = bool(right.size)
+    return {
+        "name": name, "dtype": str(flat.dtype), "shape": list(np.asarray(array).shape),
+        "min": float(right.min()) if some else None, "max": float(right.max()) if some else None,
+        "mean": float(right.mean()) if some else None, "nan": int(wide.size - right.size),
+        "first": [float(value) for value in wide[:_SHOWN]],
+    }  # fmt: skip

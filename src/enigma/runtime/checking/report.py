@@ -1,0 +1,142 @@
+"""The report of a checked run: text for a terminal or a notebook, JSON, or an exception."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from enigma.errors import CheckError, KernelAssertionError, OutOfBoundsError
+from enigma.runtime.checking.finding import Finding
+from enigma.spec.terms import Fault
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class OutOfBoundsFound(CheckError, OutOfBoundsError):
+    """A `CheckError` of a run in which a kernel left a buffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a checked run of a kernel found: `.findings`, one for each kind and place, errors first; `.ok` if there are none.
+
+    - `kernel`: its name. `schedules`: how many orders of the simdgroups were run; a second one only where it can matter.
+    - `failure`: the assertion of the kernel that failed, or None.
+    - `order_dependent`: buffers whose contents differ between two orders. With atomic operations that may be meant (slots are
+      handed out in another order, a sum of floats is rounded otherwise), so it is no finding.
+
+    >>> import enigma, numpy as np
+    >>> @enigma.kernel
+    ... def shifted(A: enigma.f32, Out: enigma.f32):
+    ...     i = enigma.thread_position_in_grid
+    ...     Out[i] = A[i + 1]
+    >>> report = enigma.check(shifted, np.zeros(8, np.float32), np.zeros(8, np.float32), grid=8, threads=8)
+    >>> report.ok, [(f.kind.value, f.buffer, f.index, f.thread) for f in report.findings]
+    (False, [('out-of-bounds', 'A', 8, (7, 0, 0))])
+    """
+
+    kernel: str
+    findings: list[Finding]
+    schedules: int = 1
+    order_dependent: tuple[str, ...] = ()
+    failure: KernelAssertionError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found, and no assertion of the kernel failed."""
+        return not self.findings and self.failure is None
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings of what Metal leaves undefined."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """The findings that have a meaning, which is hardly ever meant."""
+        return [finding for finding in self.findings if finding.severity == "warning"]
+
+    def __str__(self) -> str:
+        failed = [str(self.failure)] if self.failure is not None else []
+        return "\n".join([*failed, *map(str, self.findings), self.summary])
+
+    def __repr__(self) -> str:
+        return f"<check of {self.kernel}: {self._counts()}>"
+
+    @property
+    def summary(self) -> str:
+        """One line: the kernel, and how many errors and warnings there are."""
+        order = f"; the order of simdgroups shows in {', '.join(self.order_dependent)}" if self.order_dependent else ""
+        return f"kernel {self.kernel}: {self._counts()}{order}"
+
+    def _counts(self) -> str:
+        parts = [
+            f"{len(found)} {word}{'s' if len(found) > 1 else ''}"
+            for word, found in (("error", self.errors), ("warning", self.warnings)) if found
+        ]  # fmt: skip
+        if self.failure is not None:
+            parts.append("a failed assertion")
+        return ", ".join(parts) or "nothing found"
+
+    def to_json(self) -> str:
+        """Return the report as JSON: `kernel`, `ok`, `schedules`, `order_dependent`, and `findings`, an object for each.
+
+        An object has the fields of `Finding` as texts, numbers, lists of three for positions, and null.
+        """
+        return json.dumps(
+            {
+                "kernel": self.kernel, "ok": self.ok, "failure": None if self.failure is None else str(self.failure),
+                "schedules": self.schedules, "order_dependent": list(self.order_dependent),
+                "findings": [finding.as_dict() for finding in self.findings],
+            },
+            indent=2,
+        )  # fmt: skip
+
+    def raise_if_any(self, severity: str = "warning") -> None:
+        """Raise `CheckError` with all findings if there is one of at least this severity: "warning" (any) or "error".
+
+        The error is an `OutOfBoundsError` too if the kernel left a buffer. Where an assertion of the kernel failed, its
+        `KernelAssertionError` is raised, with the other error as its cause.
+        """
+        found = self.findings if severity == "warning" else self.errors
+        if not found:
+            if self.failure is not None:
+                raise self.failure
+            return
+        outside = any(finding.kind is Fault.OUT_OF_BOUNDS for finding in found)
+        first, *rest = found
+        error = (OutOfBoundsFound if outside else CheckError)(
+            first.message, loc=first.loc, notes=first.notes, help=first.help, more=[str(each) for each in rest]
+        )
+        error.report = self
+        if self.failure is not None:  # what the kernel asserts often tells why
+            raise self.failure from error
+        raise error
+
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group  # rich is heavy
+        from rich.text import Text
+
+        colours = {"error": "bold red", "warning": "bold yellow"}
+        texts = [Text(str(self.failure), style="bold red")] if self.failure is not None else []
+        for finding in self.findings:
+            text = Text(str(finding))
+            text.highlight_words([f" {finding.severity}: "], colours[finding.severity])
+            text.highlight_words([f"[{finding.kind}]"], "cyan")
+            text.highlight_regex(r"(?m)^ +\^$", "bold green")
+            text.highlight_regex(r"(?m)^  (help|note):|: note:", "bold")
+            texts.append(text)
+        style = "bold green" if self.ok else "bold red" if self.errors else "bold yellow"
+        return Group(*texts, Text(self.summary, style=style))
+
+    def _repr_html_(self) -> str:
+        return "".join([f"<p><b>{escape(self.summary)}</b></p>", *self._parts()])
+
+    def _parts(self) -> Iterator[str]:
+        for finding in self.findings:
+            colour = "#c00" if finding.severity == "error" else "#a60"
+            yield f'<pre style="border-left: 4px solid {colour}; padding-left: 8px">{escape(str(finding))}</pre>'

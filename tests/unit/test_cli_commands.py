@@ -1,0 +1,369 @@
+"""The commands of the command line as a user calls them: what they print, as text and JSON, and each mistake in one line."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import enigma as en
+from enigma.cli import BUG, COMMANDS, main
+from enigma.debug import doctor
+from enigma.debug.support import support
+from enigma.spec.tables import TABLES
+from tests.unit.runtime.stand_in import put_on_path
+
+KERNELS = """
+import numpy as np
+import enigma as en
+
+@en.kernel
+def saxpy(x: en.f32, y: en.f32, a: en.Scalar[en.f32], n: en.Scalar[en.u32]):
+    i = en.thread_position_in_grid
+    if i < n:
+        y[i] = a * x[i] + y[i]
+
+@en.kernel
+def counts(x: en.u8, bins: en.u32):
+    i = en.thread_position_in_grid
+    bins.atomic_fetch_add(en.u32(x[i]), 1)
+
+@en.kernel
+def lengths(v: en.f32x3, out: en.f32, factor: en.constexpr = 1):
+    i = en.thread_position_in_grid
+    out[i] = en.length(v[i]) * factor
+
+def some():
+    return {"x": np.arange(100, dtype=np.float32), "y": np.ones(100, np.float32), "a": 2.0, "n": 100, "grid": 128, "threads": 64}
+
+def wrong():
+    return [1, 2]
+
+number = 5
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("ENIGMA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("ENIGMA_DEVICE", raising=False)
+    (tmp_path / "kernels.py").write_text(KERNELS, encoding="utf-8")
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, prog_name="enigma")
+
+
+def right(*arguments: str) -> str:
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def answer(*arguments: str) -> Any:
+    return json.loads(right(*arguments, "--json"))
+
+
+# ---- all commands
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_examples_and_the_list_says_what_a_command_is(name: str) -> None:
+    text = right(name, "--help")
+    assert f"enigma {name}" in text
+    assert "Examples:" in text
+    command = importlib.import_module(f"enigma.cli.{name}").command
+    first = COMMANDS[name].rstrip(".").split(",")[0].split(":")[0]
+    assert first[:12] in " ".join((command.help or "").split())
+    assert f"  {name} " in right("--help")
+
+
+def test_an_unknown_command_is_status_2() -> None:
+    assert run("compile").exit_code == 2
+    assert "No such command 'compile'" in run("compile").stderr
+
+
+# ---- run
+
+
+@pytest.mark.parametrize("device", ["cpu", "sim"])
+def test_run_computes_what_the_kernel_says(folder: Path, device: str) -> None:
+    np.save("x.npy", np.arange(50, dtype=np.float32))
+    right(
+        "run", "kernels.py:saxpy", "--arg", "x=x.npy", "--arg", "y=full(50, 3)", "--arg", "a=2.5", "--arg", "n=50", "--grid", "64",
+        "--threads", "32", "--device", device, "--save", "y=y.npy",
+    )  # fmt: skip
+    assert (np.load("y.npy") == np.arange(50, dtype=np.float32) * 2.5 + 3).all()
+
+
+def test_run_reports_as_json() -> None:
+    found = answer("run", "kernels.py:saxpy", "--inputs", "some", "--device", "cpu")
+    (y,) = found["written"]
+    assert (found["kernel"], found["device"]) == ("saxpy", "cpu")
+    assert (y["name"], y["dtype"], y["shape"], y["min"], y["max"]) == ("y", "float32", [100], 1, 199)
+    assert y["first"] == [1, 3, 5, 7, 9, 11, 13, 15]
+
+
+def test_run_as_text_names_buffer_and_numbers() -> None:
+    text = right("run", "kernels.py:saxpy", "--inputs", "some", "--arg", "a=0", "--device", "cpu")
+    assert "saxpy on cpu wrote" in text
+    assert "float32" in text
+    assert "1 1 1 1 1 1 1 1" in text
+
+
+def test_random_inputs_are_those_of_the_seed() -> None:
+    one, same, other = (
+        answer("run", "kernels.py:lengths", "--size", "33", "--seed", seed, "-D", "factor=2")
+        for seed in ("1", "1", "2")
+    )
+    assert one == same != other
+    vectors = np.random.default_rng(1).standard_normal((33, 3)).astype(np.float32)
+    assert np.allclose(one["written"][0]["first"], 2 * np.linalg.norm(vectors, axis=1)[:8], rtol=1e-6)
+
+
+def test_a_histogram_of_zeros() -> None:
+    (bins,) = answer("run", "kernels.py:counts", "--arg", "x=zeros(70)", "--arg", "bins=zeros(4)", "--grid", "70")[
+        "written"
+    ]
+    assert bins["first"] == [70, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["kernels.py:saxpy"], "the number a needs a value: --arg a=..."),
+        (["kernels.py:saxpy", "--arg", "b=1"], "saxpy has no parameter b (it has: x, y, a, n)"),
+        (["kernels.py:saxpy", "--arg", "b"], "'b' is not NAME=VALUE"),
+        (["kernels.py:saxpy", "--arg", "x=5"], "--arg x=5: it is a buffer, so give zeros(N)"),
+        (["kernels.py:saxpy", "--arg", "x=open('f')"], "--arg x=open('f'): arrays are made by zeros, ones, arange"),
+        (["kernels.py:saxpy", "--arg", "x=zeros(0)"], "--arg x=zeros(0): 0 is no size of an array"),
+        (["kernels.py:saxpy", "--arg", "x=zeros((4, 1e3))"], "is no size of an array"),
+        (["kernels.py:saxpy", "--arg", "x=zeros(99999999999)"], "is no size of an array"),
+        (["kernels.py:saxpy", "--arg", "x=absent.npy"], "absent.npy: no such file"),
+        (["kernels.py:saxpy", "--arg", "x=text.npy"], "text.npy: it is no file of one NumPy array (x needs one)"),
+        (["kernels.py:saxpy", "--arg", "x=empty.npy"], "empty.npy: it is no file of one NumPy array"),
+        (["kernels.py:saxpy", "--arg", "x=pickled.npy"], "pickled.npy: it is no file of one NumPy array"),
+        (["kernels.py:saxpy", "--arg", "a=zeros(3)"], "--arg a=zeros(3): it is passed by value, so give a number"),
+        (["kernels.py:saxpy", "--grid", "a"], "'a' is no size: write one to three numbers"),
+        (["kernels.py:saxpy", "--inputs", "sone"], "has no function sone, which --inputs names; did you mean some?"),
+        (
+            ["kernels.py:saxpy", "--inputs", "number"],
+            "number of kernels.py, which --inputs names, is no plain function",
+        ),
+        (["kernels.py:saxpy", "--inputs", "wrong"], "wrong of kernels.py returned a list, but --inputs needs a dict"),
+        (["kernels.py:saxpy", "--inputs", "some", "--arg", "n=-1"], "n"),
+        (["kernels.py:saxpy", "--inputs", "some", "--threads", "2000"], "threads"),
+        (["kernels.py:saxpy", "--inputs", "some", "--save", "z=z.npy"], "'z=z.npy' is not NAME=FILE.npy"),
+        (
+            ["kernels.py:saxpy", "--inputs", "some", "--save", "y=no/such/folder.npy"],
+            "no/such/folder.npy: no such file",
+        ),
+        (["kernels.py:saxpy", "--inputs", "some", "--device", "metal"], "no Metal device"),
+        (["kernels.py:number"], "number of kernels.py is no kernel but a int: kernels are under @enigma.kernel"),
+        (["stops.py"], "stops.py: it ends the program when it is imported"),
+        (["nul.py"], "nul.py"),
+        (["latin.py"], "latin.py"),
+        (["long.py"], "long.py: ValueError: first"),
+        (["imports.py"], "imports.py: ModuleNotFoundError: No module named 'not_there_at_all'"),
+    ],
+)
+def test_run_says_in_one_line_what_is_wrong(arguments: list[str], message: str) -> None:
+    Path("text.npy").write_text("not an array")
+    Path("empty.npy").write_bytes(b"")
+    np.save("pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
+    Path("stops.py").write_text("import sys\nsys.exit(3)\n")
+    Path("nul.py").write_bytes(b"x = 1\0\n")
+    Path("latin.py").write_bytes(b"x = '\xe4'\n")
+    Path("long.py").write_text("raise ValueError('first\\nsecond')\n")
+    Path("imports.py").write_text("import not_there_at_all\n")
+    result = run("run", *arguments)
+    assert result.exit_code in (1, 2), result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    said = [line for line in result.stderr.splitlines() if line.startswith(("Error", "kernels.py"))]
+    assert len(said) == 1
+
+
+# ---- explore
+
+
+def test_explore_writes_one_file(folder: Path) -> None:
+    assert right("explore", "kernels.py:saxpy", "--grid", "1000") == "written to saxpy.html\n"
+    text = Path("saxpy.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert "http" not in text.replace("http-equiv", "")
+    found = answer("explore", "kernels.py:lengths", "-D", "factor=3", "-o", "pages/lengths.html")
+    assert found == {
+        "kernel": "lengths",
+        "path": "pages/lengths.html",
+        "bytes": Path("pages/lengths.html").stat().st_size,
+    }
+    result = run("explore", "kernels.py:saxpy", "-o", "saxpy.html/page.html")
+    assert result.exit_code == 1
+    assert "the page cannot be written to saxpy.html/page.html" in result.stderr
+    assert "threads" in run("explore", "kernels.py:saxpy", "--threads", "4000").stderr
+
+
+# ---- bench
+
+
+def test_bench_gives_median_and_rate() -> None:
+    found = answer("bench", "kernels.py:saxpy", "--inputs", "some", "--repeat", "7", "--device", "cpu")
+    assert found["runs"] == 7
+    assert found["min_us"] <= found["median_us"] <= found["max_us"]
+    assert found["bytes"] == 800
+    assert found["gb_per_s"] == pytest.approx(800 / found["median_us"] / 1000)
+    text = right("bench", "kernels.py:saxpy", "--inputs", "some", "--repeat", "3", "--device", "cpu")
+    assert "saxpy on cpu: median " in text
+    assert "3 runs" in text
+
+
+# ---- layout
+
+
+def test_layout_draws_what_show_draws(capsys: pytest.CaptureFixture[str]) -> None:
+    en.show(en.make_layout((4, 8), (8, 1)))
+    assert right("layout", "(4,8):(8,1)") == capsys.readouterr().out
+    assert answer("layout", "(4, 2)")["offsets"] == list(range(8))
+    assert answer("layout", "((2,2),3):((1,4),8)")["cosize"] == 22
+
+
+def test_layout_takes_swizzles_and_writes_pictures(folder: Path) -> None:
+    text = "S<1,1,2> o (4,4):(4,1)"
+    assert answer("layout", text)["offsets"] == [
+        en.make_composed_layout(en.Swizzle(1, 1, 2), 0, en.make_layout((4, 4), (4, 1)))(k) for k in range(16)
+    ]
+    assert right("layout", text, "-o", "s.svg") == ""
+    assert Path("s.svg").read_text().startswith("<svg")
+    assert "T3V0" in right("layout", "(4,2):(2,1)", "--tile", "2,4")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["(4,8"], "'(4,8' is no layout: write it as (4,64):(64,1)"),
+        (["(4,8):(1)"], "stride 1 is not nested like shape (4, 8)"),
+        (["__import__('os')"], "is no layout"),
+        (["(0,4)"], "a shape is made of positive integers"),
+        (["(4,8):(8,1)", "--tile", "x"], "'x' is no tile: write 8,16"),
+        (["(4,8):(8,1)", "-o", "layout.txt"], "layout.txt is no name for a drawing"),
+        (["(4,8):(8,1)", "-o", "no/such/layout.svg"], "cannot be written"),
+    ],
+)
+def test_layout_says_what_is_wrong(arguments: list[str], message: str) -> None:
+    result = run("layout", *arguments)
+    assert result.exit_code in (1, 2)
+    assert message in result.stderr
+
+
+# ---- ops
+
+
+def test_ops_is_the_support_table() -> None:
+    assert [row["name"] for row in answer("ops")] == [row.name for row in support()]
+    assert {row.name for row in support()} == {row.name for rows in TABLES.values() for row in rows}
+    text = right("ops", "simd_shuffle")
+    assert "simd_shuffle_xor" in text
+    assert "atomic" not in text
+    assert {row["family"] for row in answer("ops", "--family", "math")} == {"math"}
+
+
+def test_ops_that_finds_nothing_says_so() -> None:
+    assert "no operation has 'zzz'" in run("ops", "zzz").stderr
+    assert run("ops", "--family", "zzz").exit_code == 2
+
+
+# ---- cache
+
+
+def test_cache_lists_entries_as_json(folder: Path) -> None:
+    right("run", "kernels.py:saxpy", "--inputs", "some", "--device", "cpu")
+    found = answer("cache")
+    assert found["folder"] == str(folder / "cache")
+    assert len(found["entries"]) >= 1
+    assert found["bytes"] == sum(entry["bytes"] for entry in found["entries"])
+    assert found["entries"][0]["key"] in right("cache", "--list")
+    assert answer("cache", "--clear")["removed"] == len(found["entries"])
+
+
+# ---- doctor
+
+
+def test_doctor_runs_kernels_here_and_says_what_metal_needs() -> None:
+    checks = {check["name"]: check for check in answer("doctor")}
+    assert checks["cpu"]["state"] == checks["sim"]["state"] == checks["numpy"]["state"] == "ok"
+    assert checks["source"]["state"] == "ok"
+    if sys.platform != "darwin":
+        assert checks["device"]["state"] == "absent"
+        assert "Apple silicon" in checks["device"]["mend"]
+    assert "mend: " in right("doctor")
+
+
+def test_doctor_on_a_mac_without_tools_names_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    checks = {check.name: check for check in doctor._metal()}
+    assert checks["device"].state == "broken"
+    assert "pip install 'pyobjc-core" in checks["device"].mend
+    assert checks["xcrun"].mend.startswith("xcode-select --install")
+    assert "arm64" in checks["processor"].mend
+
+
+def test_doctor_quotes_what_a_missing_metal_toolchain_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    xcrun = put_on_path(tmp_path / "bin", monkeypatch)
+    xcrun.behave("no-toolchain")
+    metal, _ = doctor._tools()
+    assert metal.state == "absent"
+    assert "missing Metal Toolchain" in metal.found
+    assert "xcodebuild -downloadComponent MetalToolchain" in metal.mend
+
+
+def test_doctor_is_status_1_where_the_cache_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "file").write_text("")
+    monkeypatch.setenv("ENIGMA_CACHE_DIR", str(folder / "file"))
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "set ENIGMA_CACHE_DIR to a folder that can be written to" in result.stdout
+
+
+# ---- mistakes of our own
+
+
+def test_a_bug_is_one_line_and_status_70_and_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> list[Any]:
+        raise KeyError("lost")
+
+    monkeypatch.setattr("enigma.cli.ops.support", broken)
+    result = run("ops")
+    assert result.exit_code == BUG
+    assert result.stderr.startswith("Error: KeyError: 'lost'\n  this is a bug in enigma")
+    assert isinstance(run("--debug", "ops").exception, KeyError)
+
+
+def test_emit_writes_to_a_file_and_adds_locations(folder: Path) -> None:
+    assert right("emit", "kernels.py:saxpy", "-o", "s.metal") == ""
+    assert "kernel void saxpy(" in Path("s.metal").read_text()
+    assert 'kernels.py":8:' in right("emit", "kernels.py:saxpy", "--stage", "mlir", "--locations")
+    assert "#line 8" in right("emit", "kernels.py:saxpy", "--source-map")
+    result = run("emit", "kernels.py:saxpy", "-o", "no/folder/s.metal")
+    assert (result.exit_code, result.stderr) == (1, "Error: no/folder/s.metal: no such file or directory\n")
+
+
+def test_help_loads_no_heavy_module() -> None:
+    code = "import sys\nfrom enigma.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+    code += "sys.exit(sorted({'numpy', 'rich', 'xdsl', 'llvmlite'} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
