@@ -154,7 +154,14 @@ def _plan(
     """
     chosen = one_of(dtype, FLOATS)
     shared = heads if kv_heads is None else kv_heads
-    given = (("queries", queries), ("keys", keys), ("head", head), ("heads", heads), ("kv_heads", shared), ("batch", batch))
+    given = (
+        ("queries", queries),
+        ("keys", keys),
+        ("head", head),
+        ("heads", heads),
+        ("kv_heads", shared),
+        ("batch", batch),
+    )
     for name, size in given:
         size_of(size, name)
     if width not in (None, 1, 2, 4):
