@@ -23,6 +23,9 @@ DEPTH, WIDE = 32, 64
 """Scores are added up over DEPTH elements of a head at a time, and WIDE elements of the values are added at a time."""
 
 THREADS, SIMDGROUPS = 256, 8
+BELOW = -float("inf")
+"""What a key that is not seen counts."""
+
 LARGEST = 256
 """Elements of a head at most: what a thread's registers hold of the result."""
 
@@ -40,15 +43,40 @@ class Form:
     causal: bool
     width: int
 
+    def rows(self, memory: Any, length: Any, number: Any) -> tuple[Any, Any]:
+        """Return, in a kernel, the rows of one head, and the coordinates of their elements."""
+        whole = en.make_tensor(memory, en.make_layout((1, length, self.head), (length * self.head, self.head, 1)))
+        return whole[number, None, None], en.make_identity_tensor((length, self.head))
+
+    def tiles(self) -> tuple[Any, ...]:
+        """Return threadgroup memory for queries, keys, values, scores, and the factors of rows."""
+        pad = max(1, 4 // self.dtype.size)  # an odd number of words from row to row: a column lies in different banks
+        return (
+            en.threadgroup_alloc(self.dtype, layout=en.make_layout((QUERIES, DEPTH), (DEPTH + pad, 1))),
+            en.threadgroup_alloc(self.dtype, layout=en.make_layout((KEYS, DEPTH), (DEPTH + pad, 1))),
+            en.threadgroup_alloc(self.dtype, layout=en.make_layout((KEYS, WIDE), (WIDE, 1))),
+            en.threadgroup_alloc(f32, layout=en.make_layout((QUERIES, KEYS), (KEYS + 1, 1))),
+            en.threadgroup_alloc(f32, QUERIES),
+        )
+
+    def fetch(self, source: tuple[Any, Any], tile: Any, length: Any, place: Any) -> None:
+        """Copy, in a kernel, a tile to threadgroup memory, zeros where there is nothing."""
+        shared = en.make_copy_atom(en.CopyCooperativeOp(), self.dtype, self.width * self.dtype.width)
+        part, where = (en.local_tile(x, tile.shape, place) for x in source)
+        en.copy(shared, part, tile, pred=en.elem_less(where, (length, self.head)), fill=0)
+
+
+OWN = en.make_copy_atom(en.CopyUniversalOp(), f32)
+
+
+def _tiled() -> Any:
+    """Return how threads share out a tile: a simdgroup has a row, 32 lanes side by side."""
+    return en.make_tiled_mma(en.MmaUniversalOp(f32), en.make_layout((SIMDGROUPS, 32, 1), (32, 1, 0)))
+
 
 @lru_cache(maxsize=64)
 def _kernel(form: Form) -> Any:
-    tiled = en.make_tiled_mma(en.MmaUniversalOp(f32), en.make_layout((8, 32, 1), (32, 1, 0)))
-    shared = en.make_copy_atom(en.CopyCooperativeOp(), form.dtype, form.width * form.dtype.width)
-    own = en.make_copy_atom(en.CopyUniversalOp(), f32)
-    rows = QUERIES // SIMDGROUPS  # of a simdgroup
-    pad = max(1, 4 // form.dtype.size)  # an odd number of words from row to row: a column lies in different banks
-    below = -float("inf")
+    tiled = _tiled()
 
     @en.kernel
     def attention(
@@ -57,90 +85,100 @@ def _kernel(form: Form) -> Any:
     ) -> None:  # fmt: skip
         """Softmax of the scores times the values, for some queries of one head: the maximum and the sum go along."""
         block, head = en.threadgroup_position_in_grid("x"), en.threadgroup_position_in_grid("y")
-        lane, simdgroup = en.thread_index_in_simdgroup(), en.simdgroup_index_in_threadgroup()
-        thread = en.thread_index_in_threadgroup()
-
-        def matrix(memory: Any, length: Any, number: Any) -> Any:
-            """The rows of a head, and their coordinates."""
-            whole = en.make_tensor(memory, en.make_layout((1, length, form.head), (length * form.head, form.head, 1)))
-            return whole[number, None, None], en.make_identity_tensor((length, form.head))
-
-        def fetch(source: Any, tile: Any, length: Any, place: Any) -> None:
-            """Copy a tile to threadgroup memory, zeros where there is nothing."""
-            part, where = (en.local_tile(x, tile.shape, place) for x in source)
-            en.copy(shared, part, tile, pred=en.elem_less(where, (length, form.head)), fill=0)
-
-        own_q, own_out = matrix(q, queries, head), matrix(out, queries, head)
-        own_k, own_v = matrix(k, keys, head // form.group), matrix(v, keys, head // form.group)
-        q_tile = en.threadgroup_alloc(form.dtype, layout=en.make_layout((QUERIES, DEPTH), (DEPTH + pad, 1)))
-        k_tile = en.threadgroup_alloc(form.dtype, layout=en.make_layout((KEYS, DEPTH), (DEPTH + pad, 1)))
-        v_tile = en.threadgroup_alloc(form.dtype, layout=en.make_layout((KEYS, WIDE), (WIDE, 1)))
-        scores = en.threadgroup_alloc(f32, layout=en.make_layout((QUERIES, KEYS), (KEYS + 1, 1)))
-        factors = en.threadgroup_alloc(f32, QUERIES)
-        mine = tiled.get_slice(thread)
-        scores_part = mine.partition_C(scores)
+        queries_of, keys_of = form.rows(q, queries, head), form.rows(k, keys, head // form.group)
+        values_of = form.rows(v, keys, head // form.group)
+        q_tile, k_tile, v_tile, scores, factors = form.tiles()
+        mine = tiled.get_slice(en.thread_index_in_threadgroup())
         turned_v = en.make_tensor(v_tile, en.make_layout((WIDE, KEYS), (1, WIDE)))
-        sums = [
-            mine.make_fragment_C(mine.partition_C(en.make_identity_tensor((QUERIES, WIDE))))
-            for _ in range(-(-form.head // WIDE))
-        ]
-        highest, total = [en.f32(below) for _ in range(rows)], [en.f32(0.0) for _ in range(rows)]
+        sums = [_sum(mine) for _ in range(-(-form.head // WIDE))]
+        highest = [en.f32(BELOW) for _ in range(QUERIES // SIMDGROUPS)]
+        total = [en.f32(0.0) for _ in highest]
         first = block * QUERIES
-        behind = keys.to(en.i32) - queries.to(en.i32)  # the last query sees the last key
-        steps = (keys + KEYS - 1) // KEYS
-        if form.causal:
-            seen = en.imax(first.to(en.i32) + QUERIES + behind, 0)
-            steps = en.imin(steps, (seen.to(en.u32) + KEYS - 1) // KEYS)
+        # the last query sees the last key
+        last = first.to(en.i32) + keys.to(en.i32) - queries.to(en.i32) if form.causal else None
+        steps = _steps(keys, last)
 
         for step in en.range(steps):
-            score = mine.make_fragment_C(scores_part)
+            score = mine.make_fragment_C(mine.partition_C(scores))
             for d in range(-(-form.head // DEPTH)):
-                fetch(own_q, q_tile, queries, (block, d))
-                fetch(own_k, k_tile, keys, (step, d))
+                form.fetch(queries_of, q_tile, queries, (block, d))
+                form.fetch(keys_of, k_tile, keys, (step, d))
                 en.barrier()
                 en.gemm(tiled, mine.partition_A(q_tile), mine.partition_B(k_tile), score)
                 en.barrier()
-            scores_part.store(score.load() * scale)
+            mine.partition_C(scores).store(score.load() * scale)
             en.barrier()
-            for r in range(rows):
-                row, key = simdgroup * rows + r, (step * KEYS + lane).to(en.i32)
-                there = key < keys.to(en.i32)
-                if form.causal:
-                    there = there & (key <= (first + row).to(en.i32) + behind)
-                x = en.where(there, scores[row, lane], below)
-                most = en.fmax(highest[r], en.simd_max(x))
-                shift = en.where(most == below, 0.0, most)  # a row that sees nothing yet
-                x = en.exp(x - shift)
-                factor = en.exp(highest[r] - shift)
-                total[r] = total[r] * factor + en.simd_sum(x)
-                highest[r] = most
-                scores[row, lane] = x
-                if lane == 0:
-                    factors[row] = factor
+            key = (step * KEYS + en.thread_index_in_simdgroup()).to(en.i32)
+            _softmax(scores, factors, highest, total, key, keys.to(en.i32), last)
             en.barrier()
-            for part in sums:
-                for r in range(QUERIES // 8):
-                    factor = factors[simdgroup + 8 * r]
-                    for n in range(WIDE // 32):
-                        part[0, r, n] = part[0, r, n] * factor
+            _shrink(sums, factors)
             for d, part in enumerate(sums):
-                fetch(own_v, v_tile, keys, (step, d))
+                form.fetch(values_of, v_tile, keys, (step, d))
                 en.barrier()
                 en.gemm(tiled, mine.partition_A(scores), mine.partition_B(turned_v), part)
                 en.barrier()
 
-        for r in range(rows):
-            if lane == 0:
-                factors[simdgroup * rows + r] = en.where(total[r] == 0.0, 0.0, 1.0 / total[r])
-        en.barrier()
+        _finish(factors, total)
+        _shrink(sums, factors)
         for d, part in enumerate(sums):
-            for r in range(QUERIES // 8):
-                for n in range(WIDE // 32):
-                    part[0, r, n] = part[0, r, n] * factors[simdgroup + 8 * r]
-            result, where = (mine.partition_C(en.local_tile(x, (QUERIES, WIDE), (block, d))) for x in own_out)
-            en.copy(own, part, result, pred=en.elem_less(where, (queries, form.head)))
+            tiles = (en.local_tile(x, (QUERIES, WIDE), (block, d)) for x in form.rows(out, queries, head))
+            result, where = (mine.partition_C(tile) for tile in tiles)
+            en.copy(OWN, part, result, pred=en.elem_less(where, (queries, form.head)))
 
     return attention
+
+
+def _sum(mine: Any) -> Any:
+    """Return a thread's part of WIDE elements of the results."""
+    return mine.make_fragment_C(mine.partition_C(en.make_identity_tensor((QUERIES, WIDE))))
+
+
+def _steps(keys: Any, last: Any) -> Any:
+    """Return how many blocks of keys there are, or that the queries of causal attention see."""
+    steps = (keys + KEYS - 1) // KEYS
+    return steps if last is None else en.imin(steps, (en.imax(last + QUERIES, 0).to(en.u32) + KEYS - 1) // KEYS)
+
+
+def _finish(factors: Any, total: Any) -> None:
+    """Say by what each row is divided in the end."""
+    first_row = en.simdgroup_index_in_threadgroup() * len(total)
+    for r in range(len(total)):
+        if en.thread_index_in_simdgroup() == 0:
+            factors[first_row + r] = en.where(total[r] == 0.0, 0.0, 1.0 / total[r])
+    en.barrier()
+
+
+def _softmax(scores: Any, factors: Any, highest: Any, total: Any, key: Any, keys: Any, last: Any) -> None:
+    """Turn the scores of a simdgroup's rows into what they add to the sum, a lane for each key, and say how much to shrink.
+
+    `last` is the last key that the first query sees, of causal attention.
+    """
+    lane, first_row = en.thread_index_in_simdgroup(), en.simdgroup_index_in_threadgroup() * len(total)
+    for r in range(len(total)):
+        row = first_row + r
+        there = key < keys
+        if last is not None:
+            there = there & (key <= last + row.to(en.i32))
+        x = en.where(there, scores[row, lane], BELOW)
+        most = en.fmax(highest[r], en.simd_max(x))
+        shift = en.where(most == BELOW, 0.0, most)  # a row that sees nothing yet
+        x = en.exp(x - shift)
+        factor = en.exp(highest[r] - shift)
+        total[r] = total[r] * factor + en.simd_sum(x)
+        highest[r] = most
+        scores[row, lane] = x
+        if lane == 0:
+            factors[row] = factor
+
+
+def _shrink(sums: Any, factors: Any) -> None:
+    """Multiply each row of the sums by its factor."""
+    first_row = en.simdgroup_index_in_threadgroup()
+    for part in sums:
+        for r in range(QUERIES // SIMDGROUPS):
+            factor = factors[first_row + SIMDGROUPS * r]
+            for n in range(WIDE // 32):
+                part[0, r, n] = part[0, r, n] * factor
 
 
 def _plan(
