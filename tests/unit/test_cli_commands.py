@@ -196,6 +196,26 @@ def test_run_says_in_one_line_what_is_wrong(arguments: list[str], message: str) 
     assert len(said) == 1
 
 
+# ---- explore
+
+
+def test_explore_writes_one_file(folder: Path) -> None:
+    assert right("explore", "kernels.py:saxpy", "--grid", "1000") == "written to saxpy.html\n"
+    text = Path("saxpy.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert "http" not in text.replace("http-equiv", "")
+    found = answer("explore", "kernels.py:lengths", "-D", "factor=3", "-o", "pages/lengths.html")
+    assert found == {
+        "kernel": "lengths",
+        "path": "pages/lengths.html",
+        "bytes": Path("pages/lengths.html").stat().st_size,
+    }
+    result = run("explore", "kernels.py:saxpy", "-o", "saxpy.html/page.html")
+    assert result.exit_code == 1
+    assert "the page cannot be written to saxpy.html/page.html" in result.stderr
+    assert "threads" in run("explore", "kernels.py:saxpy", "--threads", "4000").stderr
+
+
 # ---- bench
 
 

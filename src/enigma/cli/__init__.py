@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "Compile three kernels, run them and check them against NumPy.",
     "emit": "Print a kernel at one stage of its compilation.",
     "run": "Run a kernel on arrays and show what it wrote.",
+    "explore": "Write one HTML file with every stage side by side.",
     "bench": "Measure how long a kernel takes.",
     "layout": "Draw a layout.",
     "ops": "List the operations, their dtypes, and where they run.",
