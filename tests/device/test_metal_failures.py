@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def test_an_exception_of_objective_c_leaves_nothing_behind(machine: Machine, sen
 def test_no_device(machine: Machine) -> None:
     machine.has_device = False
     assert message(MetalRuntime, DeviceError) == (
-        "enigma GPU error: no Metal device\n  reason: Metal has no device here\n  platform: linux\n"
+        f"enigma GPU error: no Metal device\n  reason: Metal has no device here\n  platform: {sys.platform}\n"
         "  help: use enigma.runtime(), which runs the same kernel on the CPU, or enigma.SimRuntime(), which checks it"
     )
 
