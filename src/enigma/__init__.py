@@ -37,6 +37,9 @@ _HOME = {
     "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal.runtime",
     "DeviceBuffer": "runtime.metal.memory", "Launch": "runtime.handles", "PreparedKernel": "runtime.base",
     "Runtime": "runtime.base",
+    "profile": "profiler", "profile_kernel": "profiler", "benchmark_kernel": "profiler", "record_function": "profiler",
+    "scope": "profiler", "register_kernel_hook": "profiler", "unregister_kernel_hook": "profiler", "Profiler": "profiler",
+    "ProfilerEvent": "profiler", "ProfilerResult": "profiler", "KernelBenchmark": "profiler",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout", "cosize": "layout", "rank": "layout", "depth": "layout",
     "complement": "layout", "right_inverse": "layout", "left_inverse": "layout",
@@ -59,7 +62,7 @@ _HOME = {
     "ThrMma": "trace.tiled_mma", "make_tiled_mma": "trace.tiled_mma", "MatrixFragment": "trace.matrix_fragment",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
-_MODULES = ("core", "lib", "ops", "random", "tensor", "tuple")
+_MODULES = ("benchmark", "core", "lib", "ops", "profiler", "random", "tensor", "testing", "tuple")
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",

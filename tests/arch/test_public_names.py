@@ -14,10 +14,7 @@ from enigma.spec.registry import by_public_name
 from tests.arch.tree import ROOT
 from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
-OTHER_ISSUES: dict[str, str] = {
-    "profile profile_kernel benchmark_kernel record_function scope register_kernel_hook unregister_kernel_hook Profiler "
-    "ProfilerEvent ProfilerResult KernelBenchmark testing benchmark profiler": "measuring and testing on a device",
-}  # fmt: skip
+OTHER_ISSUES: dict[str, str] = {}
 """Public names that other issues bring, and which; each moves to `tests/data/public_names.txt` when it is there."""
 
 SHOWN_AS = {
@@ -67,6 +64,11 @@ NUMERIC: dict[str, str] = {
     f"{TARGETS}::test_a_loop_around_compare_exchange": "atomic_compare_exchange_weak",
     "tests/unit/test_atomics.py::test_the_last_threadgroup_adds_up_what_the_others_left": "atomic_thread_fence",
     "tests/device/test_metal_device.py::test_each_chip_has_its_family": "MetalRuntime DeviceCapabilities device_capabilities",
+    "tests/unit/test_measuring.py::test_scopes_nest_and_hooks_give_metrics": "profile record_function scope register_kernel_hook "
+    "unregister_kernel_hook Profiler ProfilerEvent ProfilerResult profiler",
+    "tests/unit/test_measuring.py::test_kernels_are_measured_on_their_device": "benchmark_kernel KernelBenchmark benchmark",
+    "tests/unit/test_measuring.py::test_direct_and_prepared_launches_are_events": "profile_kernel",
+    "tests/unit/test_measuring.py::test_tests_are_skipped_where_there_is_no_metal": "testing",
     f"{LANGUAGE}::test_every_runtime_prepares_and_executes": "runtime CpuRuntime SimRuntime PreparedKernel",
     f"{LANGUAGE}::test_the_error_of_a_call_outside_of_a_kernel": "EnigmaError",
     f"{LANGUAGE}::test_a_handle_launches_in_a_jit_function_only": "KernelHandle",

@@ -207,6 +207,13 @@ def test_reading_an_output_within_a_batch_runs_it_first(machine: Machine) -> Non
         assert np.frombuffer(prepared.read_output(), np.float32).tolist() == (A + B).tolist()
 
 
+def test_execute_within_a_batch_returns_results(machine: Machine) -> None:
+    rt = MetalRuntime()
+    with rt.batch():
+        raw = rt.execute(en.compile(add), [A, B], N * 4, grid=N, threads=32)
+        assert np.frombuffer(raw, np.float32).tolist() == (A + B).tolist()
+
+
 def test_an_exception_within_a_batch_drops_it(machine: Machine) -> None:
     rt = MetalRuntime()
     prepared = rt.prepare(en.compile(add), [A, B], N * 4)

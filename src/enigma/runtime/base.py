@@ -14,7 +14,7 @@ import numpy as np
 from enigma.dtypes import Numeric
 from enigma.errors import DeviceError, LaunchError
 from enigma.runtime import constants as function_constants
-from enigma.runtime import launch
+from enigma.runtime import events, launch
 from enigma.runtime.arrays import Array
 from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
@@ -79,7 +79,7 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )  # fmt: skip
             raise
-        self.bind_whole(ready, bound, geometry)()
+        self.perform(ready, bound, grid, threads, self.bind_whole(ready, bound, geometry))
 
     # ---- memory
 
@@ -107,6 +107,20 @@ class Runtime:
         start = time.perf_counter_ns()
         run()
         return (time.perf_counter_ns() - start) / 1000
+
+    def perform(
+        self, program: Program, arguments: Sequence[Any], grid: Any, threads: Any, run: Callable[[], None]
+    ) -> None:
+        """Run what `bind` returned, and tell a profiler of it, if there is one."""
+        if not events.recorders:
+            run()
+            return
+        with events.span("gpu_dispatch", **_facts(program, arguments, grid, threads)) as facts:
+            facts |= self.measured(run)
+
+    def measured(self, run: Callable[[], None]) -> dict[str, Any]:
+        """Run what `bind` returned, and return what a profiler is told: `gpu_time_us`, and facts of the device."""
+        return {"gpu_time_us": self.timed(run)}
 
     def start(self, run: Callable[[], None]) -> Launch:
         """Run what `bind` returned, on a device of its own while the caller goes on; here it is over on return."""
@@ -183,14 +197,23 @@ class Runtime:
                 output_shapes=output_shapes, output_dtypes=output_dtypes, inout=inout,
             )  # fmt: skip
 
-        try:
-            launch.geometry(grid, threads, limit=self.max_threads)
-            prepared = prepare()
-        except LaunchError:
-            launch.together(lambda: launch.geometry(grid, threads, limit=self.max_threads), prepare)
-            raise
-        prepared.dispatch(grid, threads)
-        return _results(prepared.outputs, output_size, output_shapes)
+        with (
+            events.gathered(),
+            events.span("execute_total", kernel_name=compiled.program.name, grid=grid, threads=threads),
+        ):
+            try:
+                launch.geometry(grid, threads, limit=self.max_threads)
+                prepared = prepare()
+            except LaunchError:
+                launch.together(lambda: launch.geometry(grid, threads, limit=self.max_threads), prepare)
+                raise
+            prepared.run_once(grid, threads)
+            with events.span("read_output"):
+                self.settle()
+                found = _results(prepared.outputs, output_size, output_shapes)
+            with events.span("release_resources"):
+                prepared.release()
+            return found
 
     def prepare(
         self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, *,
@@ -213,7 +236,8 @@ class Runtime:
         try:
             slots = launch.outputs(program, len(inputs), len(forms), inout)
             numbers = iter(launch.scalars_in_order(program, scalars))
-            ready = self.specialise(program, constants)
+            with events.span("load_library"):
+                ready = self.specialise(program, constants)
         except LaunchError:
             launch.together(
                 lambda: launch.outputs(program, len(inputs), len(forms), inout),
@@ -221,13 +245,26 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )
             raise
-        fresh = {slot: _zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
+        with events.span("create_output_buffers"):
+            fresh = {slot: _zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
         arrays = iter(inputs)
         arguments = [
             next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
             for x in program.arguments
         ]
-        return PreparedKernel(self, ready, launch.bind(program, arguments), list(fresh.values()))
+        with events.span("create_input_buffers"):
+            bound = launch.bind(program, arguments)
+        return PreparedKernel(self, ready, bound, list(fresh.values()))
+
+
+def _facts(program: Program, arguments: Sequence[Any], grid: Any, threads: Any) -> dict[str, Any]:
+    """Return what a profiler is told of a launch."""
+    arrays = [(slot.written, one) for slot, one in zip(program.slots, arguments, strict=True) if slot.number is None]
+    return {
+        "kernel_name": program.name, "grid": grid, "threads": threads, "buffer_count": len(arrays),
+        "input_bytes": sum(one.nbytes for written, one in arrays if not written),
+        "output_bytes": sum(one.nbytes for written, one in arrays if written), "shapes": [one.shape for _, one in arrays],
+    }  # fmt: skip
 
 
 def _results(arrays: list[Array], output_size: int | None, output_shapes: Sequence[Any] | None) -> Any:
@@ -351,7 +388,8 @@ class PreparedKernel:
             return ready[2]
         arguments = self._held()
         geometry = launch.geometry(grid, threads, limit=self.runtime.max_threads)
-        run = self.runtime.bind_whole(self.program, arguments, geometry)
+        with events.span("create_pipeline"):
+            run = self.runtime.bind_whole(self.program, arguments, geometry)
         self._ready = (_unchanging(grid), _unchanging(threads), run)
         return run
 
@@ -364,7 +402,16 @@ class PreparedKernel:
 
     def dispatch(self, grid: Any, threads: Any) -> None:
         """Run once and wait. Raises `LaunchError` for a bad grid, `DeviceError` after `release`."""
-        self._function(grid, threads)()
+        if not events.recorders:
+            self._function(grid, threads)()
+            return
+        with events.span("prepared_dispatch", kernel_name=self.program.name, grid=grid, threads=threads):
+            self.run_once(grid, threads)
+
+    def run_once(self, grid: Any, threads: Any) -> None:
+        """Do what `dispatch` does, as a part of something else."""
+        run = self._function(grid, threads)
+        self.runtime.perform(self.program, self._held(), grid, threads, run)
 
     def dispatch_timed(self, grid: Any, threads: Any) -> float:
         """Run once and return the time it took on the device, in microseconds."""
