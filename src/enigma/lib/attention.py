@@ -55,8 +55,8 @@ class Form:
             en.threadgroup_alloc(self.dtype, layout=en.make_layout((QUERIES, DEPTH), (DEPTH + pad, 1))),
             en.threadgroup_alloc(self.dtype, layout=en.make_layout((KEYS, DEPTH), (DEPTH + pad, 1))),
             en.threadgroup_alloc(self.dtype, layout=en.make_layout((KEYS, WIDE), (WIDE, 1))),
-            en.threadgroup_alloc(f32, layout=en.make_layout((QUERIES, KEYS), (KEYS + 1, 1))),
-            en.threadgroup_alloc(f32, QUERIES),
+            en.threadgroup_alloc(en.f32, layout=en.make_layout((QUERIES, KEYS), (KEYS + 1, 1))),
+            en.threadgroup_alloc(en.f32, QUERIES),
         )
 
     def fetch(self, source: tuple[Any, Any], tile: Any, length: Any, place: Any) -> None:
