@@ -17,7 +17,7 @@ from enigma.runtime.simulator.memory import Access, Kind
 from enigma.runtime.simulator.observer import Observer
 from enigma.source import SourceLoc
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Algebra, Axis
+from enigma.spec.terms import Algebra, Axis, Effect
 from enigma.trace.node import For, If, Node, Op, Traced, Value, While
 
 Array = NDArray[Any]
@@ -91,12 +91,14 @@ class _Watcher(Observer):
             for result in _results(node):
                 self.made[id(result)] = node
         self.values: dict[int, Array] = {}
+        self.ran: dict[int, Array] = {}  # the lanes that an operation was run by
         self.scalars = {id(param.value): param.name for param in traced.params}
         self.found: Origin | None = None
         self.writes = 0
 
     def batch(self, batch: Batch) -> None:
         self.values.clear()
+        self.ran.clear()
 
     def computes(self, row: Intrinsic) -> bool:
         return row.result is not None
@@ -123,6 +125,8 @@ class _Watcher(Observer):
             result = result.reshape(dtype.parts, 1, 1)
         new = np.broadcast_to(result, shape)
         old = self.values.get(id(node))
+        ran = self.ran.get(id(node))
+        self.ran[id(node)] = active if ran is None else ran | active
         self.values[id(node)] = new if old is None or active.all() else np.where(active, new, old)
 
     def _look(self, access: Access, value: Array | None) -> None:
@@ -186,7 +190,7 @@ class _At:
 
     def _step(self, node: Node) -> Step | None:
         match node:
-            case Op() if node.row.algebra is Algebra.CONST:
+            case Op() if node.row.algebra is Algebra.CONST or not self._did(node):
                 return None
             case Op():
                 name = node.result.name if node.result is not None else None
@@ -206,7 +210,7 @@ class _At:
 
     def _call(self, node: Op) -> str:
         parts = [self._named(value) for value in node.operands]
-        return f"{node.row.shown_name}({', '.join(parts)})"
+        return f"{node.row.name}({', '.join(parts)})"
 
     def _named(self, value: Value) -> str:
         node = self.watcher.made.get(id(value))
@@ -219,12 +223,32 @@ class _At:
         return f"{name}={_number(known)}" if name else _number(known)
 
     def _of(self, value: Value) -> Any:
+        """Return what a value was in this thread: of a branch, what the side that it took gave."""
         node = self.watcher.made.get(id(value))
-        return self._value(node) if isinstance(node, Op) else None
+        match node:
+            case Op() if node.row.algebra is Algebra.CONST:
+                return node.attrs["value"]
+            case Op():
+                return self._value(node)
+            case If():
+                taken = self._of(node.condition)
+                if taken is None:
+                    return None
+                place = next(k for k, result in enumerate(node.results) if result is value)
+                return self._of((node.then if taken else node.orelse).yields[place])
+            case _:
+                return None
 
     def _value(self, node: Op) -> Any:
         held = self.watcher.values.get(id(node))
-        return None if held is None else _plain(held, self.row, self.lane)
+        return None if held is None or not self._did(node) else _plain(held, self.row, self.lane)
+
+    def _did(self, node: Op) -> bool:
+        """Return whether this thread ran an operation; of what talks to other lanes nobody keeps it."""
+        if node.row.effect is Effect.SYNC:
+            return True
+        ran = self.watcher.ran.get(id(node))
+        return ran is not None and bool(ran[self.row, self.lane])
 
     def _names(self, values: Sequence[Value]) -> str:
         return ", ".join(dict.fromkeys(value.name or "a value" for value in values))

@@ -329,3 +329,20 @@ def test_the_written_program_fails_alone(tmp_path: Path) -> None:
     assert alone.returncode == 1, alone.stderr
     assert "on sim, but" in alone.stdout
     assert "unused" not in (tmp_path / found["path"]).read_text()
+
+
+@en.kernel
+def chosen(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    value = en.sqrt(x[i]) if i % 2 == 0 else 7.0
+    out[i] = en.simd_sum(value)
+
+
+def test_what_the_thread_did_not_run_is_not_shown() -> None:
+    given = [np.full(32, 4, np.float32), np.zeros(32, np.float32)]
+    result = en.compare(chosen, given, grid=32, threads=32, oracle=lambda x, out: np.where(np.arange(32) == 1, 0, 144))
+    assert result.differences[0].index == (1,)
+    text = str(result)
+    assert "sqrt(4" not in text
+    assert "its condition is False" in text
+    assert "simd_sum(value=7)" in text
