@@ -26,6 +26,7 @@ _HOME = {
     "compile": "compile", "CompiledKernel": "compile", "CompiledJit": "runtime.sequence",
     "jit": "runtime.jit", "JitDef": "runtime.jit", "dynamic": "runtime.binding", "from_array": "runtime.host",
     "empty": "runtime.host",
+    "compare": "debug.compare", "Comparison": "debug.compare", "ComparisonError": "debug.compare",
     "check": "debug.check", "CheckReport": "runtime.checking.report", "Finding": "runtime.checking.finding",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
@@ -37,9 +38,6 @@ _HOME = {
     "CpuRuntime": "runtime.cpu", "SimRuntime": "runtime.sim", "MetalRuntime": "runtime.metal.runtime",
     "DeviceBuffer": "runtime.metal.memory", "Launch": "runtime.handles", "PreparedKernel": "runtime.base",
     "Runtime": "runtime.base",
-    "profile": "profiler", "profile_kernel": "profiler", "benchmark_kernel": "profiler", "record_function": "profiler",
-    "scope": "profiler", "register_kernel_hook": "profiler", "unregister_kernel_hook": "profiler", "Profiler": "profiler",
-    "ProfilerEvent": "profiler", "ProfilerResult": "profiler", "KernelBenchmark": "profiler",
     "Layout": "layout", "make_layout": "layout", "make_ordered_layout": "layout", "make_identity_layout": "layout",
     "make_layout_tv": "layout", "size": "layout", "cosize": "layout", "rank": "layout", "depth": "layout",
     "complement": "layout", "right_inverse": "layout", "left_inverse": "layout",
@@ -60,6 +58,9 @@ _HOME = {
     "make_tiled_copy": "trace.tiled_copy", "make_tiled_copy_tv": "trace.tiled_copy",
     "MmaUniversalOp": "trace.tiled_mma", "SimdgroupMmaOp": "trace.tiled_mma", "TiledMma": "trace.tiled_mma",
     "ThrMma": "trace.tiled_mma", "make_tiled_mma": "trace.tiled_mma", "MatrixFragment": "trace.matrix_fragment",
+    "profile": "profiler", "profile_kernel": "profiler", "benchmark_kernel": "profiler", "record_function": "profiler",
+    "scope": "profiler", "register_kernel_hook": "profiler", "unregister_kernel_hook": "profiler", "Profiler": "profiler",
+    "ProfilerEvent": "profiler", "ProfilerResult": "profiler", "KernelBenchmark": "profiler",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
 _MODULES = ("benchmark", "core", "lib", "ops", "profiler", "random", "tensor", "testing", "tuple")

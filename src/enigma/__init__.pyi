@@ -21,6 +21,9 @@ from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.debug.advisor import advise as advise
 from enigma.debug.check import check as check
+from enigma.debug.compare import Comparison as Comparison
+from enigma.debug.compare import ComparisonError as ComparisonError
+from enigma.debug.compare import compare as compare
 from enigma.debug.report import Access as Access
 from enigma.debug.report import AccessReport as AccessReport
 from enigma.errors import CheckError as CheckError

@@ -34,7 +34,6 @@ SIBLINGS: dict[tuple[str, str], str] = {
     ("cli", "debug"): "commands show what the debug tools find",
     ("debug", "lib"): "the doctor runs a ready-made kernel",
     ("debug", "__init__"): "tools that trace a user's kernel go through the public API",
-    ("profiler", "benchmark"): "both measure, and check their counts alike",
     ("__main__", "cli"): "python -m enigma is the command line",
     ("tuple", "core"): "public re-exports",
     ("kernels", "lib"): "public re-exports",

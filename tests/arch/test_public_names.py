@@ -48,6 +48,10 @@ NUMERIC: dict[str, str] = {
     "tensor_composition",
     "tests/unit/trace/test_predicates.py::test_what_an_identity_tensor_is": "make_identity_tensor elem_less",
     "tests/unit/runtime/test_host_functions.py::test_results_are_arrays": "jit JitDef",
+    "tests/unit/runtime/test_profiler.py::test_execute_records_its_steps_in_order": "profile",
+    "tests/unit/runtime/test_profiler.py::test_without_a_profiler_nothing_is_recorded": "scope record_function ProfilerEvent",
+    "tests/unit/runtime/test_profiler.py::test_hooks_give_metrics": "register_kernel_hook unregister_kernel_hook",
+    "tests/unit/runtime/test_profiler.py::test_kernels_are_measured": "profile_kernel benchmark_kernel KernelBenchmark",
     "tests/unit/layout/test_oracle.py::test_results_are_those_of_cute": "coalesce complement composition logical_divide "
     "zipped_divide blocked_product recast_layout Swizzle swizzle",
     "tests/unit/layout/test_parts.py::test_a_swizzled_layout_of_existing_kernels": "SwizzledLayout",
@@ -64,11 +68,6 @@ NUMERIC: dict[str, str] = {
     f"{TARGETS}::test_a_loop_around_compare_exchange": "atomic_compare_exchange_weak",
     "tests/unit/test_atomics.py::test_the_last_threadgroup_adds_up_what_the_others_left": "atomic_thread_fence",
     "tests/device/test_metal_device.py::test_each_chip_has_its_family": "MetalRuntime DeviceCapabilities device_capabilities",
-    "tests/unit/test_measuring.py::test_scopes_nest_and_hooks_give_metrics": "profile record_function scope register_kernel_hook "
-    "unregister_kernel_hook Profiler ProfilerEvent ProfilerResult profiler",
-    "tests/unit/test_measuring.py::test_kernels_are_measured_on_their_device": "benchmark_kernel KernelBenchmark benchmark",
-    "tests/unit/test_measuring.py::test_direct_and_prepared_launches_are_events": "profile_kernel",
-    "tests/unit/test_measuring.py::test_tests_are_skipped_where_there_is_no_metal": "testing",
     f"{LANGUAGE}::test_every_runtime_prepares_and_executes": "runtime CpuRuntime SimRuntime PreparedKernel",
     f"{LANGUAGE}::test_the_error_of_a_call_outside_of_a_kernel": "EnigmaError",
     f"{LANGUAGE}::test_a_handle_launches_in_a_jit_function_only": "KernelHandle",

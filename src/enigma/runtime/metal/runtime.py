@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, cast
@@ -60,14 +59,6 @@ class MetalRuntime(Runtime):
         self._binder = Binder(self.memory, self._image)
         self._launcher = Launcher(self._bridge, self._device, self._queue)
         self._closed = False
-        _made.append(weakref.ref(self))
-
-    @staticmethod
-    def latest() -> MetalRuntime | None:
-        """Return the runtime that was made last and can still be used, or None."""
-        alive = [one for made in _made if (one := made()) is not None]
-        _made[:] = [weakref.ref(one) for one in alive]
-        return next((one for one in reversed(alive) if one.usable), None)
 
     # ---- what it is
 
@@ -145,21 +136,27 @@ class MetalRuntime(Runtime):
         """Run a launch and return the microseconds that the GPU worked on it. Raises `LaunchError` within a batch."""
         return self._launcher.timed(cast("Binding", run))
 
-    def measured(self, run: Callable[[], None]) -> dict[str, Any]:
-        """Run a launch, and return its time on the GPU (None within a batch) and the limits of its pipeline."""
-        binding = cast("Binding", run)
-        count = math.prod(binding.geometry.threads)
-        state = binding.pipeline.state
-        facts: dict[str, Any] = {
-            "max_threads_per_threadgroup": binding.pipeline.limit,
-            "thread_execution_width": int(state.threadExecutionWidth()),
-            "static_threadgroup_memory_bytes": int(state.staticThreadgroupMemoryLength()),
-            "threadgroup_occupancy": count / binding.pipeline.limit,
-        }
-        if self._launcher.gathers:
-            binding()
-            return facts
-        return {**facts, "gpu_time_us": self.timed(run)}
+    @property
+    def gathers(self) -> bool:
+        """Whether this thread is within a batch, so that a launch is not over when it was made."""
+        return self._launcher.gathers
+
+    def make_pipeline(self, program: Program, geometry: Geometry) -> None:
+        """Compile a program for a threadgroup size."""
+        with self._bridge.pool():
+            self._libraries.pipeline(program, geometry.threads)
+
+    def dispatch_facts(self, program: Program, geometry: Geometry, arrays: Sequence[Any]) -> dict[str, Any]:
+        """Return what a profiler shows of a launch: the limits of the pipeline, and how much of them a threadgroup uses."""
+        with self._bridge.pool():
+            pipeline = self._libraries.pipeline(program, geometry.threads)
+            return {
+                **super().dispatch_facts(program, geometry, arrays),
+                "max_threads_per_threadgroup": pipeline.limit,
+                "thread_execution_width": int(pipeline.state.threadExecutionWidth()),
+                "static_threadgroup_memory_bytes": int(pipeline.state.staticThreadgroupMemoryLength()),
+                "threadgroup_occupancy": math.prod(geometry.threads) / pipeline.limit,
+            }
 
     def start(self, run: Callable[[], None]) -> Launch:
         """Submit a launch and return at once. Raises `LaunchError` within a batch."""
@@ -204,8 +201,6 @@ class MetalRuntime(Runtime):
         self._libraries.close()
         self.memory.close()
 
-
-_made: list[weakref.ref[MetalRuntime]] = []
 
 _AT_STAGE_BOUNDARY = 0
 """MTLCounterSamplingPointAtStageBoundary."""
