@@ -16,7 +16,7 @@ from enigma.debug.origin import Origin, origin
 from enigma.errors import DeviceError, EnigmaError, EnigmaTypeError, EnigmaValueError, LaunchError, OutOfBoundsError
 from enigma.runtime import constants as function_constants
 from enigma.runtime import direct, launch
-from enigma.runtime.base import Compiled
+from enigma.runtime.base import Compiled, Runtime
 from enigma.runtime.choose import runtime
 from enigma.runtime.program import Program
 from enigma.trace.kernel import KernelDef
@@ -181,26 +181,9 @@ def compare(
     machines = [(name, runtime(name)) for name in dict.fromkeys(targets)]
     written = [x.name for x in program.arguments if x.slot in program.written and not x.is_scalar]
     outputs: dict[str, dict[str, Any]] = {}
-    failures: dict[str, EnigmaError] = {}
     if oracle is not None:
         outputs[ORACLE] = _expected(oracle, program, arguments, written)
-    outside = ""
-    for name, machine in sorted(machines, key=lambda each: each[0] != SIMULATOR):
-        if outside:  # what leaves its memory on a processor ends the process, or worse
-            failures[name] = DeviceError(f"not run: {outside}")
-            continue
-        copies = [_copy(value) for value in arguments]
-        try:
-            machine.run(program, copies, grid, threads, given)
-        except LaunchError:
-            raise
-        except EnigmaError as error:
-            failures[name] = error
-            outside = (
-                "the simulator found that the kernel leaves its memory" if isinstance(error, OutOfBoundsError) else ""
-            )
-            continue
-        outputs[name] = {x.name: copies[x.slot] for x in program.arguments if x.name in written}
+    failures = _run(machines, program, arguments, (grid, threads, given), written, outputs)
     ran = [name for name, _ in machines if name in outputs]
     reference = ORACLE if oracle is not None else next(iter(ran), "")
     differences = [
@@ -215,6 +198,32 @@ def compare(
     return Comparison(
         program.name, [name for name, _ in machines], reference, outputs, differences, failures, source, verdict
     )
+
+
+def _run(
+    machines: Sequence[tuple[str, Runtime]], program: Program, arguments: Sequence[Any], how: tuple[Any, Any, Any],
+    written: Sequence[str], outputs: dict[str, dict[str, Any]],
+) -> dict[str, EnigmaError]:  # fmt: skip
+    """Run a launch on copies, on the simulator first; add what was written to `outputs`, and return what failed."""
+    failures: dict[str, EnigmaError] = {}
+    outside = ""
+    for name, machine in sorted(machines, key=lambda each: each[0] != SIMULATOR):
+        if outside:  # what leaves its memory on a processor ends the process, or worse
+            failures[name] = DeviceError(f"not run: {outside}")
+            continue
+        copies = [_copy(value) for value in arguments]
+        try:
+            machine.run(program, copies, *how)
+        except LaunchError:
+            raise
+        except EnigmaError as error:
+            failures[name] = error
+            outside = (
+                "the simulator found that the kernel leaves its memory" if isinstance(error, OutOfBoundsError) else ""
+            )
+            continue
+        outputs[name] = {x.name: copies[x.slot] for x in program.arguments if x.name in written}
+    return failures
 
 
 def _prepared(kernel: Any, args: Sequence[Any], constants: Mapping[Any, Any] | None) -> tuple[Program, list[Any], Any]:
