@@ -82,7 +82,8 @@ def _number(value: Any) -> Any:
 
 
 def _dtype_of(value: Any, number: int | float) -> Numeric:
-    kind: Any = getattr(value, "dtype", None) if isinstance(value, np.generic) else None
+    given: Any = value
+    kind = given.dtype if isinstance(value, np.generic) else None
     if kind is not None and kind != np.int64 and (known := by_numpy().get(kind)) is not None:  # int64 is NumPy's int
         return known
     if isinstance(number, bool):
