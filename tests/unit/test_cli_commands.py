@@ -418,6 +418,13 @@ def test_compare_shows_the_first_difference(folder: Path) -> None:
     assert "wrong.py:15: out[i] = x[i] + (1 if i < 70 else 2)" in result.stdout
     assert json.loads(run(*arguments, "--json").stdout)["differences"][0]["index"] == [70]
     assert right("compare", "wrong.py:plus", "--size", "70") == "plus: sim and cpu agree\n"
+    one = run("compare", "wrong.py:plus", "--oracle", "plus")
+    assert "plus of wrong.py, which --oracle names, is no plain function" in one.stderr
+    Path("wrong.py").write_text(WRONG + "\ndef no_arguments():\n    return 1\n")
+    for command in ("compare", "reduce"):
+        failed = run(command, "wrong.py:plus", "--oracle", "no_arguments")
+        assert failed.exit_code == 1
+        assert "no_arguments of wrong.py, which --oracle names, failed: TypeError" in failed.stderr
     assert "there is no device 'gpu'" in run("compare", "wrong.py:plus", "--targets", "gpu").stderr
     assert run("compare", "wrong.py:plus", "--oracle", "minus_one").exit_code == 1
 

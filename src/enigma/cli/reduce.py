@@ -16,7 +16,7 @@ from enigma.debug.check import check
 from enigma.debug.compare import compare
 from enigma.debug.reduce import ATTEMPTS, Case, reduce
 from enigma.debug.reproducer import Wanted, program
-from enigma.errors import EnigmaError, LaunchError
+from enigma.errors import EnigmaError, EnigmaValueError, LaunchError
 from enigma.runtime.launch import default_threads, size3
 
 
@@ -86,8 +86,11 @@ Fails = Callable[[Case], str]
 
 def _compared(ready: Launch, targets: list[str], oracle: str | None) -> Fails:
     expected = None if oracle is None else ready.loaded.function(oracle, "--oracle")
+    first = True
 
     def fails(case: Case) -> str:
+        nonlocal first
+        before, first = first, False
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -95,16 +98,18 @@ def _compared(ready: Launch, targets: list[str], oracle: str | None) -> Fails:
                     ready.kernel, case.copies(), grid=case.grid, threads=case.threads, targets=targets, oracle=expected,
                     constants=ready.constants,
                 )  # fmt: skip
-        except (LaunchError, ArithmeticError, LookupError, ValueError):
+        except (LaunchError, EnigmaValueError, click.ClickException):
+            if before:
+                raise
             return ""  # sizes that do not belong together: the launch, or the oracle, refuses them
         if found.failures:
             name, error = next(iter(found.failures.items()))
-            return f"{type(error).__name__} on {name}"
+            return f"{error.message.partition(':')[0]} on {name}"
         if not found.differences:
             return ""
         # an element that nobody writes is another failure than a wrong one: a smaller grid must not pass for it
-        first, missing = found.differences[0], isinstance(found.origin, str)
-        return f"{first.buffer} {'is not written' if missing else 'differs'} on {first.target}"
+        wrong, missing = found.differences[0], isinstance(found.origin, str)
+        return f"{wrong.buffer} {'is not written' if missing else 'differs'} on {wrong.target}"
 
     return fails
 

@@ -13,10 +13,10 @@ import ml_dtypes
 import numpy as np
 
 from enigma.debug.origin import Origin, origin
-from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError, LaunchError
+from enigma.errors import DeviceError, EnigmaError, EnigmaTypeError, EnigmaValueError, LaunchError, OutOfBoundsError
 from enigma.runtime import constants as function_constants
 from enigma.runtime import direct, launch
-from enigma.runtime.base import Compiled
+from enigma.runtime.base import Compiled, Runtime
 from enigma.runtime.choose import runtime
 from enigma.runtime.program import Program
 from enigma.trace.kernel import KernelDef
@@ -54,6 +54,7 @@ class Difference:
 
 
 ORACLE = "oracle"
+SIMULATOR = "sim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,8 @@ def compare(
     f16, 4e-2 and 1e-2 for bf16. NaN equals NaN.
 
     Raises `LaunchError` for arguments that do not fit, `DeviceError` for a target that is not there, `EnigmaValueError` for an
-    oracle's result that fits no output. A kernel that fails while it runs is told by `.failures`.
+    oracle's result that fits no output. A kernel that fails while it runs is told by `.failures`; after one that leaves its memory
+    in the simulator, the other targets are not run.
 
     >>> import enigma, numpy as np
     >>> @enigma.kernel
@@ -179,20 +181,10 @@ def compare(
     machines = [(name, runtime(name)) for name in dict.fromkeys(targets)]
     written = [x.name for x in program.arguments if x.slot in program.written and not x.is_scalar]
     outputs: dict[str, dict[str, Any]] = {}
-    failures: dict[str, EnigmaError] = {}
     if oracle is not None:
         outputs[ORACLE] = _expected(oracle, program, arguments, written)
-    for name, machine in machines:
-        copies = [_copy(value) for value in arguments]
-        try:
-            machine.run(program, copies, grid, threads, given)
-        except LaunchError:
-            raise
-        except EnigmaError as error:
-            failures[name] = error
-            continue
-        outputs[name] = {x.name: copies[x.slot] for x in program.arguments if x.name in written}
-    ran = [name for name in outputs if name != ORACLE]
+    failures = _run(machines, program, arguments, (grid, threads, given), written, outputs)
+    ran = [name for name, _ in machines if name in outputs]
     reference = ORACLE if oracle is not None else next(iter(ran), "")
     differences = [
         found
@@ -206,6 +198,32 @@ def compare(
     return Comparison(
         program.name, [name for name, _ in machines], reference, outputs, differences, failures, source, verdict
     )
+
+
+def _run(
+    machines: Sequence[tuple[str, Runtime]], program: Program, arguments: Sequence[Any], how: tuple[Any, Any, Any],
+    written: Sequence[str], outputs: dict[str, dict[str, Any]],
+) -> dict[str, EnigmaError]:  # fmt: skip
+    """Run a launch on copies, on the simulator first; add what was written to `outputs`, and return what failed."""
+    failures: dict[str, EnigmaError] = {}
+    outside = ""
+    for name, machine in sorted(machines, key=lambda each: each[0] != SIMULATOR):
+        if outside:  # what leaves its memory on a processor ends the process, or worse
+            failures[name] = DeviceError(f"not run: {outside}")
+            continue
+        copies = [_copy(value) for value in arguments]
+        try:
+            machine.run(program, copies, *how)
+        except LaunchError:
+            raise
+        except EnigmaError as error:
+            failures[name] = error
+            outside = (
+                "the simulator found that the kernel leaves its memory" if isinstance(error, OutOfBoundsError) else ""
+            )
+            continue
+        outputs[name] = {x.name: copies[x.slot] for x in program.arguments if x.name in written}
+    return failures
 
 
 def _prepared(kernel: Any, args: Sequence[Any], constants: Mapping[Any, Any] | None) -> tuple[Program, list[Any], Any]:
@@ -325,7 +343,7 @@ def _verdict(
         return ""
     if reference == ORACLE and wrong | set(failures) >= set(targets):
         return "all targets are wrong, so the kernel is, or the oracle: follow the values above from the last line up"
-    if "sim" in targets and "sim" not in wrong and "sim" not in failures:
+    if SIMULATOR in targets and SIMULATOR not in wrong and SIMULATOR not in failures:
         return (
             "the simulator is right and others are not: threads race, or something that Metal leaves undefined; "
             "enigma.check(kernel, ...) tells which"

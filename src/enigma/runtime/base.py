@@ -117,6 +117,11 @@ class Runtime:
         """Return a `with` in which launches are sent to the device together; here each runs at once."""
         return nullcontext()
 
+    @property
+    def gathers(self) -> bool:
+        """Whether a launch is part of a batch, and not over when it was made."""
+        return False
+
     def settle(self) -> None:
         """Run what a batch has so far, so that outputs can be read."""
 
@@ -201,6 +206,7 @@ class Runtime:
                 raise
             prepared.dispatch(grid, threads)
             with stage("read_output", "memory", kernel_name=compiled.program.name):
+                self.settle()
                 found = _results(prepared.outputs, output_size, output_shapes)
             with stage("release_resources", "memory", kernel_name=compiled.program.name):
                 prepared.release()
@@ -410,9 +416,11 @@ class PreparedKernel:
     def dispatch_timed(self, grid: Any, threads: Any) -> float:
         """Run once and return the time it took on the device, in microseconds."""
         run = self._function(grid, threads)
-        return self.runtime.timed(run) if active.get() is None else self._recorded(run, grid, threads)
+        if active.get() is None or self.runtime.gathers:
+            return self.runtime.timed(run)  # which says that it cannot be part of a batch
+        return self._recorded(run, grid, threads) or 0.0
 
-    def _recorded(self, run: Callable[[], None], grid: Any, threads: Any) -> float:
+    def _recorded(self, run: Callable[[], None], grid: Any, threads: Any) -> float | None:
         """Run once and record it: an event of the dispatch, with the device's time, inside of one of the call."""
         geometry = launch.geometry(grid, threads, limit=self.runtime.max_threads)
         arrays = [x for x in self._held() if hasattr(x, "nbytes")]
@@ -424,7 +432,9 @@ class PreparedKernel:
         }  # fmt: skip
         outer = stage("prepared_dispatch", "runtime", kernel_name=self.program.name)
         with outer, stage("gpu_dispatch", "metal", **facts) as made:
-            took = self.runtime.timed(run)
+            took = None if self.runtime.gathers else self.runtime.timed(run)
+            if took is None:
+                run()
             if isinstance(made, Stage):
                 made.facts |= {
                     "gpu_time_us": took,

@@ -163,6 +163,11 @@ def test_a_kernel_that_fails_is_a_failure_of_its_target() -> None:
     assert "sim failed: test_compare.py:" in str(result)
 
 
+def test_after_leaving_its_memory_in_the_simulator_a_kernel_is_not_run_natively() -> None:
+    result = en.compare(far, [np.ones(8, np.float32), np.zeros(8, np.float32)], grid=8, targets=("cpu", "sim"))
+    assert str(result.failures["cpu"]) == "not run: the simulator found that the kernel leaves its memory"
+
+
 @pytest.mark.parametrize(
     ("error", "arguments", "options", "message"),
     [

@@ -34,7 +34,8 @@ def attend(q: Array, k: Array, v: Array, causal: bool, scale: float) -> tuple[Ar
     scores = scale * q @ turned
     rows, columns = scores.shape[-2:]
     if causal:
-        seen = np.arange(columns) <= np.arange(rows)[:, None] + columns - rows
+        row, column = np.indices((rows, columns))
+        seen = column <= row + columns - rows
         scores = np.where(seen, scores, -np.inf)
     most = scores.max(-1, keepdims=True)
     weights = np.exp(scores - np.where(most == -np.inf, 0, most))
