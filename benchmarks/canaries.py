@@ -35,6 +35,9 @@ CANARIES: dict[str, tuple[Any, tuple[int, int, int]]] = {
             "rmsnorm by four": en.lib.rmsnorm.kernel(4, 2048),
             "softmax": en.lib.softmax.kernel(4, 512, width=1),
             "softmax by four": en.lib.softmax.kernel(4, 8000),
+            "gemm": en.lib.gemm.kernel(1024, 1024, 1024, simdgroups=False),
+            "gemm, transposed A": en.lib.gemm.kernel(1024, 1024, 1024, trans_a=True, simdgroups=False),
+            "gemm of halves": en.lib.gemm.kernel(1024, 1024, 1024, en.f16, simdgroups=False),
         }.items()
     },
 }

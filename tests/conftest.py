@@ -12,8 +12,19 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--update-golden`."""
+    """Add `--update-golden` and `--on-metal`."""
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files that differ")
+    parser.addoption(
+        "--on-metal", action="store_true", help="run what tests run on the CPU on Metal: a device or its stand-in"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put Metal in the CPU's place where that is asked for, before any test module is read."""
+    if config.getoption("--on-metal"):
+        from tests.device.runtimes import put_metal_in_place_of_the_cpu
+
+        put_metal_in_place_of_the_cpu()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from enigma import config
+from enigma import config, context
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
 from enigma.runtime.diagnostics import SourceMap
@@ -65,6 +65,22 @@ class CompiledKernel:
     def launches(self) -> tuple[CompiledKernel, ...]:
         """Itself: the only launch. A compiled jit function may have several."""
         return (self,)
+
+    def _repr_html_(self) -> str:
+        return context.load_explorer().compiled_html(self)
+
+    def explore(self, path: Any = None, *, grid: Any = None, threads: Any = (256, 1, 1), report: Any = None) -> Path:
+        """Write one HTML file with every stage side by side, and return its path (default `NAME.html`).
+
+        Python, traced IR, MLIR after each pass with what the pass changed, Metal and LLVM IR: pointing at a line shows the
+        same operation in all of them. The file needs no network. Tabs tell the launch of `grid` threads in threadgroups of
+        `threads`, how memory is accessed, and with the `report` of `enigma.check` what the checked run found.
+
+        Raises `EnigmaValueError` for a file that cannot be written, `LaunchError` for sizes that no launch has.
+
+            compiled.explore("saxpy.html", grid=10_000, threads=256)
+        """
+        return context.load_explorer().explore(self, path, grid=grid, threads=threads, report=report)
 
     @property
     def kernel_source(self) -> str:

@@ -23,6 +23,11 @@ def dump_folder() -> str | None:
     return os.environ.get("ENIGMA_DUMP") or None
 
 
+def shader_validation() -> bool:
+    """MTL_SHADER_VALIDATION: whether Metal checks every access of a kernel; Metal reads it when the process starts."""
+    return os.environ.get("MTL_SHADER_VALIDATION", "0") not in ("", "0")
+
+
 def no_canonicalize() -> bool:
     """ENIGMA_NO_CANONICALIZE: whether the optimising passes are skipped."""
     return bool(os.environ.get("ENIGMA_NO_CANONICALIZE"))

@@ -18,3 +18,5 @@ class Literals(Protocol):
 current: ContextVar[Any] = ContextVar("enigma_kernel", default=None)
 
 load_compiler: Callable[[], Any] = lambda: None  # noqa: E731 - replaced by the package, whose top layer it imports
+
+load_explorer: Callable[[], Any] = lambda: None  # noqa: E731 - replaced likewise: the stage explorer, and what notebooks show

@@ -57,6 +57,14 @@ def replaced(machine: Machine) -> Iterator[None]:
         objc.load = known
 
 
+def put_metal_in_place_of_the_cpu() -> None:
+    """Let every test that runs kernels on the CPU run them on Metal, for the rest of the process."""
+    make: Any = choose._make
+    enigma.CpuRuntime = metal_runtime
+    RUNTIMES["cpu"] = metal_runtime
+    choose._make = lambda name: metal_runtime() if name in ("cpu", "metal") else make(name)
+
+
 @pytest.fixture
 def metal_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let `device="metal"` be the stand-in where there is no Mac."""

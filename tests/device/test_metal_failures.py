@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def test_an_exception_of_objective_c_leaves_nothing_behind(machine: Machine, sen
 def test_no_device(machine: Machine) -> None:
     machine.has_device = False
     assert message(MetalRuntime, DeviceError) == (
-        "enigma GPU error: no Metal device\n  reason: Metal has no device here\n  platform: linux\n"
+        f"enigma GPU error: no Metal device\n  reason: Metal has no device here\n  platform: {sys.platform}\n"
         "  help: use enigma.runtime(), which runs the same kernel on the CPU, or enigma.SimRuntime(), which checks it"
     )
 
@@ -317,3 +318,27 @@ def test_a_metallib_without_the_kernel(machine: Machine, tmp_path: Path) -> None
     assert message(library(machine, tmp_path, b"MTLBAIR:" + other), DeviceError) == (
         "enigma GPU error: the library of kernel add has no function add\n  it has: smooth\n  help: compile the kernel again"
     )
+
+
+def test_what_shader_validation_finds_is_said_with_the_python_lines(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTL_SHADER_VALIDATION", "1")
+    rt = MetalRuntime()
+    compiled = en.compile(add)
+    line = next(k for k, text in enumerate(compiled.metal_source.splitlines(), 1) if "A[i] + B[i]" in text)
+    rt.execute(compiled, [A, B], N * 4, grid=N, threads=32)  # nothing found
+    first = 'Invalid device load executing kernel function "add"\n at offset 280'
+    machine.shader_findings = [(first, "add", line)] * 2 + [("Invalid device store", "", 0)]
+    assert message(lambda: rt.execute(compiled, [A, B], N * 4, grid=N, threads=32), DeviceError) == (
+        "enigma GPU error: shader validation found 3 mistakes in add\n"
+        f'launched.py:{add.fn.__code__.co_firstlineno + 3}:5: note: Invalid device load executing kernel function "add" '
+        "at offset 280\n    C[i] = A[i] + B[i]\n    ^\n  note: Invalid device store\n"
+        "  help: run it on enigma.SimRuntime(), which names the thread and the index too"
+    )
+    machine.shader_findings = [(first, "add", line)]
+    machine.fail_buffer(3)
+    with pytest.raises(DeviceError, match="PageFault") as caught:
+        rt.execute(compiled, [A, B], N * 4, grid=N, threads=32)
+    assert "shader validation found 1 mistake in add" in str(caught.value.__cause__)
+    del caught

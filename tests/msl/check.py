@@ -9,6 +9,7 @@ from __future__ import annotations
 from tests.msl.clang import clang_available, run_mode, skipped_modes
 from tests.msl.diagnostic import Diagnostic
 from tests.msl.lints import run_lints
+from tests.msl.xcrun import run_xcrun, xcrun_wanted
 
 __all__ = ["Diagnostic", "assert_legal", "check_msl", "clang_available", "skipped_modes"]
 
@@ -30,6 +31,8 @@ def check_msl(text: str, *, msl_version: tuple[int, int] = (3, 1), warnings: boo
 def assert_legal(text: str, *, msl_version: tuple[int, int] = (3, 1), warnings: bool = False) -> None:
     """Raises AssertionError with every defect and the numbered text when `check_msl` finds any."""
     found = check_msl(text, msl_version=msl_version, warnings=warnings)
+    if xcrun_wanted():
+        found += run_xcrun(text, msl_version)
     if not found:
         return
     listing = "\n".join(f"{number:4} | {line}" for number, line in enumerate(text.splitlines(), 1))

@@ -75,7 +75,7 @@ def test_pitfall_73_blocks_are_interleaved_mode_by_mode() -> None:
 
 def test_pitfall_74_layouts_are_recast_to_fewer_and_to_more_bits() -> None:
     assert str(core.recast_layout(8, 32, core.Layout((4, 4)))) == "(16,4):(1,16)"
-    with pytest.raises(EnigmaError, match="do not divide"):
+    with pytest.raises(EnigmaError, match="4 does not divide 6"):
         core.recast_layout(32, 8, core.Layout(6))
 
 

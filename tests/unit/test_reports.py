@@ -27,6 +27,20 @@ SIZES = (1, 31, 32, 33, 255, 1023)
 HERE = Path(__file__).name
 
 
+@pytest.fixture(params=["sim", "cpu"])
+def launch(request: pytest.FixtureRequest) -> Any:
+    """Return `launch(kernel, *arguments, grid=, threads=, **constants)` on each runtime that knows which thread spoke.
+
+    What Metal's log makes of it is in tests/device.
+    """
+    runtime = {"sim": en.SimRuntime, "cpu": cpu.CpuRuntime}[request.param]()
+
+    def run(kernel: Any, *arguments: Any, grid: Any, threads: Any, **constants: Any) -> None:
+        runtime.run(compile_kernel(kernel, emit_only=True, **constants).program, list(arguments), grid, threads)
+
+    return run
+
+
 def visits(grid: Size, threads: Size) -> Iterator[tuple[Size, Size]]:
     """Yield thread and threadgroup in the order of the documentation: threadgroups, then threads, x fastest in both."""
     counts = [-(-g // t) for g, t in zip(grid, threads, strict=True)]

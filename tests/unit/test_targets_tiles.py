@@ -393,6 +393,7 @@ def test_a_copy_of_four_is_one_access_whole_where_it_is_aligned() -> None:
         en.copy(tile, Out, 256, dst_offset=group * 256 + n, coalesced_width=4, cooperative=True)
 
     text = en.compile(tiles, emit_only=True).metal_source
-    assert "*(threadgroup packed_float4*)(tile + i * 4) = *(device const float4*)(A + (" in text
+    assert "((threadgroup float4*)tile)[i] = *(device const float4*)(A + (" in text
+    assert "alignas(16) threadgroup float tile[256];" in text
     assert "*(device packed_float4*)(Out + " in text
     assert_legal(text, msl_version=(3, 1))

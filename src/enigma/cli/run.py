@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from enigma import config
 from enigma.cli.arguments import prepare
 from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
 from enigma.runtime.choose import runtime
@@ -23,9 +27,12 @@ _SHOWN = 8
 @kernel_argument
 @launch_options
 @device_option()
+@click.option("--validate", is_flag=True, help="Run on Metal with its shader validation, which checks every access.")
 @click.option("--save", metavar="NAME=FILE.npy", multiple=True, help="Write a buffer after the run.")
 @json_option
-def command(kernel: str, *, device: str | None, save: tuple[str, ...], as_json: bool, **launch: Any) -> None:
+def command(
+    kernel: str, *, device: str | None, save: tuple[str, ...], as_json: bool, validate: bool, **launch: Any
+) -> None:
     """Run a kernel on arrays and show what it wrote.
 
     Buffers that are not given are random numbers where they are only read, and zeros where they are written.
@@ -36,6 +43,10 @@ def command(kernel: str, *, device: str | None, save: tuple[str, ...], as_json: 
       enigma run kernels.py:blur --arg x='random((64, 64))' --grid 64,64 --threads 16,16
       enigma run kernels.py:saxpy --inputs make_inputs --device sim --save y=y.npy
     """
+    if validate:
+        device = "metal"
+        if not config.shader_validation():
+            _again_with_validation()
     ready = prepare(kernel, **launch)
     kept = [_save(text, list(ready.arguments)) for text in save]
     where = runtime(device)
@@ -60,6 +71,14 @@ def command(kernel: str, *, device: str | None, save: tuple[str, ...], as_json: 
         shape = "x".join(map(str, each["shape"]))
         table.add_row(each["name"], each["dtype"], shape, *numbers, str(each["nan"]), first)
     Console(highlight=False).print(table)
+
+
+def _again_with_validation() -> None:
+    """Run this command in a process of its own: Metal reads what it is to check when the process starts."""
+    runtime("metal")  # where there is none, the error comes from here
+    checks = {"MTL_DEBUG_LAYER": "1", "MTL_SHADER_VALIDATION": "1"}
+    done = subprocess.run([sys.executable, "-m", "enigma", *sys.argv[1:]], env={**os.environ, **checks}, check=False)
+    raise click.exceptions.Exit(done.returncode)
 
 
 def _save(text: str, names: list[str]) -> tuple[str, Path]:

@@ -68,7 +68,12 @@ def advise(kernel: Any, *, threads: Any = (256, 1, 1), constants: Mapping[Any, A
     constexprs = {parameter.name for parameter in kernel.parameters if parameter.name in given}
     traced = kernel.trace({name: given.pop(name) for name in constexprs})
     traced = specialised(Program(traced), given or None).traced
-    return _Advisor(traced, size).report()
+    return accesses(traced, size)
+
+
+def accesses(traced: Traced, threads: tuple[int, int, int]) -> AccessReport:
+    """Return what `advise` does, of a kernel that was traced already."""
+    return _Advisor(traced, threads).report()
 
 
 @dataclass(slots=True)

@@ -175,6 +175,7 @@ class _MslKernel(KernelWriter):
             self.parameters[arg] = self.structs.member(arg) or names.fresh(user_name(arg) or "arg")
             self.values.know(arg, _outer(self.parameters[arg], dtype_of(arg.type)))
         self.allocations: dict[IntrinsicOp, str] = {}
+        self.alignments: dict[IntrinsicOp, int] = {}  # of threadgroup memory that is accessed by vectors, in bytes
         for op in self.ops:
             if op.ROW.algebra in MEMORY:
                 self.allocations[op] = self._memory_name(op)
@@ -249,9 +250,12 @@ class _MslKernel(KernelWriter):
         space = space_of(memory.type)
         const = "const " if space is Space.DEVICE and memory not in self.written else ""
         kind = f"{space.value} {const}"
-        could = space is Space.DEVICE and dtype.lanes != 3
+        own = memory.owner if isinstance(memory.owner, IntrinsicOp) and memory.owner in self.allocations else None
+        could = dtype.lanes != 3 and (space is Space.DEVICE or (space is Space.THREADGROUP and own is not None))
         whole = _quotient(index, dtype.lanes) if could else None
         aligned = whole is not None or (could and is_multiple(op.operands[1], dtype.lanes))
+        if aligned and own is not None:
+            self.alignments[own] = max(self.alignments.get(own, 0), dtype.size)
         if whole is not None:
             place = f"(({kind}{dtype.metal_name}*){buf.inside(Precedence.POSTFIX)})[{whole}]"
         else:
@@ -359,7 +363,8 @@ class _MslKernel(KernelWriter):
     def _allocation(self, op: IntrinsicOp, local: str) -> Line:
         size = op.attr("size")
         space = "" if op.ROW.algebra is Algebra.LOCAL else f"{space_of(op.results[0].type).value} "
-        return Line(f"{space}{self._element(op.results[0])} {local}[{size}];", 1, place(op))
+        align = f"alignas({self.alignments[op]}) " if op in self.alignments else ""
+        return Line(f"{align}{space}{self._element(op.results[0])} {local}[{size}];", 1, place(op))
 
     def _memory_name(self, op: IntrinsicOp) -> str:
         wish = user_name(op.results[0]) or next(word for what, word in _UNNAMED if what is op.ROW.algebra)

@@ -57,9 +57,16 @@ def _joined(modes: Pairs) -> Pairs:
     """Return flat modes without those of size 1, joined from the last one on where one continues its neighbour."""
     found: Pairs = []
     for size, stride in reversed(modes):
-        if is_number(size, 1):
+        if type(size) is int and size == 1:
             continue
-        if found and is_static(size) and is_static(stride) and same(scaled(size, stride), found[-1][1]):
+        if not found:
+            found.append((size, stride))
+        elif type(size) is int and type(stride) is int and type(found[-1][1]) is int:  # the usual case, fast
+            if size * stride == found[-1][1]:
+                found[-1] = scaled(size, found[-1][0]), stride
+            else:
+                found.append((size, stride))
+        elif is_static(size) and is_static(stride) and same(scaled(size, stride), found[-1][1]):
             found[-1] = scaled(size, found[-1][0]), stride
         else:
             found.append((size, stride))
@@ -86,7 +93,7 @@ def composition(a: Layout, b: Any) -> Layout:
         return a
     if isinstance(b, Layout):
         modes = _joined_open(pairs(a))
-        return _composed(modes, b.shape, b.stride, f"{a} o {b}")
+        return _composed(modes, b.shape, b.stride, (a, b))
     if is_tuple(b):
         need_rank("composition", a, b)
         return Layout.of_modes([composition(mode, part) for mode, part in zip(a.modes(), b, strict=False)])
@@ -120,14 +127,14 @@ def _joined_open(modes: Pairs) -> Pairs:
     return _joined([*modes[:-1], (2, modes[-1][1])])
 
 
-def _composed(modes: Pairs, shape: IntTuple, stride: IntTuple, what: str) -> Layout:
+def _composed(modes: Pairs, shape: IntTuple, stride: IntTuple, what: tuple[Layout, Layout]) -> Layout:
     if isinstance(shape, tuple) or isinstance(stride, tuple):
         parts = zip(modes_of(shape), modes_of(stride), strict=True)
         return Layout.of_modes([_composed(modes, s, d, what) for s, d in parts])
-    if is_number(stride, 0):
+    if type(stride) is int and stride == 0:
         return Layout.unchecked(shape, 0)
     if len(modes) > 1:
-        need_static("the composition", tuple(size for size, _ in modes[:-1]), shape, stride)
+        need_static("the composition", *(size for size, _ in modes[:-1]), shape, stride)
     found: Pairs = []
     for size, pace in modes[:-1]:
         # over whole modes, or inside of one: anything else is no layout
@@ -147,9 +154,10 @@ def _composed(modes: Pairs, shape: IntTuple, stride: IntTuple, what: str) -> Lay
     return from_pairs(_joined(found) if len(found) > 1 else found)
 
 
-def _no_layout(what: str, why: str) -> EnigmaValueError:
+def _no_layout(what: tuple[Layout, Layout], why: str) -> EnigmaValueError:
     return EnigmaValueError(
-        f"the composition {what} is no layout: {why}", help="choose a tile that divides the layout's modes"
+        f"the composition {what[0]} o {what[1]} is no layout: {why}",
+        help="choose a tile that divides the layout's modes",
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import reduce
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from enigma.errors import EnigmaTypeError, EnigmaValueError
-from enigma.layout.int_tuple import IntTuple, int_tuple, is_tuple, need_congruent, prefix_product, product
+from enigma.layout.int_tuple import IntTuple, int_tuple, is_tuple, leaves, need_congruent, prefix_product, product
 from enigma.layout.leaf import Leaf, added, is_number, scaled
 
 
@@ -78,6 +78,8 @@ def offset(crd: Any, shape: IntTuple, stride: IntTuple) -> Any:
             raise _misfit(crd, shape)
         parts = zip(crd, shape, stride, strict=True)
         return reduce(added, (offset(c, s, d) for c, s, d in parts), 0)
+    if type(crd) is int and crd >= 0:
+        return _of_number(crd, shape, stride)
     crd = _integer(crd)
     if not is_tuple(shape) or not is_tuple(stride):
         return scaled(crd, stride) if isinstance(crd, int | Leaf) else crd * stride
@@ -88,9 +90,27 @@ def offset(crd: Any, shape: IntTuple, stride: IntTuple) -> Any:
     return added(total, offset(crd, shape[-1], stride[-1])) if shape else total
 
 
+def _of_number(crd: int, shape: IntTuple, stride: IntTuple) -> Any:
+    """Return the offset of a number that is not negative: split over all integers of a nested shape, the last takes the rest."""
+    if not isinstance(shape, tuple) or not isinstance(stride, tuple):
+        return scaled(crd, stride)
+    sizes, steps = leaves(shape), leaves(stride)
+    total: Any = 0
+    for size, step in zip(sizes[:-1], steps[:-1], strict=True):
+        if type(size) is int and size > 0 and type(step) is int:
+            total += crd % size * step
+            crd //= size
+        else:
+            crd, rest = _divide(crd, size)
+            total = added(total, scaled(rest, step))
+    return added(total, scaled(crd, steps[-1])) if sizes else total
+
+
 def has_none(coordinate: Any) -> bool:
     """Return whether a coordinate has a None in it, and so leaves modes open."""
-    return any(map(has_none, coordinate)) if is_tuple(coordinate) else coordinate is None
+    if not isinstance(coordinate, tuple):
+        return coordinate is None
+    return any(map(has_none, cast("tuple[Any, ...]", coordinate)))
 
 
 def kept(coordinate: Any, modes: Any) -> tuple[Any, ...]:

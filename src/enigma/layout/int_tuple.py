@@ -44,8 +44,10 @@ def int_tuple(x: Any, what: str = "value") -> IntTuple:
 
     Raises `EnigmaTypeError` for anything else: a float, a bool, a list, None.
     """
+    if type(x) is int:
+        return x
     if is_tuple(x):
-        return tuple(int_tuple(item, what) for item in x)
+        return tuple([int_tuple(item, what) for item in x])
     if isinstance(x, Leaf):
         return cast(int, x.as_leaf())  # only what takes dynamic numbers, or basis elements, looks for them
     if not isinstance(x, bool):
@@ -139,9 +141,17 @@ def flatten(x: IntTuple) -> IntTuple:
 
 def leaves(x: IntTuple) -> tuple[int, ...]:
     """Return the integers of a nested tuple in one tuple; `(x,)` for an integer. Raises `EnigmaTypeError` for anything else."""
+    if type(x) is int:
+        return (x,)
     if isinstance(x, tuple):
-        return tuple(leaf for item in x for leaf in leaves(item))
-    return (x,) if type(x) is int or isinstance(x, Leaf) else leaves(int_tuple(x))
+        found: list[int] = []
+        for item in x:
+            if type(item) is int:
+                found.append(item)
+            else:
+                found += leaves(item)
+        return tuple(found)
+    return (x,) if isinstance(x, Leaf) else leaves(int_tuple(x))
 
 
 def product(x: IntTuple) -> int:
@@ -279,7 +289,14 @@ def is_congruent(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:
     >>> is_congruent((4, (2, 8)), (1, (1, 1))), is_congruent((4, 8), 32)
     (True, False)
     """
-    return repeat_like(0, a) == repeat_like(0, b)
+    return alike(shape_of(a), shape_of(b))
+
+
+def alike(a: IntTuple, b: IntTuple) -> bool:
+    """Return whether two tuples, which are known to be such, are nested alike."""
+    if not isinstance(a, tuple) or not isinstance(b, tuple):
+        return isinstance(a, tuple) == isinstance(b, tuple)
+    return len(a) == len(b) and all(map(alike, a, b))
 
 
 def is_compatible(a: IntTuple | Shaped, b: IntTuple | Shaped) -> bool:

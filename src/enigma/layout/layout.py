@@ -10,8 +10,8 @@ from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.layout import int_tuple as tuples
 from enigma.layout.compact import compact_col_major, compact_order
 from enigma.layout.coordinates import has_none, kept, offset
-from enigma.layout.int_tuple import IntTuple, Path, int_tuple, is_congruent, leaves, need_static
-from enigma.layout.leaf import is_static, text
+from enigma.layout.int_tuple import IntTuple, Path, alike, int_tuple, leaves, need_static
+from enigma.layout.leaf import text
 
 
 @dataclass(frozen=True, slots=True, repr=False, init=False)
@@ -35,7 +35,7 @@ class Layout:
 
     def __init__(self, shape: Any, stride: Any = None) -> None:
         shape = int_tuple(shape, "shape")
-        if min(filter(is_static, leaves(shape)), default=1) < 1:
+        if any(extent < 1 for extent in leaves(shape) if type(extent) is int):
             raise EnigmaValueError(
                 f"a shape is made of positive integers, but here is {shape}", help="a mode has at least one element"
             )
@@ -43,7 +43,7 @@ class Layout:
             stride = compact_col_major(shape)
         else:
             stride = int_tuple(stride, "stride")
-            if not is_congruent(shape, stride):
+            if not alike(shape, stride):
                 raise EnigmaValueError(
                     f"stride {stride} is not nested like shape {shape}",
                     help="give one stride for each integer of the shape",
@@ -127,8 +127,7 @@ class Layout:
 
     def modes(self) -> Iterator[Layout]:
         """Yield the modes as layouts; a layout whose shape is an integer is its own only mode."""
-        pairs = zip(tuples.modes_of(self.shape), tuples.modes_of(self.stride), strict=True)
-        return (Layout.unchecked(shape, stride) for shape, stride in pairs)
+        return map(Layout.unchecked, tuples.modes_of(self.shape), tuples.modes_of(self.stride))
 
 
 def make_layout(shape: Any, stride: Any = None, *layouts: Layout) -> Layout:

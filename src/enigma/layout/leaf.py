@@ -71,6 +71,8 @@ def E(*path: int) -> Any:
 
 def is_static(x: Any) -> bool:
     """Return whether all numbers of a tuple, a layout or a basis element are known now."""
+    if type(x) is int:
+        return True
     if isinstance(x, tuple):
         return all(map(is_static, cast("tuple[Any, ...]", x)))
     if isinstance(x, Basis):

@@ -83,7 +83,8 @@ def append(x: Any, item: Any = None, up_to_rank: int | None = None) -> Any:
     ((2,3,4):(1,2,6), (2, 3, 1, 1))
     """
     modes = _modes(x, "append")
-    return _made(x, modes + _more(x, item, up_to_rank, len(modes), "append"))
+    more = _more(x, item, up_to_rank, len(modes), "append")
+    return _made(x, modes + more) if more or not isinstance(x, Layout) else x
 
 
 def prepend(x: Any, item: Any = None, up_to_rank: int | None = None) -> Any:
@@ -93,7 +94,8 @@ def prepend(x: Any, item: Any = None, up_to_rank: int | None = None) -> Any:
     ((4,2,3):(6,1,2), (1, 1, 2, 3))
     """
     modes = _modes(x, "prepend")
-    return _made(x, _more(x, item, up_to_rank, len(modes), "prepend") + modes)
+    more = _more(x, item, up_to_rank, len(modes), "prepend")
+    return _made(x, more + modes) if more or not isinstance(x, Layout) else x
 
 
 def _modes(x: Any, what: str) -> list[Any]:

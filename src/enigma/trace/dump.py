@@ -13,18 +13,24 @@ from enigma.trace.node import Block, For, If, Node, Op, Param, Traced, Value, Wh
 
 _COLUMN = 64
 _SHOWN = 8  # numbers of a table
+_Line = tuple[str, SourceLoc | None]
 
 
 def dump(traced: Traced) -> str:
     """Return the text of a traced kernel, headed `=== IR: NAME (N ops) ===`."""
+    return "".join(f"{_with_loc(text, loc)}\n" for text, loc in dump_lines(traced))
+
+
+def dump_lines(traced: Traced) -> list[tuple[str, SourceLoc | None]]:
+    """Return the lines of that text, each with the place that stands behind it."""
     printer = _Printer()
     count = sum(1 for _ in traced.nodes())
-    lines = [f"=== IR: {traced.name} ({count} ops) ==="]
+    lines: list[_Line] = [(f"=== IR: {traced.name} ({count} ops) ===", None)]
     for param in traced.params:
         kind = f"{_kind(param)} {param.dtype.name}"
-        lines.append(_with_loc(f"  param {param.slot}: {printer.name(param.value)}: {kind}", param.loc))
+        lines.append((f"  param {param.slot}: {printer.name(param.value)}: {kind}", param.loc))
     lines.extend(printer.block(traced.body, 1))
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _kind(param: Param) -> str:
@@ -36,8 +42,8 @@ def _kind(param: Param) -> str:
     return "constant buffer" if constant else "buffer"
 
 
-def _with_loc(text: str, loc: SourceLoc) -> str:
-    return f"{text.ljust(_COLUMN)} # {loc.short_file}:{loc.line}"
+def _with_loc(text: str, loc: SourceLoc | None) -> str:
+    return text if loc is None else f"{text.ljust(_COLUMN)} # {loc.short_file}:{loc.line}"
 
 
 class _Printer:
@@ -68,39 +74,37 @@ class _Printer:
                 kind = str(texture)
         return f"{self.name(value)}: {kind}"
 
-    def block(self, block: Block, depth: int) -> Iterator[str]:
+    def block(self, block: Block, depth: int) -> Iterator[_Line]:
         for node in block.nodes:
             yield from self.node(node, depth)
 
-    def node(self, node: Node, depth: int) -> Iterator[str]:
+    def node(self, node: Node, depth: int) -> Iterator[_Line]:
         pad = "  " * depth
         match node:
             case Op():
-                yield _with_loc(pad + self._op(node), node.loc)
+                yield pad + self._op(node), node.loc
             case If():
                 results = self._results(node.results)
-                yield _with_loc(f"{pad}{results}if {self.name(node.condition)}:", node.loc)
+                yield f"{pad}{results}if {self.name(node.condition)}:", node.loc
                 yield from self._body(node.then, depth)
                 if node.orelse.nodes or node.orelse.yields:
-                    yield f"{pad}else:"
+                    yield f"{pad}else:", None
                     yield from self._body(node.orelse, depth)
             case For():
                 counter = self.typed(node.body.args[0])
                 bounds = f"range({self.name(node.low)}, {self.name(node.high)}, {self.name(node.step)})"
-                yield _with_loc(
-                    f"{pad}{self._results(node.results)}for {counter} in {bounds}{self._carried(node)}:", node.loc
-                )
+                yield f"{pad}{self._results(node.results)}for {counter} in {bounds}{self._carried(node)}:", node.loc
                 yield from self._body(node.body, depth)
             case While():
-                yield _with_loc(f"{pad}{self._results(node.results)}while{self._carried(node)}:", node.loc)
+                yield f"{pad}{self._results(node.results)}while{self._carried(node)}:", node.loc
                 yield from self._body(node.test, depth)
-                yield f"{pad}do:"
+                yield f"{pad}do:", None
                 yield from self._body(node.body, depth)
 
-    def _body(self, block: Block, depth: int) -> Iterator[str]:
+    def _body(self, block: Block, depth: int) -> Iterator[_Line]:
         yield from self.block(block, depth + 1)
         if block.yields:
-            yield f"{'  ' * (depth + 1)}yield {', '.join(self.name(value) for value in block.yields)}"
+            yield f"{'  ' * (depth + 1)}yield {', '.join(self.name(value) for value in block.yields)}", None
 
     def _results(self, results: list[Value]) -> str:
         return f"{', '.join(self.typed(value) for value in results)} = " if results else ""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast, overload
 
+from enigma import context
 from enigma.context import current
 from enigma.dtypes import BufferType
 from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError, EnigmaValueError, ErrorGroup, InternalError
@@ -81,6 +82,9 @@ class KernelDef:
 
     def __repr__(self) -> str:
         return f"<enigma.kernel {self.name}>"
+
+    def _repr_html_(self) -> str:
+        return context.load_explorer().kernel_html(self)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -134,7 +134,7 @@ class RegisterTensor:
         loc = caller()
         if has_none(index):
             return self.view(*slice_and_offset(self._coordinate(index, loc), self.layout))
-        return self.cells.load([self._place(index, loc)], 1, loc).chunks[0]
+        return self.cells.get(self._place(index, loc), loc)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         loc = caller()
@@ -144,7 +144,7 @@ class RegisterTensor:
                 help=f"store all of its elements: {self.name or 'acc'}[None, 0].store(fragment)",
             )  # fmt: skip
         place = self._place(index, loc)
-        self.cells.store([place], Fragment.of(1, [self._converted(value, loc)]), loc)
+        self.cells.set(place, self._converted(value, loc), loc)
 
     def __iter__(self) -> Any:
         return iter(self.cells.load(self._places(), (self.size(),), caller()).elements())

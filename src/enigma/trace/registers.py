@@ -88,6 +88,22 @@ class Cells(Registers):
         """Return what all registers hold."""
         return Fragment((len(self.places),), self.values, self.places)
 
+    def _is_alone(self, number: int) -> bool:
+        return sum(chunk == self.places[number][0] for chunk, _ in self.places) == 1
+
+    def get(self, number: int, loc: SourceLoc) -> TracedValue:
+        """Return what one register holds."""
+        if self._is_alone(number):
+            return self.values[self.places[number][0]]
+        return self.load([number], 1, loc).chunks[0]
+
+    def set(self, number: int, value: TracedValue, loc: SourceLoc) -> None:
+        """Let one register hold a value; others that were in one vector with it are values of their own then."""
+        if self._is_alone(number):
+            self.values[self.places[number][0]] = value
+        else:
+            self.store([number], Fragment.of(1, [value]), loc)
+
     def load(self, numbers: Sequence[int], shape: Any, loc: SourceLoc) -> Fragment:
         """Return what some registers hold, as a fragment of a shape."""
         return self.all().part(numbers, shape, loc)

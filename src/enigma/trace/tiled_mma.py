@@ -235,13 +235,22 @@ def make_tiled_mma(op: Any, atom_layout_mnk: Any = (1, 1, 1), permutation_mnk: A
 
 
 def gemm(tiled: TiledMma, a: Any, b: Any, c: Any, loc: SourceLoc) -> None:
-    """Add the product of two partitions to a fragment."""
+    """Add the product of two partitions to a fragment. One without a mode for K is a single step along it."""
+    a, b = (_with_steps(side) for side in (a, b))
     if isinstance(tiled.op, MmaUniversalOp):
         rows, columns, steps = _sizes(a, b, c, RegisterTensor, loc)
         _steps(a, b, steps, lambda k: _fma(a, b, c, rows, columns, k, loc))
     else:
         rows, columns, steps = _sizes(a, b, c, MatrixFragment, loc)
         _steps(a, b, steps, lambda k: _multiply(a, b, c, rows, columns, k, loc))
+
+
+def _with_steps(side: Any) -> Any:
+    """Return a partition with a mode for the steps along K, also where only one step is left of that."""
+    if not isinstance(side, Tensor | RegisterTensor) or side.layout.rank() != 2:
+        return side
+    layout = Layout.of_modes([*side.layout.modes(), Layout(1, 0)])
+    return side.view(layout) if isinstance(side, RegisterTensor) else rearranged(side, list(layout.modes()), [])
 
 
 def _sizes(a: Any, b: Any, c: Any, held: type, loc: SourceLoc) -> tuple[int, int, int]:

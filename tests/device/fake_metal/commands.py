@@ -93,6 +93,12 @@ class CommandBuffer(NSObject):
             self.queue.run_until(self)
         return self.state
 
+    def _logs(self) -> list[FunctionLog]:
+        if self.state < COMPLETED:
+            raise self.machine.violate("logs are asked for before the command buffer has completed")
+        found, self.machine.shader_findings = self.machine.shader_findings, []
+        return [FunctionLog(self.machine, *one) for one in found]
+
     def _error(self) -> NSError | None:
         return self.failure
 
@@ -123,6 +129,38 @@ class CommandBuffer(NSObject):
         self.times = (machine.gpu_clock, machine.gpu_clock + took)
         machine.gpu_clock += took
         self.commands, self.kept = [], []
+
+
+class FunctionLog(NSObject):
+    """What shader validation found: text, kernel and line of the source."""
+
+    OWNER = "MTLFunctionLog"
+
+    def __init__(self, machine: Machine, text: str, function: str, line: int) -> None:
+        super().__init__(machine)
+        self._facts = (text, function, line)
+
+    def _description(self) -> str:
+        return self._facts[0]
+
+    def _debugLocation(self) -> DebugLocation | None:
+        return DebugLocation(self.machine, *self._facts[1:]) if self._facts[2] else None
+
+
+class DebugLocation(NSObject):
+    """A place in a source."""
+
+    OWNER = "MTLFunctionLogDebugLocation"
+
+    def __init__(self, machine: Machine, function: str, line: int) -> None:
+        super().__init__(machine)
+        self._facts = (function, line)
+
+    def _functionName(self) -> str:
+        return self._facts[0]
+
+    def _line(self) -> int:
+        return self._facts[1]
 
 
 class Encoder(NSObject):

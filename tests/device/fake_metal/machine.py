@@ -63,6 +63,7 @@ class Machine:
     violations: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     buffer_faults: list[tuple[int, str]] = field(default_factory=list)
+    shader_findings: list[tuple[str, str, int]] = field(default_factory=list)
     allocated: int = 0
     memory_lies_idle: list[Any] = field(default_factory=list)
 

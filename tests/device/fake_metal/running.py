@@ -154,7 +154,7 @@ def run(dispatch: Dispatch) -> None:
     if ready.sites:
         _run_with_log(ready, arguments, geometry, dispatch)
     else:
-        enigma.CpuRuntime().bind(ready, arguments, geometry)()
+        cpu.CpuRuntime().bind(ready, arguments, geometry)()
     for array, texture in written:
         texture.texels[...] = array.view(np.uint8).reshape(texture.texels.shape)
 

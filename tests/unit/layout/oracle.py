@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from enigma.layout import Layout
+from enigma.layout import Layout, Swizzle, make_composed_layout
 
-FILE = Path(__file__).parents[2] / "data" / "layout_oracle.jsonl.gz"
+FILES = [
+    Path(__file__).parents[2] / "data" / name for name in ("layout_oracle.jsonl.gz", "layout_oracle_parts.jsonl.gz")
+]
+"""The second file is written by `tools/layout_oracle.py`, which says how its arguments look."""
 
 
 class Case(NamedTuple):
@@ -23,10 +26,10 @@ class Case(NamedTuple):
 
 
 @cache
-def cases() -> dict[str, list[Case]]:
-    """Return all recorded calls by operation."""
+def cases(number: int = 0) -> dict[str, list[Case]]:
+    """Return all recorded calls of a file by operation."""
     found: dict[str, list[Case]] = {}
-    with gzip.open(FILE, "rt", encoding="utf-8") as file:
+    with gzip.open(FILES[number], "rt", encoding="utf-8") as file:
         for line in file:
             case = Case(**json.loads(line))
             found.setdefault(case.op, []).append(case)
@@ -42,3 +45,13 @@ def layout(text: str) -> Layout:
     """Return the layout that CuTe prints as `text`."""
     shape, stride = text.split(":")
     return Layout(parse(shape), parse(stride))
+
+
+def value(x: Any) -> Any:
+    """Return an argument of the second file: a layout, a composed layout, a tuple of such, a number."""
+    if isinstance(x, str) and x.startswith("S<"):
+        swizzle, offset, inner = x.split(" o ")
+        return make_composed_layout(Swizzle(*parse(swizzle[2:-1])), int(offset), layout(inner))
+    if isinstance(x, str):
+        return layout(x) if ":" in x else parse(x)
+    return tuple(map(value, x)) if isinstance(x, list) else x

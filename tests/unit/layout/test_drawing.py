@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import io
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,57 @@ def test_terminal_text() -> None:
 def test_wide_rows_stay_whole() -> None:
     lines = shown(Layout((2, 32), (32, 1))).splitlines()
     assert [len(line.split()) for line in lines] == [1, 32, 33, 33]
+
+
+def test_columns_come_in_bands_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("FORCE_COLOR", "1"),
+        ("COLORTERM", "truecolor"),
+        ("TERM", "xterm-256color"),
+        ("COLUMNS", "20"),
+        ("LINES", "50"),
+    ):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown(Layout((2, 8), (8, 1)))).splitlines()
+    assert [line.rstrip() for line in lines] == [
+        "(2,8):(8,1)",
+        "    0   1   2   3",
+        "0   0   1   2   3",
+        "1   8   9  10  11",
+        "    4   5   6   7",
+        "0   4   5   6   7",
+        "1  12  13  14  15",
+    ]
+    assert all(len(line) <= 20 for line in lines)
+    # every element is printed once, whatever the width
+    for width in range(1, 60):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", shown(Layout((2, 8), (8, 1)))).splitlines()[1:]
+        values = [line.split()[1:] for line in lines if not line.startswith(" ")]
+        assert sorted(int(value) for row in values for value in row) == list(range(16)), width
+        assert width < 6 or all(len(line) <= width for line in lines)
+
+
+def test_swizzled_layouts() -> None:
+    plain = Layout((8, 32), (32, 1))
+    composed = enigma.make_composed_layout(enigma.Swizzle(3, 2, 3), 0, plain)
+    found = cells(enigma.draw(composed, banks=True).svg)
+    assert {at: lines for at, (lines, _) in found.items()} == {
+        (i, j): (str((32 * i + j ^ i << 2) % 32), f"@{32 * i + j ^ i << 2}") for i in range(8) for j in range(32)
+    }
+    assert texts(enigma.draw(composed).svg, "title") == ["S<3,2,3> o 0 o (8,32):(32,1)"]
+    assert texts(enigma.draw(composed, banks=True).svg, "note") == [
+        "words of one bank in a row: up to 1; in a column: up to 1"
+    ]
+    assert shown(enigma.swizzle(Layout((2, 4), (4, 1)), 1, 0, 2)) == (
+        "S<1,0,2> o 0 o (2,4):(4,1)\n   0  1  2  3\n0  0  1  2  3\n1  5  4  7  6\n"
+    )
+    part = composed[2, None]
+    assert shown(part, limit=(1, 6)) == (
+        "S<3,2,3> o 64 o (32):(1)\n    0   1   2   3   4   5\n0  72  73  74  75  76  77\n"
+        "cut: 1 of 1 rows and 6 of 32 columns are shown\n"
+    )
 
 
 def test_terminal_colours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from enigma import layout as lib
 from enigma.errors import EnigmaValueError
-from tests.unit.layout.oracle import Case, cases, layout, parse
+from enigma.layout.leaf import text
+from tests.unit.layout.oracle import Case, cases, layout, parse, value
 
 
 def _crd2idx(text: str, coordinates: list[int]) -> list[str]:
@@ -59,18 +64,65 @@ CALLS: dict[str, Callable[..., Any]] = {
 }
 
 
-def outcome(case: Case) -> Any:
+def _part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what gives the start and the layout of a part: those of a layout composed with a swizzle of no bits."""
+
+    def call(a: str, *args: Any) -> str:
+        found = function(lib.make_composed_layout(lib.Swizzle(0, 0, 0), 0, layout(a)), *map(value, args))
+        return f"{found.offset} | {found.inner}"
+
+    return call
+
+
+def _call(name: str) -> Callable[..., Any]:
+    """Return what calls the function of an operation of the second file."""
+    plain = name.removeprefix("composed_").removesuffix("_tiler").removesuffix("_proj")
+    function = getattr(lib, {"coalesce_profile": "coalesce", "complement_shape": "complement"}.get(plain, plain), None)
+    if plain in ("local_tile", "local_partition"):
+        return _part(getattr(lib, plain))
+    if plain == "get":
+        return lambda a, mode: value(a)[mode]
+    if plain == "call":
+        return lambda a, places: [str(value(a)(place)) for place in places]
+    if plain in ("slice", "dice", "crd2idx"):
+        return lambda a, c: getattr(lib, plain)(value(c), value(a))
+    if plain == "recast_layout":
+        return lambda new, old, a: lib.recast_layout(new, old, value(a))
+    assert function is not None
+    return lambda *args: function(*map(value, args))
+
+
+def outcome(case: Case, calls: dict[str, Callable[..., Any]]) -> Any:
     """Return what ours gives, as CuTe would print it, and None for a refusal."""
     try:
-        result = CALLS[case.op](*case.args)
+        result = calls[case.op](*case.args)
     except EnigmaValueError as error:
         assert error.help  # a refusal says what would be right
         return None
-    return result if isinstance(result, list) else str(result)
+    return result if isinstance(result, list) else text(result) if isinstance(result, tuple) else str(result)
+
+
+def differences(op: str, number: int, calls: dict[str, Callable[..., Any]]) -> str:
+    """Return the calls in which ours and CuTe's results differ, one a line."""
+    wrong = [(case, ours) for case in cases(number)[op] if (ours := outcome(case, calls)) != case.result]
+    shown = "\n".join(f"{case.args}: CuTe {case.result}, ours {ours}" for case, ours in wrong[:10])
+    return f"{len(wrong)} of {len(cases(number)[op])} differ:\n{shown}" if wrong else ""
 
 
 @pytest.mark.parametrize("op", sorted(CALLS))
 def test_results_are_those_of_cute(op: str) -> None:
-    wrong = [(case, ours) for case in cases()[op] if (ours := outcome(case)) != case.result]
-    shown = "\n".join(f"{case.args}: CuTe {case.result}, ours {ours}" for case, ours in wrong[:10])
-    assert not wrong, f"{len(wrong)} of {len(cases()[op])} differ:\n{shown}"
+    assert not differences(op, 0, CALLS)
+
+
+@pytest.mark.parametrize("op", sorted(cases(1)))
+def test_results_of_parts_and_composed_layouts_are_those_of_cute(op: str) -> None:
+    assert not differences(op, 1, {op: _call(op)})
+
+
+def test_the_tool_that_records_says_what_it_needs() -> None:
+    tool = Path(__file__).parents[3] / "tools" / "layout_oracle.py"
+    if importlib.util.find_spec("cutlass") is not None:
+        pytest.skip("this Python has CuTe, and the tool would record")
+    done = subprocess.run([sys.executable, str(tool), "none.gz"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "install nvidia-cutlass-dsl" in done.stderr

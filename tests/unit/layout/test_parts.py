@@ -178,3 +178,135 @@ def test_a_refusal_says_what_is_wrong_and_what_would_be_right(text: str) -> None
         REFUSED[text]()
     assert error.value.message == text
     assert error.value.help
+
+
+def numbers(layout: Any) -> list[int]:
+    return [layout(k) for k in range(layout.size())]
+
+
+compact = st.permutations(range(3)).flatmap(
+    lambda order: st.lists(st.sampled_from([1, 2, 3, 4, 6, 8]), min_size=3, max_size=3).map(
+        lambda shape: en.make_ordered_layout((shape[0], (shape[1], shape[2])), (order[0], (order[1], order[2])))
+    )
+)
+
+
+def divided(count: int, data: st.DataObject) -> en.Layout:
+    """Return a layout of one or two modes whose sizes and strides divide `count`."""
+    sizes, reached = [], 1
+    for _ in range(data.draw(st.integers(1, 2))):
+        step = data.draw(st.sampled_from([d for d in range(1, count // reached + 1) if count // reached % d == 0]))
+        left = count // reached // step
+        extent = data.draw(st.sampled_from([d for d in range(1, left + 1) if left % d == 0]))
+        sizes.append((extent, reached * step))
+        reached *= step * extent
+    return en.Layout(tuple(s for s, _ in sizes), tuple(d for _, d in sizes))
+
+
+@settings(deadline=None)
+@given(compact, st.data())
+def test_composition_is_associative_where_all_of_it_is_defined(a: en.Layout, data: st.DataObject) -> None:
+    b = divided(a.size(), data)
+    c = divided(b.size(), data)
+    try:
+        left, right = en.composition(en.composition(a, b), c), en.composition(a, en.composition(b, c))
+    except EnigmaError:
+        return
+    # both number the same function wherever neither of them counts beyond the end of a mode
+    if all(a(b(k)) == en.composition(a, b)(k) for k in range(b.size())):
+        assert numbers(left) == numbers(right) == [a(b(c(k))) for k in range(c.size())]
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from([24, 36, 64, 96, 120]))
+def test_a_complement_and_its_layout_reach_every_offset_once(data: st.DataObject, count: int) -> None:
+    layout = divided(count, data)
+    rest = en.complement(layout, count)
+    reached = sorted(x + y for x in numbers(layout) for y in numbers(rest))
+    assert reached == list(range(count))
+    # a complement reaches what its layout leaves out, in order
+    assert numbers(rest) == sorted(numbers(rest))
+
+
+@settings(deadline=None)
+@given(compact, st.data())
+def test_a_division_is_put_together_again_by_the_inverse_of_its_order(layout: en.Layout, data: st.DataObject) -> None:
+    tile = divided(layout.size(), data)
+    try:
+        split = en.logical_divide(layout, tile)
+    except EnigmaError:
+        return
+    inside, which = split.modes()
+    assert numbers(inside) == [layout(tile(k)) for k in range(tile.size())] or not _exact(layout, tile)
+    if _exact(layout, tile) and split.size() == layout.size():
+        assert sorted(numbers(split)) == sorted(numbers(layout))
+        assert len(set(numbers(which))) == which.size()
+
+
+def _exact(layout: en.Layout, tile: en.Layout) -> bool:
+    """Return whether the tile and its complement number the layout without a partial mode."""
+    order = en.make_layout(tile, en.complement(tile, layout.size()))
+    try:
+        made = en.composition(layout, order)
+    except EnigmaError:
+        return False
+    return numbers(made) == [layout(order(k)) for k in range(order.size())]
+
+
+@settings(deadline=None)
+@given(compact, compact)
+def test_a_product_repeats_its_block_at_the_places_that_the_tiler_numbers(block: en.Layout, tiler: en.Layout) -> None:
+    both = en.logical_product(block, tiler)
+    first, second = both.modes()
+    assert first == block
+    assert second.shape == tiler.shape or second.size() == tiler.size()
+    whole = block.size()
+    assert numbers(second) == [whole * tiler(k) for k in range(tiler.size())]
+    for made in (en.blocked_product, en.raked_product):
+        assert sorted(numbers(made(block, tiler))) == sorted(numbers(both)) == list(range(whole * tiler.size()))
+
+
+@settings(deadline=None)
+@given(layouts(2))
+def test_inverses_undo_what_they_can(layout: en.Layout) -> None:
+    right = en.right_inverse(layout)
+    assert [layout(right(k)) for k in range(right.size())] == list(range(right.size()))
+    if len(set(numbers(layout))) < layout.size():
+        return
+    try:
+        left = en.left_inverse(layout)
+    except EnigmaError:
+        return
+    if all(big % small == 0 for small, big in itertools.pairwise(_reaches(layout))):
+        assert [left(layout(k)) for k in range(layout.size())] == list(range(layout.size()))
+
+
+def _reaches(layout: en.Layout) -> list[int]:
+    """Return the strides and the ends of the modes, from the smallest stride on."""
+    pairs = zip(lib.flatten((layout.shape,)), lib.flatten((layout.stride,)), strict=True)  # type: ignore[arg-type]
+    modes = sorted((d, d * s) for s, d in pairs if s > 1)
+    return [1, *(number for mode in modes for number in mode)]
+
+
+@settings(deadline=None)
+@given(st.sampled_from([1, 2, 4]), st.sampled_from([8, 16, 32]), compact)
+def test_recasting_down_and_up_again_changes_nothing(times: int, bits: int, layout: en.Layout) -> None:
+    fine = en.recast_layout(bits // times, bits, layout)
+    assert fine.size() == layout.size() * times or not any(d == 1 for d in lib.flatten((layout.stride,)))  # type: ignore[union-attr]
+    back = en.recast_layout(bits, bits // times, fine)
+    assert numbers(back) == numbers(layout)
+    assert back.shape == layout.shape
+
+
+@settings(deadline=None)
+@given(compact, st.integers(0, 3), st.integers(0, 3), st.data())
+def test_tiles_of_a_composed_layout_are_its_elements(
+    layout: en.Layout, bits: int, base: int, data: st.DataObject
+) -> None:
+    composed = en.make_composed_layout(en.Swizzle(bits, base, 3), data.draw(st.sampled_from([0, 8, 64])), layout)
+    rows = data.draw(st.sampled_from([d for d in range(1, layout.size(0) + 1) if layout.size(0) % d == 0]))
+    row = data.draw(st.integers(0, layout.size(0) // rows - 1))
+    tile = en.local_tile(composed, (rows, en.Layout(layout.size(1))), (row, None))
+    assert [tile((i, j, 0)) for j in range(layout.size(1)) for i in range(rows)] == [
+        composed((row * rows + i, j)) for j in range(layout.size(1)) for i in range(rows)
+    ]

@@ -18,6 +18,22 @@ PLANS: dict[str, Any] = {
         f"transpose {d.name}": lambda d=d: en.lib.transpose.kernel(100, 70, d) for d in (en.f32, en.bf16, en.u8, en.i64)
     },
     **{f"softmax {n}": lambda n=n: en.lib.softmax.kernel(4, n, en.f16) for n in (3, 132, 1026, 5000)},
+    **{
+        f"gemm {d.name} {n} {trans}": lambda d=d, n=n, trans=trans: en.lib.gemm.kernel(
+            100, n, n, d, trans_a=trans, trans_b=trans
+        )
+        for d in (en.f32, en.f16, en.bf16)
+        for n, trans in ((100, False), (101, True))
+    },
+    **{
+        f"attention {d.name} {head}": lambda d=d, head=head: en.lib.attention.kernel(
+            100, 90, head, d, heads=4, kv_heads=2, causal=head != 72
+        )
+        for d in (en.f32, en.f16, en.bf16)
+        for head in (64, 72, 256)
+    },
+    "attention without simdgroups": lambda: en.lib.attention.kernel(100, 90, 64, en.bf16, simdgroups=False),
+    "gemm without simdgroups": lambda: en.lib.gemm.kernel(100, 100, 100, en.f16, trans_b=True, simdgroups=False),
     **{f"rmsnorm {n}": lambda n=n: en.lib.rmsnorm.kernel(4, n, en.bf16, en.f32) for n in (3, 132, 1026)},
 }
 
@@ -52,3 +68,16 @@ def test_rows_of_a_multiple_of_four_are_read_four_at_once() -> None:
     assert "*(device const float4*)(x + " in en.lib.rmsnorm.kernel(3, 4096).compile().metal_source
     assert "*(device half4*)(out + " in en.lib.softmax.kernel(3, 132, en.f16).compile().metal_source
     assert "half4" not in en.lib.softmax.kernel(3, 133, en.f16).compile().metal_source
+
+
+def test_a_product_reads_vectors_where_rows_are_multiples_of_four() -> None:
+    text = en.lib.gemm.kernel(100, 100, 100, en.f16).compile().metal_source
+    assert "*(device const half4*)(a + " in text
+    assert "*(device const packed_half4*)(a + " in en.lib.gemm.kernel(100, 100, 101, en.f16).compile().metal_source
+    assert "simdgroup_multiply_accumulate(acc3_3" in text
+
+
+def test_tiles_of_a_product_are_filled_without_bank_conflicts() -> None:
+    plan = en.lib.gemm.kernel(128, 128, 128)
+    found = [access.conflict for access in accesses(plan, "threadgroup") if access.kind == "write"]
+    assert found[:2] == [1, 1]

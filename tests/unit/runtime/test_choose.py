@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +12,7 @@ import enigma
 from enigma.errors import DeviceError
 from enigma.runtime import choose
 from enigma.runtime.metal import objc
+from tests.device.fake_metal import Machine
 from tests.unit.runtime.launched import message
 
 
@@ -19,8 +21,44 @@ def no_device_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ENIGMA_DEVICE", raising=False)
 
 
-def test_the_default_is_the_processor() -> None:
-    assert isinstance(enigma.runtime(), enigma.CpuRuntime)
+def test_the_default_is_metal_where_it_is_and_the_processor_elsewhere() -> None:
+    assert enigma.runtime().name == ("metal" if choose.has_metal() else "cpu")
+    if sys.platform != "darwin":
+        assert isinstance(enigma.runtime(), enigma.CpuRuntime)
+
+
+@pytest.fixture
+def mac(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """A Mac with a device, as far as the choice of a runtime goes."""
+    machine = Machine()
+    monkeypatch.setattr(objc, "load", machine.bridge)
+    monkeypatch.setattr(choose.sys, "platform", "darwin")
+    choose._make.cache_clear()
+    yield machine
+    choose._make.cache_clear()
+
+
+def test_on_a_mac_the_default_is_metal_unless_that_is_forbidden(mac: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    rt = enigma.runtime()
+    assert rt.name == "metal" and enigma.runtime("metal") is rt
+    assert enigma.device_capabilities().gpu_family == "apple7"
+    monkeypatch.setenv("ENIGMA_FORCE_NO_METAL", "1")
+    assert enigma.runtime().name == "cpu"
+
+
+def test_a_mac_without_a_device_runs_on_the_processor(mac: Machine) -> None:
+    mac.has_device = False
+    assert not choose.has_metal()
+    assert enigma.runtime().name == "cpu"
+    with pytest.raises(DeviceError, match="Metal has no device here"):
+        enigma.device_capabilities()
+
+
+def test_a_runtime_that_was_closed_or_lost_its_device_is_replaced(mac: Machine) -> None:
+    first = enigma.runtime("metal")
+    first.close()
+    second = enigma.runtime("metal")
+    assert second is not first and second.usable
 
 
 @pytest.mark.parametrize(("name", "kind"), [("cpu", "CpuRuntime"), ("sim", "SimRuntime")])
@@ -37,7 +75,7 @@ def test_the_environment_names_the_default(monkeypatch: pytest.MonkeyPatch) -> N
     assert enigma.runtime().name == "sim"
     assert enigma.runtime("cpu").name == "cpu"
     monkeypatch.setenv("ENIGMA_DEVICE", "")
-    assert enigma.runtime().name == "cpu"
+    assert enigma.runtime().name == ("metal" if choose.has_metal() else "cpu")
 
 
 def test_an_unknown_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

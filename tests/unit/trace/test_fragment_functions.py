@@ -200,6 +200,37 @@ def test_a_softmax_across_lanes(device: str) -> None:
     assert np.allclose(out, want, rtol=1e-5)
 
 
+@en.kernel
+def mixed(A: en.f32[4, 8], N: en.i16[4, 8], Out: en.f32[6, 32], B: en.b1[4, 8]):
+    """Functions of several operands, dtypes that are promoted as those of numbers, and logic."""
+    i = en.thread_position_in_grid
+    a, n = A[i, None].load(), N[i, None].load()
+    out = en.make_tensor(Out, en.make_layout((6, (8, 4)), (32, (1, 8))))
+    out[0, (None, i)].store(en.where(a > 0.5, 1.0, 0.0))
+    out[1, (None, i)].store(en.fma(a, 2.0, en.clamp(a, 0.25, 0.75)))
+    out[2, (None, i)].store(n * a + i)
+    out[3, (None, i)].store((n + 100000).to(en.f32))
+    out[4, (None, i)].store(en.where(i < 2, a, 0.0) + abs(-a) + round(a))
+    out[5, (None, i)].store(a.reduce(lambda x, y: x if x > y else y) * n)
+    B[i, None].store((a > 0.5) & (n > 2) | ~(a < 0.9))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_functions_promotion_and_logic(device: str) -> None:
+    a = np.random.default_rng(7).random((4, 8), np.float32)
+    n = np.arange(32).reshape(4, 8).astype(np.int16)
+    out, flags = np.zeros((6, 32), np.float32), np.zeros((4, 8), bool)
+    mixed.launch(a, n, out, flags, grid=4, threads=4, device=device)
+    i = np.arange(4)[:, None]
+    wants = [
+        np.where(a > 0.5, 1, 0), a * 2 + np.clip(a, 0.25, 0.75), n * a + i, n.astype(np.int64) + 100000,
+        np.where(i < 2, a, 0) + a + np.rint(a), a.max(1, keepdims=True) * n,
+    ]  # fmt: skip
+    for found, want in zip(out, wants, strict=True):
+        assert np.allclose(found.reshape(4, 8), want, rtol=1e-6)
+    assert (flags == ((a > 0.5) & (n > 2) | ~(a < 0.9))).all()
+
+
 def test_what_a_fragment_says_of_itself() -> None:
     said: list[Any] = []
 
@@ -223,6 +254,6 @@ def test_the_elements_of_parts_and_reductions() -> None:
     assert arrangement.part_of(((0, 0), (0, 1), (1, 0)), [1, 2]) == ([(0, 1), (1, None)], ((0, 0), (1, 0)))
 
 
-@pytest.mark.parametrize("kernel", [parts, repeated, normalised], ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize("kernel", [parts, repeated, normalised, mixed], ids=lambda kernel: kernel.name)
 def test_metal_takes_the_text(kernel: en.KernelDef) -> None:
     assert_legal(en.compile(kernel).metal_source)

@@ -14,9 +14,10 @@ from enigma.dialect.operation import IntrinsicOp
 from enigma.dialect.types import dtype_of
 from enigma.dtypes import b1
 from enigma.emit.simt.analysis import Analysis, Sync, sync_kind
+from enigma.emit.simt.in_order import InOrder
 from enigma.emit.simt.lanes import Chunk, Context, Flat, Gate, Image, Lanes, Memory, Pattern, Scalar, lanes
 from enigma.emit.simt.masks import FALSE
-from enigma.emit.simt.merge import Demoted, Exit, Merging
+from enigma.emit.simt.merge import Demoted, Exit
 from enigma.emit.simt.scalarize import PartsOp
 from enigma.emit.simt.writer import Writer
 from enigma.errors import EnigmaError, InternalError
@@ -34,7 +35,7 @@ COPIES = 300
 """Operations that a body written once for each chunk may have, all copies together."""
 
 
-class Control(Merging):
+class Control(InOrder):
     """Writes operations and statements; `values` holds what has been computed, as seen by the lanes that run."""
 
     def __init__(self, writer: Writer, analysis: Analysis) -> None:
@@ -42,6 +43,7 @@ class Control(Merging):
         self.analysis = analysis
         self.values: dict[SSAValue, Lanes | Memory | Image] = {}
         self.vmath_used = set()
+        self.runs, self.chains, self.later = {}, {}, set()
         self.current: Operation | None = None
         self.assumed: set[Operation] = set()
         self.demoted: set[tuple[Operation, int, str]] = set()
@@ -107,6 +109,12 @@ class Control(Merging):
             self.values[result] = value
 
     def _intrinsic(self, op: IntrinsicOp) -> None:
+        if op.results and op.results[0] in self.later:
+            return
+        if op not in self.chains or not isinstance(op, PartsOp) or not self.store_in_order(op, self._at_once):
+            self._at_once(op)
+
+    def _at_once(self, op: IntrinsicOp) -> None:
         row = op.ROW
         if isinstance(row.llvm, Unsupported):
             raise EnigmaError(

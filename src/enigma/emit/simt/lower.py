@@ -17,6 +17,7 @@ from enigma.dialect.types import dtype_of, is_memory, space_of, texture_of
 from enigma.dtypes import Space, TexelFormat, TextureType, b1, u32
 from enigma.emit.simt import vmath
 from enigma.emit.simt.analysis import analyse, asks_for_simdgroups, orders_memory
+from enigma.emit.simt.in_order import chains
 from enigma.emit.simt.lanes import Context, Image, Lanes, Memory, Root, Scalar, constant, flat
 from enigma.emit.simt.place import Place
 from enigma.emit.simt.plan import Plan, Planner
@@ -158,6 +159,7 @@ def lower(module: ModuleOp, geometry: Geometry, host: HostInfo) -> Lowered:
     writer = Writer(min(max(host.vector_bits // 32, 4), 16))
     padded = geometry.partial and not asks_for_simdgroups(kernel)
     regions = Regions(writer, analysis, planner, geometry.total, partial=geometry.partial, padded=padded)
+    regions.know(chains(kernel, analysis, planner.home))
     regions.has_fma = host.has_fma
     regions.registers = 24 if host.vector_bits >= 512 or host.arch == "aarch64" else 12
     return _Kernel(kernel, geometry, regions, ArgumentLayout(len(kernel.body.block.args))).write(plan)

@@ -6,13 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from enigma.dtypes import Numeric, b1, i64
-from enigma.emit.simt.lanes import Chunk, Lanes, Memory, Ramp, lanes
+from enigma.emit.simt.lanes import Chunk, Flat, Lanes, Memory, Ramp, Vector, lanes
 from enigma.emit.simt.masks import FALSE
 from enigma.emit.simt.own import OwnMemory
 
 
 class PackedOps(OwnMemory):
-    """Writes loads and stores of several components; a vector is a tuple of values."""
+    """Writes loads and stores of several components; a vector is a tuple of values.
+
+    `runs` tells of a register with one component of neighbouring lanes: the register with the run of memory that it was taken
+    from, which component it is, and of how many.
+    """
+
+    runs: dict[str, tuple[str, int, int]]
 
     def load_element(self, buffer: Memory, index: Lanes) -> Lanes | tuple[Lanes, ...]:
         """Return the elements at `index`; of a buffer of vectors, their components."""
@@ -35,6 +41,38 @@ class PackedOps(OwnMemory):
         """Set the elements from `index` on."""
         self._store_parts(buffer, index, value)
 
+    def numbers(self, buffer: Memory, index: Lanes) -> tuple[Memory, Lanes]:
+        """Return a buffer as one of numbers, and where in that the elements at `index` begin."""
+        return (buffer, index) if buffer.dtype.parts == 1 else self._components(buffer, index)
+
+    def run_of(self, chunks: Sequence[Chunk]) -> str | None:
+        """Return the run of memory that these are all the components of, in order; None where they are not."""
+        run: str | None = None
+        for part, chunk in enumerate(chunks):
+            found = self.runs.get(chunk.text) if isinstance(chunk, Vector) else None
+            if found is None or found[1:] != (part, len(chunks)) or run not in (None, found[0]):
+                return None
+            run = found[0]
+        return run
+
+    def piece(self, dtype: Numeric, run: str, number: int, count: int) -> Chunk:
+        """Return one of the `count` chunks that follow one another in a run."""
+        type = f"<{self.width * count} x {self.stored(dtype)}>"
+        order = range(number * self.width, (number + 1) * self.width)
+        return self.w.once(
+            ("piece", run, number), lambda: self._loaded(dtype, self._shuffle(type, run, "poison", order))
+        )
+
+    def stretched(self, dtype: Numeric, chunk: Chunk, count: int) -> list[Chunk]:
+        """Return chunks with each lane's number so many times in a row."""
+        if isinstance(chunk, Flat):
+            return [chunk] * count
+        text, type = self.vector(dtype, chunk), self.w.vector(dtype)
+        return [
+            Vector(self._shuffle(type, text, "poison", [(q * self.width + k) // count for k in range(self.width)]))
+            for q in range(count)
+        ]
+
     def _components(self, buffer: Memory, index: Lanes) -> tuple[Memory, Lanes]:
         """Return a buffer of vectors as one of numbers, and the first number of each vector: exact, whatever the size."""
         parts = buffer.dtype.parts
@@ -46,7 +84,7 @@ class PackedOps(OwnMemory):
         """Return whether some lanes' elements follow one another; an array whose size is known has an order of its own."""
         if buffer.size is not None or start.uniform is not None:
             return False
-        return any(_in_a_row(chunk, count) for chunk in self.chunks(start))
+        return any(in_a_row(chunk, count) for chunk in self.chunks(start))
 
     # ---- loads
 
@@ -56,7 +94,7 @@ class PackedOps(OwnMemory):
             return tuple(self.load(buffer, place) for place in places)
         columns: list[list[Chunk]] = [[] for _ in range(count)]
         for number, (chunk, mask) in enumerate(zip(self.chunks(start), self.masks(), strict=True)):
-            if _in_a_row(chunk, count) and mask != FALSE and isinstance(chunk, Ramp):
+            if in_a_row(chunk, count) and mask != FALSE and isinstance(chunk, Ramp):
                 made = self._load_run(buffer, chunk, mask, count)
             else:
                 made = [self._load_chunk(buffer, start.dtype, self.chunks(place)[number], mask) for place in places]
@@ -76,9 +114,13 @@ class PackedOps(OwnMemory):
                 type, f"llvm.masked.load.v{long}{self._suffix(dtype)}.p0", ("ptr", pointer), ("i32", str(dtype.size)),
                 (f"<{long} x i1>", self._repeated(mask, count)), (type, "zeroinitializer"),
             )  # fmt: skip
-        return [
-            self._loaded(dtype, self._shuffle(type, run, "poison", range(part, long, count))) for part in range(count)
-        ]
+        made: list[Chunk] = []
+        for part in range(count):
+            text = self._shuffle(type, run, "poison", range(part, long, count))
+            if dtype is not b1:
+                self.runs[text] = run, part, count
+            made.append(self._loaded(dtype, text))
+        return made
 
     def _repeated(self, mask: Chunk, count: int) -> str:
         """Return a mask with each lane's bit so many times in a row."""
@@ -102,7 +144,7 @@ class PackedOps(OwnMemory):
             parts = [self.chunks(part)[number] for part in value]
             if mask == FALSE:
                 continue
-            if _in_a_row(chunk, count) and isinstance(chunk, Ramp):
+            if in_a_row(chunk, count) and isinstance(chunk, Ramp):
                 self._store_run(buffer, chunk, mask, parts)
                 continue
             for place, part in zip(places, parts, strict=True):
@@ -111,7 +153,7 @@ class PackedOps(OwnMemory):
     def _store_run(self, buffer: Memory, chunk: Ramp, mask: Chunk, parts: Sequence[Chunk]) -> None:
         dtype, count, long = buffer.dtype, len(parts), self.width * len(parts)
         pointer = self.pointer(buffer, self.add_scalar(chunk.scalar, chunk.offs[0]))
-        type, run = f"<{long} x {self.stored(dtype)}>", self._interleaved(dtype, parts)
+        type, run = f"<{long} x {self.stored(dtype)}>", self.interleaved(dtype, parts)
         if self.is_full(mask):
             self.w.do(f"store {type} {run}, ptr {pointer}, align {dtype.size}")
             return
@@ -120,7 +162,7 @@ class PackedOps(OwnMemory):
             ("i32", str(dtype.size)), (f"<{long} x i1>", self._repeated(mask, count)),
         )  # fmt: skip
 
-    def _interleaved(self, dtype: Numeric, parts: Sequence[Chunk]) -> str:
+    def interleaved(self, dtype: Numeric, parts: Sequence[Chunk]) -> str:
         """Return the components of all lanes in the order of memory."""
         width, stored = self.width, self.stored(dtype)
         texts = [self._to_stored(dtype, part) for part in parts]
@@ -140,6 +182,6 @@ class PackedOps(OwnMemory):
         return self.w.emit(f"zext {self.w.vector(b1)} {text} to <{self.width} x i8>") if dtype is b1 else text
 
 
-def _in_a_row(chunk: Chunk, count: int) -> bool:
+def in_a_row(chunk: Chunk, count: int) -> bool:
     """Return whether the runs of `count` elements of all lanes follow one another."""
     return isinstance(chunk, Ramp) and all(off - chunk.offs[0] == lane * count for lane, off in enumerate(chunk.offs))

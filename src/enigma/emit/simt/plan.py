@@ -228,11 +228,11 @@ class Planner:
     def _leaves(self, value: SSAValue, home: Segment) -> bool:
         for use in value.uses:
             op: Operation | None = use.operation
-            if isinstance(op, scf.YieldOp | scf.ConditionOp) and self._home(op.parent_op()) is None:
+            if isinstance(op, scf.YieldOp | scf.ConditionOp) and self.home(op.parent_op()) is None:
                 if any(source is value for source, _ in home.copies):
                     continue
                 return True
-            if self._home(op) is not home and not self._copied(op, value, home):
+            if self.home(op) is not home and not self._copied(op, value, home):
                 return True
         return False
 
@@ -241,7 +241,8 @@ class Planner:
         starts = isinstance(op, scf.ForOp | scf.WhileOp) and self.analysis.facts[op].barrier
         return starts and any(source is value for source, _ in home.copies)
 
-    def _home(self, op: Operation | None) -> Segment | None:
+    def home(self, op: Operation | None) -> Segment | None:
+        """Return the segment that an operation, or a statement around it, belongs to."""
         while op is not None:
             if op in self.homes:
                 return self.homes[op]

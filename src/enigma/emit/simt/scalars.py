@@ -159,10 +159,11 @@ class Scalars:
         dtype = x.dtype
         if dtype.min <= bounds[0] and bounds[1] <= dtype.max and index.min <= bounds[0] and bounds[1] <= index.max:
             return self.widened(dtype, self.w.emit(f"{name} nsw i64 {self.wide(x)}, {self.wide(y)}"), *bounds, mult)
-        type = element(dtype)
-        return self.fresh(
-            dtype, self.w.emit(f"{name} {type} {self.text(x)}, {self.text(y)}"), mult=min(mult, 1 << dtype.width)
-        )
+        type, mult = element(dtype), min(mult, 1 << dtype.width)
+        text = self.w.emit(f"{name} {type} {self.text(x)}, {self.text(y)}")
+        if dtype.is_integer:  # what wraps around is a multiple all the same: smaller offsets do not wrap again
+            return self.fresh(dtype, text, dtype.min, dtype.max // mult * mult, mult)
+        return self.fresh(dtype, text, mult=mult)
 
     def _offset(self, dtype: Numeric, root: Root | None, off: int) -> Scalar:
         return Scalar(dtype, root, wrap_offset(dtype, off)) if root is not None else constant(dtype, off)

@@ -65,7 +65,7 @@ def show(
     With `tile=(rows, columns)` the layout is one of threads and values (`make_layout_tv`), and each element of the tile says
     which thread holds it as which value: `T3V1`. With `banks=True` cells are memory banks (32 of 4 bytes; the first one of an
     element that lies in several), for elements of `width` bytes. Rows and columns over `limit` are left out, which a note
-    says; `limit=None` prints all. `file` is standard output if not given.
+    says; `limit=None` prints all. On a terminal that is too narrow, columns come in bands. `file` is standard output if not given.
 
     Raises `EnigmaTypeError` for what is no layout or not static, and `EnigmaValueError` for a layout without modes, for more
     than 65,536 cells, and for threads and values that reach an element twice or leave the tile.

@@ -7,12 +7,14 @@ from contextlib import AbstractContextManager
 from threading import RLock
 from typing import Any
 
+from enigma import config
 from enigma.errors import DeviceError, EnigmaError
 from enigma.runtime.handles import Launch
 from enigma.runtime.metal.binding import Binding
 from enigma.runtime.metal.failures import LOST, code_of, gpu_error, launch_failure
 from enigma.runtime.metal.logs import DeviceLog
 from enigma.runtime.metal.objc import Bridge
+from enigma.runtime.metal.validation import findings
 
 COMPLETED = 4
 """MTLCommandBufferStatusCompleted."""
@@ -27,6 +29,7 @@ class Queue:
         if self._queue is None:
             raise gpu_error("Metal made no command queue", help="let go of other runtimes: rt.close()")
         self.lost: str | None = None
+        self.validates = config.shader_validation()
 
     def command_buffer(self, log: DeviceLog | None) -> Any:
         """Return a new command buffer, to be made and used within an autorelease pool."""
@@ -119,14 +122,24 @@ class Recording:
         try:
             self.buffer.waitUntilCompleted()
             if self.buffer.status() != COMPLETED:
-                raise self._queue.failed([one.program.name for one in self.bindings], self.buffer.error())
+                raise self._queue.failed(
+                    [one.program.name for one in self.bindings], self.buffer.error()
+                ) from self._found()
             for binding in self._locked:
                 for copy in binding.copies:
                     copy.fetch()
         finally:
             self._unlock()
+        if (found := self._found()) is not None:
+            raise found
         if self.log is not None:
             self.log.deliver()
+
+    def _found(self) -> DeviceError | None:
+        """Return what shader validation says of the launches, where it is turned on."""
+        if not self._queue.validates:
+            return None
+        return findings(self.buffer.logs(), [one.program for one in self.bindings])
 
     def microseconds(self) -> float:
         """Return how long the GPU worked on it, after it finished."""
