@@ -23,7 +23,8 @@ FETCHED = re.compile(
 
 def test_every_page_is_in_the_navigation_once() -> None:
     listed = re.findall(r"^ +- (?:[^:\n]+: )?(\S+\.md)$", CONFIG, re.MULTILINE)
-    assert sorted(listed) == sorted(str(path.relative_to(ROOT / "docs")) for path in ROOT.glob("docs/**/*.md"))
+    pages = sorted(str(path.relative_to(ROOT / "docs")) for path in ROOT.glob("docs/**/*.md"))
+    assert sorted(listed) == pages, "a new page needs a line in the navigation of mkdocs.yml"
 
 
 @pytest.mark.skipif(
