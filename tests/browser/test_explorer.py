@@ -98,6 +98,8 @@ def row(page: Any, pane: str, text: str) -> Any:
 def hot(page: Any, pane: str) -> list[str]:
     """Return the lines of a pane that are shown as the same operation."""
     page.wait_for_timeout(60)
+    # however busy the machine is, what the page was going to draw is drawn two frames later
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return [text.strip() for text in page.locator(f"#pane-{pane} .row.hot").all_inner_texts()]
 
 
