@@ -18,6 +18,8 @@ from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.debug.advisor import advise as advise
 from enigma.debug.check import check as check
+from enigma.debug.cost.explain import explain as explain
+from enigma.debug.cost.report import CostReport as CostReport
 from enigma.debug.report import Access as Access
 from enigma.debug.report import AccessReport as AccessReport
 from enigma.errors import CheckError as CheckError

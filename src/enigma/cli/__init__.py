@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Run a kernel on arrays and show what it wrote.",
     "explore": "Write one HTML file with every stage side by side.",
     "bench": "Measure how long a kernel takes.",
+    "explain": "Say what a launch moves and computes, and what it would cost on each Apple chip.",
     "layout": "Draw a layout.",
     "ops": "List the operations, their dtypes, and where they run.",
     "cache": "Show what the disk cache holds, or clear it.",

@@ -68,11 +68,11 @@ def observe(traced: Traced, threads: Size) -> list[Seen]:
         for number, groups in enumerate(GRIDS):
             x, y, z = (count * size for count, size in zip(groups, threads, strict=True))
             batch = Batch((x, y, z), threads, 0, groups[0] * groups[1] * groups[2])
-            _Sample(traced, batch, number, found).run()
+            Sample(traced, batch, number, found).run()
     return list(found.values())
 
 
-class _Sample:
+class Sample:
     """One run through the kernel."""
 
     def __init__(self, traced: Traced, batch: Batch, number: int, found: dict[int, Seen]) -> None:
@@ -175,8 +175,8 @@ class _Sample:
     def branch(self, node: If, active: Array, depth: int) -> None:
         (condition,) = self.get([node.condition])
         truth = np.broadcast_to(condition.array, active.shape).astype(bool)
-        then = self.block(node.then, _narrowed(active, truth, condition.depends), depth)
-        orelse = self.block(node.orelse, _narrowed(active, ~truth, condition.depends), depth)
+        then = self.block(node.then, narrowed(active, truth, condition.depends), depth)
+        orelse = self.block(node.orelse, narrowed(active, ~truth, condition.depends), depth)
         merged = [
             x if x is y else Held(np.where(truth, x.array, y.array), x.depends | y.depends | condition.depends)
             for x, y in zip(then, orelse, strict=True)
@@ -198,9 +198,9 @@ class _Sample:
             if number and not running.any():
                 break
             index = (starts + np.int64(number) * steps).astype(dtype.numpy if isinstance(dtype, Numeric) else np.int64)
-            inside = _narrowed(active, np.broadcast_to(trips > number, active.shape), bounds)
+            inside = narrowed(active, np.broadcast_to(trips > number, active.shape), bounds)
             self.bind(node.body.args, [Held(index, low.depends | step.depends), *carried])
-            carried = _merged(running, self.block(node.body, inside, depth + 1), carried)
+            carried = merged(running, self.block(node.body, inside, depth + 1), carried)
         self.bind(node.results, [Held(x.array, x.depends | bounds) for x in carried])
 
     def loop(self, node: While, active: Array, depth: int) -> None:
@@ -211,9 +211,9 @@ class _Sample:
             truth = np.broadcast_to(going.array, active.shape).astype(bool)
             if number and not (running & truth).any():
                 break
-            inside = _narrowed(running, truth, going.depends)
+            inside = narrowed(running, truth, going.depends)
             self.bind(node.body.args, carried)
-            carried = _merged(running & truth, self.block(node.body, inside, depth + 1), carried)
+            carried = merged(running & truth, self.block(node.body, inside, depth + 1), carried)
             running = inside
         self.bind(node.results, [Held(x.array, x.depends | Depends.SAMPLE) for x in carried])
 
@@ -223,7 +223,7 @@ def is_by_lane(node: Op) -> bool:
     return node.row.indexed is not None and node.row.together is None and isinstance(node.operands[0].type, BufferType)
 
 
-def _narrowed(active: Array, truth: Array, depends: Depends) -> Array:
+def narrowed(active: Array, truth: Array, depends: Depends) -> Array:
     """Return the lanes that go on: all, where the condition is a sample's, and where no lane of the samples would."""
     if depends:
         return active
@@ -231,7 +231,8 @@ def _narrowed(active: Array, truth: Array, depends: Depends) -> Array:
     return taken if taken.any() else active
 
 
-def _merged(running: Array, new: list[Held], old: list[Held]) -> list[Held]:
+def merged(running: Array, new: list[Held], old: list[Held]) -> list[Held]:
+    """Return what a loop carries on: the new values in the lanes that ran, the old ones in the others."""
     return [
         x if x is y else Held(np.where(running, x.array, y.array), x.depends | y.depends)
         for x, y in zip(new, old, strict=True)
