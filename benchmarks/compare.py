@@ -27,11 +27,11 @@ CONTESTANTS = {
 }  # fmt: skip
 BASE = {
     "vadd": "enigma", "rmsnorm": "enigma", "softmax": "enigma.lib", "transpose": "enigma.lib", "gemm": "enigma 4x4",
-    "heat": "enigma", "mandelbrot": "enigma",
+    "attention": "enigma.lib", "heat": "enigma", "mandelbrot": "enigma",
 }  # fmt: skip
 TITLES = {
     "vadd": "c = a + b", "rmsnorm": "RMSNorm of rows", "softmax": "softmax of rows", "transpose": "transpose of a matrix",
-    "gemm": "matrix product", "heat": "heat equation, one step",
+    "gemm": "matrix product", "attention": "attention, 4 heads of 1024 queries and keys", "heat": "heat equation, one step",
     "mandelbrot": "Mandelbrot, up to 256 iterations",
 }  # fmt: skip
 LIMITS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "ENIGMA_NUM_THREADS", "POCL_MAX_PTHREAD_COUNT")

@@ -14,6 +14,7 @@ SCALE = float(os.environ.get("BENCH_SCALE", "1"))  # below 1 for a quick look
 VADD = int((1 << 24) * SCALE) // 256 * 256
 ROWS = COLS = int(4096 * SCALE**0.5) // 256 * 256
 GEMM = int(1024 * SCALE ** (1 / 3)) // 64 * 64
+HEADS, LENGTH, HEAD = 4, int(1024 * SCALE**0.5) // 64 * 64, 64
 HEAT = int(2048 * SCALE**0.5) // 16 * 16 + 2
 MANDEL = int(1024 * SCALE**0.5) // 16 * 16
 MAX_ITERATIONS = 256
@@ -51,6 +52,12 @@ def _softmax(x: Array, out: Array) -> Array:
     return (parts / parts.sum(1, keepdims=True)).astype(np.float32)
 
 
+def _attention(q: Array, k: Array, v: Array, out: Array) -> Array:
+    scores = q.astype(np.float64) @ k.swapaxes(1, 2) / np.sqrt(HEAD)
+    parts = np.exp(scores - scores.max(-1, keepdims=True))
+    return (parts / parts.sum(-1, keepdims=True) @ v).astype(np.float32)
+
+
 def _heat(u: Array, out: Array) -> Array:
     full = out * 0
     k = np.float32(K)
@@ -85,6 +92,7 @@ PROBLEMS: dict[str, Problem] = {
         lambda a, b, c: a @ b,
         5e-3,
     ),
+    "attention": Problem(lambda: tuple(aligned((HEADS, LENGTH, HEAD)) for _ in range(4)), _attention, 1e-5),
     "heat": Problem(lambda: (aligned((HEAT, HEAT)), aligned((HEAT, HEAT))), _heat, 1e-6),
     "mandelbrot": Problem(lambda: (aligned((MANDEL, MANDEL)),), _mandel, float("inf")),
 }

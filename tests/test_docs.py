@@ -15,10 +15,14 @@ from typing import Any
 
 import pytest
 
+from enigma.spec.terms import Fault
 from tests.arch.tree import ROOT
 from tools import make_reference, support_table
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *(page for folder in ("", "findings", "puzzles") for page in sorted((ROOT / "docs" / folder).glob("*.md"))),
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -34,7 +38,7 @@ def blocks(page: str) -> list[Block]:
     """Return the Python blocks of a page with their outputs."""
     found: list[Block] = []
     fences = list(FENCE.finditer(page))
-    for fence, after in zip(fences, [*fences[1:], None], strict=True):
+    for fence, after in zip(fences, [*fences[1:], None][: len(fences)], strict=True):
         if fence[1] != "python":
             continue
         follows = after is not None and after[1] != "python" and not page[fence.end() : after.start()].strip()
@@ -59,7 +63,7 @@ def outputs(name: str, found: list[Block], folder: Path) -> list[str]:
     return printed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT).with_suffix("")))
 def test_the_python_of_a_page_runs_and_prints_what_is_shown(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
@@ -77,6 +81,26 @@ def test_the_python_of_a_page_runs_and_prints_what_is_shown(
     for block, now in zip(found, printed, strict=True):
         if block.output is not None:
             assert now.rstrip("\n") == text[slice(*block.output)].rstrip("\n")
+
+
+FINDINGS = ROOT / "docs" / "findings"
+
+
+def test_every_kind_of_finding_has_a_page_and_a_row() -> None:
+    kinds = {str(fault) for fault in Fault}
+    assert {path.stem for path in FINDINGS.glob("*.md")} == {*kinds, "README"}
+    rows = re.findall(
+        r"^\| \[([\w-]+)\]\(([\w-]+)\.md\) \|", (FINDINGS / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert rows == [(str(fault), str(fault)) for fault in Fault]
+
+
+@pytest.mark.parametrize("fault", Fault, ids=str)
+def test_a_page_of_a_finding_shows_it_and_then_a_kernel_without_it(fault: Fault) -> None:
+    page = (FINDINGS / f"{fault}.md").read_text(encoding="utf-8")
+    wrong, right = (page[slice(*block.output)] for block in blocks(page) if block.output is not None)
+    assert set(re.findall(r" \[([\w-]+)\]$", wrong, re.MULTILINE)) == {str(fault)}
+    assert re.match(r"kernel \w+: nothing found\n", right)
 
 
 @pytest.mark.parametrize("name", sorted(make_reference.pages()))

@@ -44,6 +44,8 @@ def make(threads: int) -> dict[str, Callable[[], None]]:
     add_plan("rmsnorm:enigma.lib, float4", en.lib.rmsnorm.kernel(*shape, eps=problem.EPS))
     add_plan("gemm:enigma.lib", en.lib.gemm.kernel(size, size, size, simdgroups=False))
     add_plan("gemm:enigma.lib, simdgroups", en.lib.gemm.kernel(size, size, size))
+    attention = problem.LENGTH, problem.LENGTH, problem.HEAD
+    add_plan("attention:enigma.lib", en.lib.attention.kernel(*attention, heads=problem.HEADS, simdgroups=False))
     add_plan("softmax:enigma.lib", en.lib.softmax.kernel(*shape, width=1))
     add_plan("softmax:enigma.lib, float4", en.lib.softmax.kernel(*shape))
     add_plan("transpose:enigma.lib", en.lib.transpose.kernel(*shape))

@@ -39,6 +39,17 @@ def make(threads: int) -> dict[str, Callable[[], None]]:
         inner = u[1:-1, 1:-1]
         v[1:-1, 1:-1] = inner + k * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:] - 4 * inner)
 
+    query, key, value, result = problem.data("attention")
+    scores = np.empty((problem.HEADS, problem.LENGTH, problem.LENGTH), np.float32)
+
+    def attention() -> None:
+        np.matmul(query, key.swapaxes(1, 2), out=scores)
+        np.multiply(scores, np.float32(problem.HEAD**-0.5), out=scores)
+        np.subtract(scores, scores.max(-1, keepdims=True), out=scores)
+        np.exp(scores, out=scores)
+        np.divide(scores, scores.sum(-1, keepdims=True), out=scores)
+        np.matmul(scores, value, out=result)
+
     return {
         "vadd:NumPy": lambda: np.add(a, b, out=c),
         "rmsnorm:NumPy": rmsnorm,
@@ -46,6 +57,7 @@ def make(threads: int) -> dict[str, Callable[[], None]]:
         "softmax:NumPy": softmax,
         "softmax:NumPy tuned": softmax_tuned,
         "transpose:NumPy": lambda: np.copyto(t, f.T),
+        "attention:NumPy (BLAS)": attention,
         "gemm:NumPy (BLAS)": lambda: np.matmul(p, q, out=r),
         "heat:NumPy": heat,
     }

@@ -26,6 +26,7 @@ _HOME = {
     "compile": "compile", "CompiledKernel": "compile", "CompiledJit": "runtime.sequence",
     "jit": "runtime.jit", "JitDef": "runtime.jit", "dynamic": "runtime.binding", "from_array": "runtime.host",
     "empty": "runtime.host",
+    "compare": "debug.compare", "Comparison": "debug.compare", "ComparisonError": "debug.compare",
     "check": "debug.check", "CheckReport": "runtime.checking.report", "Finding": "runtime.checking.finding",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
     "explain": "debug.cost.explain", "CostReport": "debug.cost.report",
@@ -58,9 +59,12 @@ _HOME = {
     "make_tiled_copy": "trace.tiled_copy", "make_tiled_copy_tv": "trace.tiled_copy",
     "MmaUniversalOp": "trace.tiled_mma", "SimdgroupMmaOp": "trace.tiled_mma", "TiledMma": "trace.tiled_mma",
     "ThrMma": "trace.tiled_mma", "make_tiled_mma": "trace.tiled_mma", "MatrixFragment": "trace.matrix_fragment",
+    "profile": "profiler", "profile_kernel": "profiler", "benchmark_kernel": "profiler", "record_function": "profiler",
+    "scope": "profiler", "register_kernel_hook": "profiler", "unregister_kernel_hook": "profiler", "Profiler": "profiler",
+    "ProfilerEvent": "profiler", "ProfilerResult": "profiler", "KernelBenchmark": "profiler",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
-_MODULES = ("core", "lib", "ops", "random", "tensor", "tuple")
+_MODULES = ("benchmark", "core", "lib", "ops", "profiler", "random", "tensor", "testing", "tuple")
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",

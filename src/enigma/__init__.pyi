@@ -9,15 +9,21 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar, overload
 
 from typing_extensions import TypeVar as _DefaultedTypeVar
 
+from enigma import benchmark as benchmark
 from enigma import core as core
 from enigma import lib as lib
 from enigma import ops as ops
+from enigma import profiler as profiler
 from enigma import random as random
 from enigma import tensor as tensor
+from enigma import testing as testing
 from enigma.compile import CompiledKernel as CompiledKernel
 from enigma.compile import compile as compile
 from enigma.debug.advisor import advise as advise
 from enigma.debug.check import check as check
+from enigma.debug.compare import Comparison as Comparison
+from enigma.debug.compare import ComparisonError as ComparisonError
+from enigma.debug.compare import compare as compare
 from enigma.debug.cost.explain import explain as explain
 from enigma.debug.cost.report import CostReport as CostReport
 from enigma.debug.report import Access as Access
@@ -78,6 +84,17 @@ from enigma.layout.drawing import Drawing as Drawing
 from enigma.layout.drawing import draw as draw
 from enigma.layout.drawing import draw_tv as draw_tv
 from enigma.layout.drawing import show as show
+from enigma.profiler import KernelBenchmark as KernelBenchmark
+from enigma.profiler import Profiler as Profiler
+from enigma.profiler import ProfilerEvent as ProfilerEvent
+from enigma.profiler import ProfilerResult as ProfilerResult
+from enigma.profiler import benchmark_kernel as benchmark_kernel
+from enigma.profiler import profile as profile
+from enigma.profiler import profile_kernel as profile_kernel
+from enigma.profiler import record_function as record_function
+from enigma.profiler import register_kernel_hook as register_kernel_hook
+from enigma.profiler import scope as scope
+from enigma.profiler import unregister_kernel_hook as unregister_kernel_hook
 from enigma.runtime.base import PreparedKernel as PreparedKernel
 from enigma.runtime.base import Runtime as Runtime
 from enigma.runtime.binding import dynamic as dynamic

@@ -575,9 +575,7 @@ def promote(a: Numeric, b: Numeric) -> Numeric | None:
     if a.is_float or b.is_float:
         if a is b or not b.is_float:
             return a
-        if not a.is_float:
-            return b
-        return None if {a, b} == {f16, bf16} else f32
+        return b if not a.is_float else None if {a, b} == {f16, bf16} else f32
     a, b = (i32 if x.width < 32 else x for x in (a, b))
     if a.width != b.width:
         return a if a.width > b.width else b

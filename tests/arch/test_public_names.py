@@ -14,10 +14,7 @@ from enigma.spec.registry import by_public_name
 from tests.arch.tree import ROOT
 from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
-OTHER_ISSUES: dict[str, str] = {
-    "profile profile_kernel benchmark_kernel record_function scope register_kernel_hook unregister_kernel_hook Profiler "
-    "ProfilerEvent ProfilerResult KernelBenchmark testing benchmark profiler": "measuring and testing on a device",
-}  # fmt: skip
+OTHER_ISSUES: dict[str, str] = {}
 """Public names that other issues bring, and which; each moves to `tests/data/public_names.txt` when it is there."""
 
 SHOWN_AS = {
@@ -51,6 +48,10 @@ NUMERIC: dict[str, str] = {
     "tensor_composition",
     "tests/unit/trace/test_predicates.py::test_what_an_identity_tensor_is": "make_identity_tensor elem_less",
     "tests/unit/runtime/test_host_functions.py::test_results_are_arrays": "jit JitDef",
+    "tests/unit/runtime/test_profiler.py::test_execute_records_its_steps_in_order": "profile",
+    "tests/unit/runtime/test_profiler.py::test_without_a_profiler_nothing_is_recorded": "scope record_function ProfilerEvent",
+    "tests/unit/runtime/test_profiler.py::test_hooks_give_metrics": "register_kernel_hook unregister_kernel_hook",
+    "tests/unit/runtime/test_profiler.py::test_kernels_are_measured": "profile_kernel benchmark_kernel KernelBenchmark",
     "tests/unit/layout/test_oracle.py::test_results_are_those_of_cute": "coalesce complement composition logical_divide "
     "zipped_divide blocked_product recast_layout Swizzle swizzle",
     "tests/unit/layout/test_parts.py::test_a_swizzled_layout_of_existing_kernels": "SwizzledLayout",

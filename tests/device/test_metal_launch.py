@@ -207,6 +207,13 @@ def test_reading_an_output_within_a_batch_runs_it_first(machine: Machine) -> Non
         assert np.frombuffer(prepared.read_output(), np.float32).tolist() == (A + B).tolist()
 
 
+def test_execute_within_a_batch_returns_results(machine: Machine) -> None:
+    rt = MetalRuntime()
+    with rt.batch():
+        raw = rt.execute(en.compile(add), [A, B], N * 4, grid=N, threads=32)
+        assert np.frombuffer(raw, np.float32).tolist() == (A + B).tolist()
+
+
 def test_an_exception_within_a_batch_drops_it(machine: Machine) -> None:
     rt = MetalRuntime()
     prepared = rt.prepare(en.compile(add), [A, B], N * 4)
@@ -380,3 +387,20 @@ def test_arrays_that_are_not_contiguous_are_refused(machine: Machine) -> None:
     wide = rt.zeros((N, 2))
     text = message(lambda: rt.run(en.compile(add).program, [A, B, wide[:, 0]], N, 32))
     assert text == "C is not contiguous (strides (8,))\n  help: let the kernel write a contiguous array, then copy"
+
+
+def test_a_profiler_sees_the_pipeline_and_the_time_of_the_gpu(machine: Machine) -> None:
+    machine.limit = 512
+    rt = MetalRuntime()
+    prepared = rt.prepare(en.compile(add), [A, B], N * 4)
+    with en.profile() as p:
+        before = machine.gpu_clock
+        prepared.dispatch(N, 32)
+        took = (machine.gpu_clock - before) * 1e6
+        with rt.batch():
+            prepared.dispatch(N, 32)
+    alone, batched = [one for one in p.events() if one.name == "gpu_dispatch"]
+    assert alone.gpu_time_us == pytest.approx(took) and batched.gpu_time_us is None
+    assert alone.metadata["max_threads_per_threadgroup"] == 32  # the pipeline is made for so many
+    assert (alone.metadata["thread_execution_width"], alone.metadata["threadgroup_occupancy"]) == (32, 1.0)
+    assert np.frombuffer(prepared.read_output(), np.float32).tolist() == (A + B).tolist()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -427,9 +428,7 @@ def test_a_store_past_the_end_names_line_and_thread() -> None:
 
 
 def test_metal_without_a_device_says_what_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    from enigma.runtime import metal
-
-    monkeypatch.setattr(metal.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(RuntimeError) as caught:
         enigma.MetalRuntime()
     assert str(caught.value) == (

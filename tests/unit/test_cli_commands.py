@@ -367,3 +367,100 @@ def test_help_loads_no_heavy_module() -> None:
     code += "sys.exit(sorted({'numpy', 'rich', 'xdsl', 'llvmlite'} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# ---- check, compare, diff, reduce
+
+WRONG = """
+import numpy as np
+import enigma as en
+
+@en.kernel
+def reversed_tile(x: en.f32, out: en.f32):
+    tid = en.thread_position_in_threadgroup()
+    tile = en.threadgroup_alloc(en.f32, 64)
+    tile[tid] = x[en.thread_position_in_grid]
+    out[en.thread_position_in_grid] = tile[63 - tid]
+
+@en.kernel
+def plus(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = x[i] + (1 if i < 70 else 2)
+
+@en.kernel
+def plus_two(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = x[i] + 2
+
+def plus_one(x, out):
+    return x + 1
+"""
+
+
+def test_check_tells_what_is_wrong_and_writes_the_explorer(folder: Path) -> None:
+    Path("wrong.py").write_text(WRONG)
+    arguments = ["check", "wrong.py:reversed_tile", "--size", "128", "--threads", "64"]
+    result = run(*arguments, "--explore", "page.html")
+    assert result.exit_code == 1
+    assert "wrong.py:10:39: error: data race" in result.stdout
+    assert "data-race" in Path("page.html").read_text()
+    found = json.loads(run(*arguments, "--json").stdout)
+    assert found["findings"][0]["kind"] == "data-race"
+    assert right("check", "wrong.py:plus", "--size", "64").startswith("kernel plus:")
+
+
+def test_compare_shows_the_first_difference(folder: Path) -> None:
+    Path("wrong.py").write_text(WRONG)
+    arguments = ["compare", "wrong.py:plus", "--size", "128", "--oracle", "plus_one", "--arg", "x=arange(128)"]
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert "out[70] is 72 on sim, but 71 by the oracle: 58 of 128 elements differ, by 1 at most" in result.stdout
+    assert "wrong.py:15: out[i] = x[i] + (1 if i < 70 else 2)" in result.stdout
+    assert json.loads(run(*arguments, "--json").stdout)["differences"][0]["index"] == [70]
+    assert right("compare", "wrong.py:plus", "--size", "70") == "plus: sim and cpu agree\n"
+    one = run("compare", "wrong.py:plus", "--oracle", "plus")
+    assert "plus of wrong.py, which --oracle names, is no plain function" in one.stderr
+    Path("wrong.py").write_text(WRONG + "\ndef no_arguments():\n    return 1\n")
+    for command in ("compare", "reduce"):
+        failed = run(command, "wrong.py:plus", "--oracle", "no_arguments")
+        assert failed.exit_code == 1
+        assert "no_arguments of wrong.py, which --oracle names, failed: TypeError" in failed.stderr
+    assert "there is no device 'gpu'" in run("compare", "wrong.py:plus", "--targets", "gpu").stderr
+    assert run("compare", "wrong.py:plus", "--oracle", "minus_one").exit_code == 1
+
+
+def test_diff_of_kernels_and_of_texts_kept_before(folder: Path) -> None:
+    Path("wrong.py").write_text(WRONG)
+    result = run("diff", "wrong.py:plus", "wrong.py:plus_two", "--html", "d.html")
+    assert result.exit_code == 1
+    assert "-kernel void plus(" in result.stdout
+    assert "+kernel void plus_two(" in result.stdout
+    assert "<b>_two</b>" in Path("d.html").read_text()
+    right("emit", "wrong.py:plus", "-o", "plus.metal")
+    assert right("diff", "plus.metal", "wrong.py:plus") == ""
+    assert answer("diff", "plus.metal", "wrong.py:plus")["same"] is True
+    Path("old").mkdir()
+    Path("old/wrong.py").write_text(WRONG.replace("70", "71"))
+    assert "71" in run("diff", "old/wrong.py:plus", "wrong.py:plus", "--stage", "ir").stdout
+    Path("bytes.metal").write_bytes(b"\xff\xfe\x00")
+    assert "bytes.metal: it is no text" in run("diff", "bytes.metal", "wrong.py:plus").stderr
+    assert "absent.metal: no such file or directory" in run("diff", "absent.metal", "wrong.py:plus").stderr
+
+
+def test_reduce_writes_the_smallest_failing_launch(folder: Path) -> None:
+    Path("wrong.py").write_text(WRONG)
+    found = answer("reduce", "wrong.py:plus", "--size", "128", "--oracle", "plus_one")
+    assert (found["failure"], found["arguments"], found["grid"]) == (
+        "out differs on sim",
+        {"x": [71], "out": [71]},
+        [71],
+    )
+    done = subprocess.run([sys.executable, found["path"]], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "out[70] is 2 on sim, but 1 by the oracle" in done.stdout
+    text = right("reduce", "wrong.py:reversed_tile", "--size", "128", "--threads", "64", "--check", "-o", "race.py")
+    assert text.startswith("fails: data-race in wrong.py:10\n")
+    assert (
+        "Traceback" in subprocess.run([sys.executable, "race.py"], capture_output=True, text=True, check=False).stderr
+    )
+    assert "this launch does not fail" in run("reduce", "wrong.py:plus", "--size", "64", "--oracle", "plus_one").stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import IO, Any
 
 import click
@@ -17,7 +18,11 @@ COMMANDS = {
     "demo": "Compile three kernels, run them and check them against NumPy.",
     "emit": "Print a kernel at one stage of its compilation.",
     "run": "Run a kernel on arrays and show what it wrote.",
+    "check": "Run a kernel in the simulator and tell everything that is wrong.",
     "explore": "Write one HTML file with every stage side by side.",
+    "diff": "Show how two kernels, or two versions of one, differ at a stage.",
+    "compare": "Run a kernel on several runtimes and show the first difference.",
+    "reduce": "Shrink a failing launch and write a program that shows it alone.",
     "bench": "Measure how long a kernel takes.",
     "explain": "Say what a launch moves and computes, and what it would cost on each Apple chip.",
     "layout": "Draw a layout.",
@@ -64,6 +69,7 @@ class Commands(click.Group):
         """Run the command; what a user did wrong becomes a message of click's, unless `--debug` asks for the traceback."""
         if ctx.params.get("debug"):
             return super().invoke(ctx)
+        warnings.showwarning = _warn
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -82,6 +88,12 @@ class Commands(click.Group):
             raise Bug(
                 f"Error: {what}\n  this is a bug in enigma: please report what `enigma --debug ...` shows"
             ) from error
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    """Show a warning as its text: the line of enigma that gave it says nothing to a user."""
+    text = str(message)
+    click.echo(text if ": warning: " in text else f"warning: {text}", err=True)
 
 
 def _spoken(error: OSError) -> str:

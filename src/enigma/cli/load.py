@@ -34,7 +34,21 @@ class Loaded:
             raise click.ClickException(f"{self.file} has no function {name}, which {option} names{hint}")
         if not callable(found) or isinstance(found, KernelDef):
             raise click.ClickException(f"{name} of {self.file}, which {option} names, is no plain function")
-        return found
+        return _guarded(found, f"{name} of {self.file}, which {option} names,")
+
+
+def _guarded(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+    """Return a function of the user's whose exceptions are told as the user's, and not as enigma's."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except (EnigmaError, click.ClickException):
+            raise
+        except Exception as error:
+            raise click.ClickException(f"{what} failed: {type(error).__name__}: {_first_line(error)}") from error
+
+    return call
 
 
 def load_file(path: Path) -> ModuleType:

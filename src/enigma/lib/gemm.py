@@ -13,6 +13,7 @@ import enigma as en
 from enigma.dtypes import FLOATS, f32
 from enigma.errors import LaunchError
 from enigma.lib.launch import Plan, array, dtype_of, elements, one_of, output, size_of, with_kernel
+from enigma.lib.tiles import Mover, tiles
 
 
 @dataclass(frozen=True)
@@ -43,130 +44,68 @@ class Blocks:
             return en.make_tiled_mma(en.SimdgroupMmaOp(self.dtype), (2, 2, 1))
         return en.make_tiled_mma(en.MmaUniversalOp(), en.make_layout((16, 16, 1), (16, 1, 0)))
 
-    @property
-    def tile_dtype(self) -> Any:
-        """The dtype of tiles of A and B: a processor multiplies in f32, and so converts each element once."""
-        return self.dtype if self.simdgroups else f32
-
-    @property
-    def bits(self) -> int | None:
-        """How much one access moves: an element of a processor's, for neighbouring threads share a vector; else all it can."""
-        return None if self.simdgroups else self.dtype.width
+    @cached_property
+    def mover(self) -> Mover:
+        """What copies."""
+        return Mover(self.dtype, self.mma.size, self.simdgroups)
 
     def tile(self, rows: int, *, down: bool) -> Any:
-        """Return the layout of a tile of A or B, whose columns lie side by side where `down`.
-
-        Rows are 16 bytes longer for simdgroups, so that those of a matrix lie in different banks.
-        """
-        pad = 16 // self.dtype.size if self.simdgroups else 0
-        shape = rows, self.depth
+        """Return the layout of a tile of A or B, whose columns lie side by side where `down`."""
+        pad, shape = self.mover.pad, (rows, self.depth)
         return en.make_layout(shape, (1, rows + pad) if down else (self.depth + pad, 1))
 
-    def copy(self, rows: int, columns: int, *, down: bool) -> Any:
-        """Return the copy of a tile that all threads share out: neighbours have what lies side by side in memory.
-
-        On a GPU each thread moves four elements at once; on a processor neighbouring threads share a vector.
-        """
-        width = 4 if self.simdgroups else 1
-        along = min((rows if down else columns) // width, self.mma.size)
-        threads, values, order = (self.mma.size // along, along), (1, width), (1, 0)
-        if down:
-            threads, values, order = threads[::-1], values[::-1], (0, 1)
-        atom = en.make_copy_atom(en.CopyUniversalOp(), self.dtype, self.bits)
-        return en.make_tiled_copy_tv(
-            atom, en.make_ordered_layout(threads, order), en.make_ordered_layout(values, order)
-        )
+    def staged(self) -> Any:
+        """Return, in a kernel, a tile of threadgroup memory for a block of C."""
+        layout = en.make_layout((self.rows, self.columns), (self.columns + self.mover.pad, 1))
+        return en.threadgroup_alloc(self.dtype, layout=layout)
 
 
 @lru_cache(maxsize=256)
 def _kernel(blocks: Blocks, trans_a: bool, trans_b: bool, multiples: tuple[int, int, int]) -> Any:
     """Return the kernel; m, n and k are multiples of `multiples`, so that rows start where vectors may be read."""
-    dtype, mma = blocks.dtype, blocks.mma
+    dtype, mma, mover = blocks.dtype, blocks.mma, blocks.mover
     rows, columns, depth = blocks.rows, blocks.columns, blocks.depth
-    move_a = blocks.copy(rows, depth, down=trans_a)
-    move_b = blocks.copy(columns, depth, down=not trans_b)
+    move_a = mover.tiled(rows, depth, down=trans_a)
+    move_b = mover.tiled(columns, depth, down=not trans_b)
     lay_a, lay_b = blocks.tile(rows, down=trans_a), blocks.tile(columns, down=not (trans_b and blocks.simdgroups))
 
     @en.kernel
     def gemm(a: dtype, b: dtype, out: dtype, m: en.Scalar[en.u32], n: en.Scalar[en.u32], k: en.Scalar[en.u32]) -> None:
         """The product of an m x k by a k x n matrix; B is seen as n x k."""
         i, j = en.threadgroup_position_in_grid("y"), en.threadgroup_position_in_grid("x")
-        tid = en.thread_index_in_threadgroup()
         row_m, row_n, row_k = _rounded(m, multiples[0]), _rounded(n, multiples[1]), _rounded(k, multiples[2])
         A = en.make_tensor(a, en.make_layout((m, k), (1, row_m) if trans_a else (row_k, 1)))
         B = en.make_tensor(b, en.make_layout((n, k), (row_k, 1) if trans_b else (1, row_n)))
         C = en.make_tensor(out, en.make_layout((m, n), (row_n, 1)))
-        tiles_a, where_a = _tiles(A, (rows, depth), (i, None))
-        tiles_b, where_b = _tiles(B, (columns, depth), (j, None))
-        tile_c, where_c = _tiles(C, (rows, columns), (i, j))
-        tile_a = en.threadgroup_alloc(blocks.tile_dtype, layout=lay_a)
-        tile_b = en.threadgroup_alloc(blocks.tile_dtype, layout=lay_b)
+        tiles_a, where_a = tiles(A, (rows, depth), (i, None))
+        tiles_b, where_b = tiles(B, (columns, depth), (j, None))
+        tile_c, where_c = tiles(C, (rows, columns), (i, j))
+        tile_a = en.threadgroup_alloc(mover.tile_dtype, layout=lay_a)
+        tile_b = en.threadgroup_alloc(mover.tile_dtype, layout=lay_b)
 
-        mine = mma.get_slice(tid)
+        mine = mma.get_slice(en.thread_index_in_threadgroup())
         acc = mine.make_fragment_C(mine.partition_C(tile_c))
         left, right = mine.partition_A(tile_a), mine.partition_B(tile_b)
         inside = ((i + 1) * rows <= m) & ((j + 1) * columns <= n)
         for step in en.range((k + (depth - 1)) // depth):
             if inside & ((step + 1) * depth <= k):
-                _move(move_a, tid, tiles_a[None, None, step], tile_a)
-                _move(move_b, tid, tiles_b[None, None, step], tile_b)
+                mover.move(move_a, tiles_a[None, None, step], tile_a)
+                mover.move(move_b, tiles_b[None, None, step], tile_b)
             else:
-                _move_some(blocks, tiles_a[None, None, step], where_a[None, None, step], (m, k), tile_a)
-                _move_some(blocks, tiles_b[None, None, step], where_b[None, None, step], (n, k), tile_b)
+                mover.move_some(tiles_a[None, None, step], where_a[None, None, step], (m, k), tile_a)
+                mover.move_some(tiles_b[None, None, step], where_b[None, None, step], (n, k), tile_b)
             en.barrier()
             for part in en.range(left.size(2)):
                 en.gemm(mma, left[None, None, part], right[None, None, part], acc)
             en.barrier()
-        _finish(blocks, acc, tid, tile_c, where_c, (m, n), inside)
+        mover.finish(mine, acc, tile_c, where_c, (m, n), inside, blocks.staged)
 
     return gemm
 
 
-# ---- in a kernel
-
-
 def _rounded(x: Any, multiple: int) -> Any:
-    """Return a number that is a multiple, so that everybody sees that it is one."""
+    """Return, in a kernel, a number that is a multiple, so that everybody sees that it is one."""
     return x if multiple == 1 else x // multiple * multiple
-
-
-def _tiles(tensor: Any, tile: Any, place: Any) -> tuple[Any, Any]:
-    """Return tiles of a matrix, and which elements of them there are."""
-    return en.local_tile(tensor, tile, place), en.local_tile(en.make_identity_tensor(tensor.shape), tile, place)
-
-
-def _move(move: Any, tid: Any, source: Any, target: Any) -> None:
-    """Copy a thread's part of a tile that is there as a whole."""
-    mine = move.get_slice(tid)
-    en.copy(move, mine.partition_S(source), mine.partition_D(target))
-
-
-def _move_some(blocks: Blocks, source: Any, where: Any, shape: Any, target: Any) -> None:
-    """Let all threads copy what there is of a tile; the rest counts as 0."""
-    shared = en.make_copy_atom(en.CopyCooperativeOp(), blocks.dtype, blocks.bits)
-    en.copy(shared, source, target, pred=en.elem_less(where, shape), fill=0)
-
-
-def _finish(blocks: Blocks, acc: Any, tid: Any, tile_c: Any, where: Any, shape: Any, inside: Any) -> None:
-    """Write what there is of a block of C."""
-    mine = blocks.mma.get_slice(tid)
-    if not blocks.simdgroups:
-        each = en.make_copy_atom(en.CopyUniversalOp(), blocks.dtype, blocks.bits)
-        if inside:
-            en.copy(each, acc, mine.partition_C(tile_c))
-        else:
-            en.copy(each, acc, mine.partition_C(tile_c), pred=en.elem_less(mine.partition_C(where), shape))
-        return
-    result = acc.to(blocks.dtype)
-    if inside:
-        result.store(mine.partition_C(tile_c))
-    else:  # single elements of simdgroup matrices cannot be left out
-        pitch = blocks.columns + 16 // blocks.dtype.size
-        whole = en.threadgroup_alloc(blocks.dtype, layout=en.make_layout((blocks.rows, blocks.columns), (pitch, 1)))
-        result.store(mine.partition_C(whole))
-        en.barrier()
-        shared = en.make_copy_atom(en.CopyCooperativeOp(), blocks.dtype, blocks.bits)
-        en.copy(shared, whole, tile_c, pred=en.elem_less(where, shape))
 
 
 def _plan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +19,7 @@ from enigma.runtime.arrays import Array
 from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
 from enigma.runtime.padding import whole_vectors
+from enigma.runtime.profiling.events import Stage, active, metrics_of, stage
 from enigma.runtime.program import Program
 
 
@@ -116,6 +117,11 @@ class Runtime:
         """Return a `with` in which launches are sent to the device together; here each runs at once."""
         return nullcontext()
 
+    @property
+    def gathers(self) -> bool:
+        """Whether a launch is part of a batch, and not over when it was made."""
+        return False
+
     def settle(self) -> None:
         """Run what a batch has so far, so that outputs can be read."""
 
@@ -136,6 +142,15 @@ class Runtime:
         with self.batch():
             for prepared, grid, threads in launches:
                 prepared.dispatch(grid, threads)
+
+    def dispatch_facts(self, program: Program, geometry: Geometry, arrays: Sequence[Any]) -> dict[str, Any]:
+        """Return what is known of a profiled dispatch besides its time."""
+        count = geometry.threads[0] * geometry.threads[1] * geometry.threads[2]
+        return {
+            "max_threads_per_threadgroup": self.max_threads, "thread_execution_width": launch.SIMDGROUP,
+            "threadgroup_occupancy": count / self.max_threads, "static_threadgroup_memory_bytes": program.threadgroup_bytes,
+            "shapes": [getattr(array, "shape", ()) for array in arrays],
+        }  # fmt: skip
 
     def specialise(self, program: Program, constants: Mapping[Any, Any] | None) -> Program:
         """Return the program for these function constants. Raises `LaunchError` for values that are wrong or missing."""
@@ -177,20 +192,25 @@ class Runtime:
             return _results(found, output_size, output_shapes)
         grid, threads = _recorded(compiled, grid, threads)
 
-        def prepare() -> PreparedKernel:
-            return self.prepare(
-                compiled, inputs, output_size, scalars=scalars, output_sizes=output_sizes, constants=constants,
-                output_shapes=output_shapes, output_dtypes=output_dtypes, inout=inout,
-            )  # fmt: skip
+        def prepare(geometry: Geometry | None = None) -> PreparedKernel:
+            forms = _output_forms(
+                compiled.program, inputs, output_size, output_sizes, output_shapes, output_dtypes, inout
+            )
+            return self._prepared(compiled, inputs, forms, scalars, constants, inout, geometry)
 
-        try:
-            launch.geometry(grid, threads, limit=self.max_threads)
-            prepared = prepare()
-        except LaunchError:
-            launch.together(lambda: launch.geometry(grid, threads, limit=self.max_threads), prepare)
-            raise
-        prepared.dispatch(grid, threads)
-        return _results(prepared.outputs, output_size, output_shapes)
+        with stage("execute_total", "runtime", kernel_name=compiled.program.name):
+            try:
+                prepared = prepare(launch.geometry(grid, threads, limit=self.max_threads))
+            except LaunchError:
+                launch.together(lambda: launch.geometry(grid, threads, limit=self.max_threads), prepare)
+                raise
+            prepared.dispatch(grid, threads)
+            with stage("read_output", "memory", kernel_name=compiled.program.name):
+                self.settle()
+                found = _results(prepared.outputs, output_size, output_shapes)
+            with stage("release_resources", "memory", kernel_name=compiled.program.name):
+                prepared.release()
+            return found
 
     def prepare(
         self, compiled: Compiled, inputs: Sequence[Any], output_size: int | None = None, *,
@@ -204,16 +224,23 @@ class Runtime:
             prepared.dispatch((n, 1, 1), (256, 1, 1))
             raw = prepared.read_output()
         """
+        forms = _output_forms(compiled.program, inputs, output_size, output_sizes, output_shapes, output_dtypes, inout)
+        return self._prepared(compiled, inputs, forms, scalars, constants, inout)
+
+    def make_pipeline(self, program: Program, geometry: Geometry) -> None:
+        """Make the device's code for threadgroups of this size; `bind` would otherwise."""
+
+    def _prepared(
+        self, compiled: Compiled, inputs: Sequence[Any], forms: Sequence[_Form], scalars: Any, constants: Any,
+        inout: Sequence[Any], geometry: Geometry | None = None,
+    ) -> PreparedKernel:  # fmt: skip
         program = compiled.program
-        if isinstance(inputs, np.ndarray) or not hasattr(inputs, "__len__"):
-            raise LaunchError(
-                f"inputs must be a list of arrays, but it is a {type(inputs).__name__}", help="write [a, b]"
-            )
-        forms = _output_forms(program, len(inputs), output_size, output_sizes, output_shapes, output_dtypes, inout)
+        name = program.name
         try:
             slots = launch.outputs(program, len(inputs), len(forms), inout)
             numbers = iter(launch.scalars_in_order(program, scalars))
-            ready = self.specialise(program, constants)
+            with stage("load_library", "metal", kernel_name=name):
+                ready = self.specialise(program, constants)
         except LaunchError:
             launch.together(
                 lambda: launch.outputs(program, len(inputs), len(forms), inout),
@@ -221,8 +248,15 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )
             raise
-        fresh = {slot: _zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
-        arrays = iter(inputs)
+        if geometry is not None and active.get() is not None:
+            with stage("create_pipeline", "metal", kernel_name=name):
+                self.make_pipeline(ready, geometry)
+        with stage("create_input_buffers", "memory", kernel_name=name) as made:
+            arrays = iter(inputs)
+            _note(made, "input_bytes", inputs)
+        with stage("create_output_buffers", "memory", kernel_name=name) as made:
+            fresh = {slot: _zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
+            _note(made, "output_bytes", fresh.values())
         arguments = [
             next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
             for x in program.arguments
@@ -254,11 +288,20 @@ class _Form:
     dtype: Any
 
 
+def _note(made: Any, name: str, arrays: Iterable[Any]) -> None:
+    """Note how many bytes arrays have, where somebody records it."""
+    if isinstance(made, Stage):
+        made.facts[name] = sum(getattr(array, "nbytes", 0) for array in arrays)
+
+
 def _output_forms(
-    program: Program, given: int, output_size: int | None, output_sizes: Sequence[int] | None, output_shapes: Sequence[Any] | None,
-    output_dtypes: Sequence[Any] | None, inout: Sequence[Any],
+    program: Program, inputs: Sequence[Any], output_size: int | None, output_sizes: Sequence[int] | None,
+    output_shapes: Sequence[Any] | None, output_dtypes: Sequence[Any] | None, inout: Sequence[Any],
 ) -> list[_Form]:  # fmt: skip
     """Return the form of each output from the three ways to say them."""
+    if isinstance(inputs, np.ndarray) or not hasattr(inputs, "__len__"):
+        raise LaunchError(f"inputs must be a list of arrays, but it is a {type(inputs).__name__}", help="write [a, b]")
+    given = len(inputs)
     ways = {"output_size": output_size, "output_sizes": output_sizes, "output_shapes": output_shapes}
     used = [name for name, way in ways.items() if way is not None]
     if len(used) > 1:
@@ -364,11 +407,40 @@ class PreparedKernel:
 
     def dispatch(self, grid: Any, threads: Any) -> None:
         """Run once and wait. Raises `LaunchError` for a bad grid, `DeviceError` after `release`."""
-        self._function(grid, threads)()
+        run = self._function(grid, threads)
+        if active.get() is None:
+            run()
+        else:
+            self._recorded(run, grid, threads)
 
     def dispatch_timed(self, grid: Any, threads: Any) -> float:
         """Run once and return the time it took on the device, in microseconds."""
-        return self.runtime.timed(self._function(grid, threads))
+        run = self._function(grid, threads)
+        if active.get() is None or self.runtime.gathers:
+            return self.runtime.timed(run)  # which says that it cannot be part of a batch
+        return self._recorded(run, grid, threads) or 0.0
+
+    def _recorded(self, run: Callable[[], None], grid: Any, threads: Any) -> float | None:
+        """Run once and record it: an event of the dispatch, with the device's time, inside of one of the call."""
+        geometry = launch.geometry(grid, threads, limit=self.runtime.max_threads)
+        arrays = [x for x in self._held() if hasattr(x, "nbytes")]
+        outputs = {id(x) for x in self.outputs}
+        facts: dict[str, Any] = {
+            "kernel_name": self.program.name, "grid": geometry.grid, "threads": geometry.threads, "buffer_count": len(arrays),
+            "input_bytes": sum(x.nbytes for x in arrays if id(x) not in outputs),
+            "output_bytes": sum(x.nbytes for x in self.outputs), "metrics": metrics_of(self.program.name, geometry),
+        }  # fmt: skip
+        outer = stage("prepared_dispatch", "runtime", kernel_name=self.program.name)
+        with outer, stage("gpu_dispatch", "metal", **facts) as made:
+            took = None if self.runtime.gathers else self.runtime.timed(run)
+            if took is None:
+                run()
+            if isinstance(made, Stage):
+                made.facts |= {
+                    "gpu_time_us": took,
+                    "metadata": self.runtime.dispatch_facts(self.program, geometry, arrays),
+                }
+        return took
 
     def dispatch_async(self, grid: Any, threads: Any) -> Launch:
         """Start one run and go on; outputs are there, and inputs may change, after `wait()` of what is returned."""

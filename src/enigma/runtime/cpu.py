@@ -99,6 +99,11 @@ class CpuRuntime(Runtime):
 
         return run
 
+    def make_pipeline(self, program: Program, geometry: Geometry) -> None:
+        """Make native code for threadgroups of this size; with textures it depends on how they are stored, so `bind` does."""
+        if not program.textures:
+            parts_for(program, geometry, ())
+
     def llvm(self, compiled: Any, threads: Size = (256, 1, 1), *, constants: Mapping[Any, Any] | None = None) -> str:
         """Return the LLVM IR for whole threadgroups of this size, and for these function constants."""
         return llvm_text(compiled.program, threads, constants)

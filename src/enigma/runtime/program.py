@@ -16,7 +16,7 @@ from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureTy
 from enigma.errors import LaunchError
 from enigma.runtime.reports import Site, sites
 from enigma.source import SourceLoc
-from enigma.spec.terms import Buffer, Effect, SamplerFilter, Texture
+from enigma.spec.terms import Algebra, Buffer, Effect, SamplerFilter, Texture
 from enigma.trace.node import Block, For, Form, If, Op, Param, Struct, Traced, Value, While, walk
 
 if TYPE_CHECKING:
@@ -155,6 +155,13 @@ class Program:
             made.append(_argument(params, counts[is_texture]))
             counts[is_texture] += 1
         return tuple(made)
+
+    @cached_property
+    def threadgroup_bytes(self) -> int:
+        """The bytes of threadgroup memory that the kernel allocates."""
+        made = [node for node in self.traced.nodes() if isinstance(node, Op) and node.row.algebra is Algebra.ALLOC]
+        types = [(node.result.type, node.attrs["size"]) for node in made if node.result is not None]
+        return sum(t.element.size * n for t, n in types if isinstance(t, BufferType) and t.space is Space.THREADGROUP)
 
     @cached_property
     def has_structs(self) -> bool:

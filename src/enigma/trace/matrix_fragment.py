@@ -98,6 +98,17 @@ class MatrixFragment(Registers):
     def __getitem__(self, index: Any) -> TracedValue:
         return self.at(*self._checked(index, caller()))
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        loc = caller()
+        i, j = self._checked(index, loc)
+        kind = matrices.kind_of(value)
+        if kind is None or kind.element is not self.dtype:
+            raise EnigmaTypeError(
+                f"{self.name or 'the fragment'} holds matrices of {self.dtype.name}, and one is set to {describe(value)}", loc=loc,
+                help=f"set it to a simdgroup matrix of {self.dtype.name}, or all elements to one number: f.fill(0)",
+            )  # fmt: skip
+        self.put(i, j, value)
+
     def _checked(self, index: Any, loc: SourceLoc) -> tuple[int, int]:
         match index:
             case (int(i), int(j)) if 0 <= i < self.shape[0] and 0 <= j < self.shape[1]:

@@ -25,6 +25,14 @@ PLANS: dict[str, Any] = {
         for d in (en.f32, en.f16, en.bf16)
         for n, trans in ((100, False), (101, True))
     },
+    **{
+        f"attention {d.name} {head}": lambda d=d, head=head: en.lib.attention.kernel(
+            100, 90, head, d, heads=4, kv_heads=2, causal=head != 72
+        )
+        for d in (en.f32, en.f16, en.bf16)
+        for head in (64, 72, 256)
+    },
+    "attention without simdgroups": lambda: en.lib.attention.kernel(100, 90, 64, en.bf16, simdgroups=False),
     "gemm without simdgroups": lambda: en.lib.gemm.kernel(100, 100, 100, en.f16, trans_b=True, simdgroups=False),
     **{f"rmsnorm {n}": lambda n=n: en.lib.rmsnorm.kernel(4, n, en.bf16, en.f32) for n in (3, 132, 1026)},
 }

@@ -33,7 +33,7 @@ class Chip:
 @cache
 def chips() -> tuple[Chip, ...]:
     """Return every chip of the table, M1 first."""
-    table = json.loads(files(__package__).joinpath("chips.json").read_text(encoding="utf-8"))
+    table = json.loads(files("enigma.debug.cost").joinpath("chips.json").read_text(encoding="utf-8"))
     return tuple(_chip(row, table["sources"]) for row in table["chips"])
 
 

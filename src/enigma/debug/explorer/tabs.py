@@ -150,15 +150,16 @@ def _findings(report: Any) -> str:
     for each in report.findings:
         file = str(each.file).replace("\\", "/").rpartition("/")[2]
         where = f"{escape(file)}:{each.line}" + (f" and {each.other_line}" if getattr(each, "other_line", None) else "")
-        buffer = "" if each.buffer is None else f"<code>{escape(str(each.buffer))}</code>"
+        buffer = "" if not each.buffer else f"<code>{escape(str(each.buffer))}</code>"
+        kind = str(getattr(each.kind, "value", each.kind))
         index = "" if each.index is None else escape(str(each.index))
         who = "" if each.thread is None else f"thread {each.thread} of threadgroup {each.threadgroup}"
         help = f'<div class="help">{escape(str(each.help))}</div>' if each.help else ""
         rows.append((
-            where, f'<span class="bad">{escape(str(each.kind))}</span>', f"{escape(str(each.message))}{help}", buffer, index,
+            where, f'<span class="bad">{escape(kind)}</span>', f"{escape(str(each.message))}{help}", buffer, index,
             escape(who), str(each.count),
         ))  # fmt: skip
-        marks.append(_mark(file, each.line))
+        marks.append(_mark(file, each.line, getattr(each, "column", 0)))
     if not rows:
         return '<p class="good">The checked run found nothing.</p>'
     return _table(("line", "kind", "what", "buffer", "index", "first seen", "times"), rows, marks)

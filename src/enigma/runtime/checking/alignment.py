@@ -41,5 +41,5 @@ def _offset(array: Array) -> int:
     """Return how many bytes into the array that owns its memory an array begins."""
     owner = array
     while isinstance(owner.base, np.ndarray):
-        owner = cast("Array", owner.base)
+        owner = owner.base
     return array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]

@@ -92,6 +92,11 @@ class Launcher:
 
     # ---- batches
 
+    @property
+    def gathers(self) -> bool:
+        """Whether this thread is within a batch."""
+        return self._batch() is not None
+
     @contextmanager
     def batch(self) -> Generator[None]:
         """Gather the launches of this thread until the block ends. Raises `LaunchError` for a batch within a batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -134,6 +135,28 @@ class MetalRuntime(Runtime):
     def timed(self, run: Callable[[], None]) -> float:
         """Run a launch and return the microseconds that the GPU worked on it. Raises `LaunchError` within a batch."""
         return self._launcher.timed(cast("Binding", run))
+
+    @property
+    def gathers(self) -> bool:
+        """Whether this thread is within a batch, so that a launch is not over when it was made."""
+        return self._launcher.gathers
+
+    def make_pipeline(self, program: Program, geometry: Geometry) -> None:
+        """Compile a program for a threadgroup size."""
+        with self._bridge.pool():
+            self._libraries.pipeline(program, geometry.threads)
+
+    def dispatch_facts(self, program: Program, geometry: Geometry, arrays: Sequence[Any]) -> dict[str, Any]:
+        """Return what a profiler shows of a launch: the limits of the pipeline, and how much of them a threadgroup uses."""
+        with self._bridge.pool():
+            pipeline = self._libraries.pipeline(program, geometry.threads)
+            return {
+                **super().dispatch_facts(program, geometry, arrays),
+                "max_threads_per_threadgroup": pipeline.limit,
+                "thread_execution_width": int(pipeline.state.threadExecutionWidth()),
+                "static_threadgroup_memory_bytes": int(pipeline.state.staticThreadgroupMemoryLength()),
+                "threadgroup_occupancy": math.prod(geometry.threads) / pipeline.limit,
+            }
 
     def start(self, run: Callable[[], None]) -> Launch:
         """Submit a launch and return at once. Raises `LaunchError` within a batch."""

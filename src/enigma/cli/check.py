@@ -1,0 +1,59 @@
+"""`enigma check`: a checked run in the simulator, and everything that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from enigma.cli.arguments import prepare
+from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.compile import compile
+from enigma.debug.check import check
+
+
+@click.command()
+@kernel_argument
+@launch_options
+@click.option("--nan", is_flag=True, help="Also tell where NaN is born.")
+@click.option("--schedules", type=click.IntRange(1), default=2, show_default=True, help="Orders of simdgroups to try.")
+@click.option(
+    "--explore",
+    "page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the stage explorer with the findings.",
+)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, kernel: str, *, nan: bool, schedules: int, page: Path | None, as_json: bool, **launch: Any
+) -> None:
+    """Run a kernel in the simulator and tell everything that is wrong: where, which thread, which element.
+
+    Races, indices outside of buffers, uninitialised reads, outputs never written, barriers that not all threads reach,
+    numbers that Metal leaves undefined. The status is 1 if something was found.
+
+    \b
+    Examples:
+      enigma check kernels.py:saxpy --size 1000 --arg a=2 --arg n=1000
+      enigma check kernels.py:matmul --inputs make_inputs --explore matmul.html
+      enigma check kernels.py:matmul --inputs make_inputs --json
+    """
+    ready = prepare(kernel, **launch)
+    report = check(
+        ready.kernel, *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants,
+        check="everything" if nan else True, schedules=schedules, seed=launch["seed"],
+    )  # fmt: skip
+    if page is not None:
+        names = {parameter.name for parameter in ready.kernel.parameters}
+        compiled = compile(ready.kernel, emit_only=True, **{k: v for k, v in ready.constants.items() if k in names})
+        path = compiled.explore(page, grid=ready.grid, threads=ready.threads or (256, 1, 1), report=report)
+        click.echo(f"written to {path}", err=True)
+    if as_json:
+        click.echo(report.to_json())
+    else:
+        console = Console(highlight=False)
+        console.print(report if console.is_terminal else str(report), soft_wrap=True, markup=False)
+    ctx.exit(0 if report.ok else 1)

@@ -1,0 +1,68 @@
+"""`enigma diff`: two kernels, or two versions of one, at a stage of their compilation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from enigma.cli.load import load_kernel
+from enigma.cli.options import defines_option, definitions, json_option
+from enigma.compile import STAGES, compile
+from enigma.debug.diff import Diff, diff_texts, stage_text
+
+_TEXTS = (".metal", ".mlir", ".ll", ".ir", ".s", ".txt")
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command()
+@click.argument("left", metavar="A")
+@click.argument("right", metavar="B")
+@click.option("--stage", type=click.Choice(STAGES), default="msl", show_default=True, help="The stage to compare at.")
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the two side by side."
+)
+@defines_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, *, left: str, right: str, stage: str, page: Path | None, defines: tuple[str, ...], as_json: bool
+) -> None:
+    """Show how two kernels, or two versions of one, differ at a stage. A and B are FILE.py:KERNEL, or texts kept before.
+
+    The status is 0 if they are the same, and 1 if not, as of diff.
+
+    \b
+    Examples:
+      enigma diff kernels.py:naive kernels.py:tiled
+      enigma diff old/kernels.py:saxpy kernels.py:saxpy --stage mlir
+      enigma diff build/v1/saxpy.metal kernels.py:saxpy --html saxpy.html
+    """
+    texts = [_text(name, stage, defines) for name in (left, right)]
+    found = diff_texts(texts[0], texts[1], (left, right), stage)
+    if page is not None:
+        page.write_text(found.html(), encoding="utf-8")
+        click.echo(f"written to {page}", err=True)
+    if as_json:
+        click.echo(found.to_json())
+    else:
+        _show(found)
+    ctx.exit(0 if found.same else 1)
+
+
+def _show(found: Diff) -> None:
+    console = Console(highlight=False)
+    for line in found.lines():
+        console.print(Text(line, style=_COLOURS.get(line[:1], "")), soft_wrap=True)
+
+
+def _text(name: str, stage: str, defines: tuple[str, ...]) -> str:
+    path = Path(name)
+    if path.suffix in _TEXTS:
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise click.ClickException(f"{name}: it is no text") from error
+    return stage_text(compile(load_kernel(name), emit_only=True, **definitions(defines)), stage)

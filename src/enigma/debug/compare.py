@@ -1,0 +1,351 @@
+"""`enigma.compare`: one launch on several runtimes, side by side with an oracle; the first difference, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, cast
+
+import ml_dtypes
+import numpy as np
+
+from enigma.debug.origin import Origin, origin
+from enigma.errors import DeviceError, EnigmaError, EnigmaTypeError, EnigmaValueError, LaunchError, OutOfBoundsError
+from enigma.runtime import constants as function_constants
+from enigma.runtime import direct, launch
+from enigma.runtime.base import Compiled, Runtime
+from enigma.runtime.choose import runtime
+from enigma.runtime.program import Program
+from enigma.trace.kernel import KernelDef
+
+Array = np.ndarray[Any, Any]
+TOLERANCES = {"float32": (1e-5, 1e-6), "float16": (5e-3, 1e-3), "bfloat16": (4e-2, 1e-2)}
+"""Relative and absolute error allowed where none is given; integers are compared exactly."""
+
+
+class ComparisonError(EnigmaError, AssertionError):
+    """The outputs of a kernel differ between runtimes, or from an oracle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one target's buffer differs from the reference: `index` is the first element that does, `count` how many do."""
+
+    target: str
+    reference: str
+    buffer: str
+    index: tuple[int, ...]
+    flat: int
+    got: Any
+    wanted: Any
+    count: int
+    size: int
+    largest: float
+
+    def __str__(self) -> str:
+        place = ", ".join(map(str, self.index))
+        return (
+            f"{self.buffer}[{place}] is {_text(self.got)} on {self.target}, but {_text(self.wanted)} on {self.reference}: "
+            f"{self.count} of {self.size} elements differ, by {self.largest:.3g} at most"
+        ).replace(f"on {ORACLE}", f"by the {ORACLE}")
+
+
+ORACLE = "oracle"
+SIMULATOR = "sim"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The result of `enigma.compare`: `.ok`, `.differences`, `.failures` (targets that raised, with the error), `.origin`.
+
+    Printed, it shows the first difference with the Python lines that made the value. `.outputs[target][buffer]` are the arrays.
+    """
+
+    kernel: str
+    targets: list[str]
+    reference: str
+    outputs: dict[str, dict[str, Any]]
+    differences: list[Difference]
+    failures: dict[str, EnigmaError]
+    origin: Origin | str | None
+    verdict: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether every target ran and agrees."""
+        return not self.differences and not self.failures
+
+    def raise_if_any(self) -> None:
+        """Raise `ComparisonError`, an `AssertionError`, with the whole text if anything differs or failed."""
+        if not self.ok:
+            raise ComparisonError(str(self))
+
+    def __str__(self) -> str:
+        names = " and ".join(
+            [", ".join(self.targets[:-1]), self.targets[-1]] if len(self.targets) > 1 else self.targets
+        )
+        if self.ok:
+            against = f" with the {ORACLE}" if self.reference == ORACLE else ""
+            return f"{self.kernel}: {names} agree{'s' if len(self.targets) == 1 else ''}{against}"
+        lines = [
+            f"{self.kernel} on {names}, compared with {'the ' if self.reference == ORACLE else ''}{self.reference}"
+        ]
+        lines += [f"  {target} failed: {error}" for target, error in self.failures.items()]
+        lines += [f"  {difference}" for difference in self.differences]
+        if self.origin is not None:
+            lines += [f"  {line}" for line in str(self.origin).split("\n")]
+        if self.verdict:
+            lines.append(f"  help: {self.verdict}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        state = "agrees" if self.ok else f"{len(self.differences)} differences, {len(self.failures)} failures"
+        return f"<comparison of {self.kernel}: {state}>"
+
+    def to_json(self) -> str:
+        """Return it as JSON: `kernel`, `ok`, `targets`, `reference`, `differences`, `failures`, `origin`, `verdict`."""
+        found = [
+            {"target": d.target, "reference": d.reference, "buffer": d.buffer, "index": list(d.index), "got": _plain(d.got),
+             "wanted": _plain(d.wanted), "count": d.count, "size": d.size, "largest": _plain(d.largest)}
+            for d in self.differences
+        ]  # fmt: skip
+        made: Any = None
+        if isinstance(self.origin, Origin):
+            steps = [
+                {"file": s.loc.file, "line": s.loc.line, "text": s.text, "value": _plain(s.value)}
+                for s in self.origin.steps
+            ]
+            made = {"thread": self.origin.thread, "threadgroup": self.origin.threadgroup, "steps": steps}
+        elif self.origin is not None:
+            made = {"unknown": self.origin}
+        failures = {target: str(error) for target, error in self.failures.items()}
+        return json.dumps({
+            "kernel": self.kernel, "ok": self.ok, "targets": self.targets, "reference": self.reference, "differences": found,
+            "failures": failures, "origin": made, "verdict": self.verdict,
+        }, indent=2)  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def _text(value: Any) -> str:
+    return f"{float(value):.9g}" if np.asarray(value).dtype.kind not in "biu" else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number as JSON can hold it; what is not finite as text."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in cast("tuple[Any, ...]", value)]
+    if value is None or isinstance(value, bool | int):
+        return value
+    if np.asarray(value).dtype.kind in "biu":
+        return np.asarray(value).item()
+    number = float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def compare(
+    kernel: Any, args: Sequence[Any], *, grid: Any, threads: Any = None, targets: Sequence[str] = ("sim", "cpu"),
+    oracle: Callable[..., Any] | None = None, constants: Mapping[Any, Any] | None = None, rtol: float | None = None,
+    atol: float | None = None,
+) -> Comparison:  # fmt: skip
+    """Run a kernel on several runtimes and compare what they write, with one another and with an oracle.
+
+    `args` are all parameters in order, `grid`, `threads` and `constants` as in `kernel.launch`; nothing of `args` is changed.
+    `targets` are names of runtimes. `oracle` gets copies of the arguments and returns what the written buffers must hold: an
+    array for one, a tuple for several, a dict by name, or None where it has changed its copies. Without one the first target
+    is what the others are compared with.
+
+    Integers must be equal, floats within `atol + rtol * |wanted|`; the defaults are 1e-5 and 1e-6 for f32, 5e-3 and 1e-3 for
+    f16, 4e-2 and 1e-2 for bf16. NaN equals NaN.
+
+    Raises `LaunchError` for arguments that do not fit, `DeviceError` for a target that is not there, `EnigmaValueError` for an
+    oracle's result that fits no output. A kernel that fails while it runs is told by `.failures`; after one that leaves its memory
+    in the simulator, the other targets are not run.
+
+    >>> import enigma, numpy as np
+    >>> @enigma.kernel
+    ... def halves(A: enigma.f32, Out: enigma.f32):
+    ...     i = enigma.thread_position_in_grid
+    ...     Out[i] = A[i] / 2
+    >>> a, out = np.arange(64, dtype=np.float32), np.zeros(64, np.float32)
+    >>> print(enigma.compare(halves, [a, out], grid=64, oracle=lambda a, out: a / 2))
+    halves: sim and cpu agree with the oracle
+    """
+    program, arguments, given = _prepared(kernel, args, constants)
+    if not targets:
+        raise EnigmaValueError("compare has no targets", help='name some: targets=("sim", "cpu")')
+    machines = [(name, runtime(name)) for name in dict.fromkeys(targets)]
+    written = [x.name for x in program.arguments if x.slot in program.written and not x.is_scalar]
+    outputs: dict[str, dict[str, Any]] = {}
+    if oracle is not None:
+        outputs[ORACLE] = _expected(oracle, program, arguments, written)
+    failures = _run(machines, program, arguments, (grid, threads, given), written, outputs)
+    ran = [name for name, _ in machines if name in outputs]
+    reference = ORACLE if oracle is not None else next(iter(ran), "")
+    differences = [
+        found
+        for name in ran
+        if name != reference
+        for buffer in written
+        if (found := _difference(outputs, name, reference, buffer, rtol, atol)) is not None
+    ]
+    source = _origin(program, arguments, grid, threads, given, differences)
+    verdict = _verdict(differences, failures, [name for name, _ in machines], reference)
+    return Comparison(
+        program.name, [name for name, _ in machines], reference, outputs, differences, failures, source, verdict
+    )
+
+
+def _run(
+    machines: Sequence[tuple[str, Runtime]], program: Program, arguments: Sequence[Any], how: tuple[Any, Any, Any],
+    written: Sequence[str], outputs: dict[str, dict[str, Any]],
+) -> dict[str, EnigmaError]:  # fmt: skip
+    """Run a launch on copies, on the simulator first; add what was written to `outputs`, and return what failed."""
+    failures: dict[str, EnigmaError] = {}
+    outside = ""
+    for name, machine in sorted(machines, key=lambda each: each[0] != SIMULATOR):
+        if outside:  # what leaves its memory on a processor ends the process, or worse
+            failures[name] = DeviceError(f"not run: {outside}")
+            continue
+        copies = [_copy(value) for value in arguments]
+        try:
+            machine.run(program, copies, *how)
+        except LaunchError:
+            raise
+        except EnigmaError as error:
+            failures[name] = error
+            outside = (
+                "the simulator found that the kernel leaves its memory" if isinstance(error, OutOfBoundsError) else ""
+            )
+            continue
+        outputs[name] = {x.name: copies[x.slot] for x in program.arguments if x.name in written}
+    return failures
+
+
+def _prepared(kernel: Any, args: Sequence[Any], constants: Mapping[Any, Any] | None) -> tuple[Program, list[Any], Any]:
+    """Return the program, its arguments in slot order and the values of function constants."""
+    if isinstance(kernel, KernelDef):
+        program, arguments, given = direct.prepared(kernel, tuple(args), {}, constants)
+        return program, list(arguments), given
+    program = getattr(cast(Compiled, kernel), "program", None)
+    if not isinstance(program, Program):
+        raise EnigmaTypeError(
+            f"compare takes a kernel, but it got {kernel!r}", help="decorate the function with @enigma.kernel"
+        )
+    return program, list(args), constants
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if hasattr(value, "copy") and hasattr(value, "dtype") else value
+
+
+def _expected(
+    oracle: Callable[..., Any], program: Program, arguments: Sequence[Any], written: Sequence[str]
+) -> dict[str, Any]:
+    """Return the oracle's arrays by buffer. Raises `EnigmaValueError` for a result that fits no output."""
+    copies = [_copy(value) for value in arguments]
+    given = {x.name: copies[x.slot] for x in program.arguments}
+    made = oracle(*copies)
+    if made is None:
+        found = {name: given[name] for name in written}
+    elif isinstance(made, Mapping):
+        found = dict(cast("Mapping[str, Any]", made))
+    else:
+        listed = list(cast("Sequence[Any]", made)) if isinstance(made, tuple | list) else [made]
+        if len(listed) != len(written):
+            raise EnigmaValueError(
+                f"the oracle returned {len(listed)} arrays, but {program.name} writes {len(written)}: {', '.join(written)}",
+                help="return one for each in this order, or a dict by name",
+            )
+        found = dict(zip(written, listed, strict=True))
+    for name, value in found.items():
+        if name not in given or np.asarray(value).size != np.asarray(given[name]).size:
+            size = np.asarray(given[name]).size if name in given else 0
+            raise EnigmaValueError(
+                f"the oracle returned {np.asarray(value).size} elements for {name}, but "
+                + (f"it has {size}" if name in given else f"{program.name} has no such buffer"),
+                help=f"{program.name} writes {', '.join(written)}",
+            )
+    return found
+
+
+def _difference(
+    outputs: Mapping[str, Mapping[str, Any]],
+    target: str,
+    reference: str,
+    buffer: str,
+    rtol: float | None,
+    atol: float | None,
+) -> Difference | None:
+    if buffer not in outputs[reference]:
+        return None
+    got = np.asarray(outputs[target][buffer])
+    wanted = np.asarray(outputs[reference][buffer]).reshape(got.shape)
+    wrong = ~_close(got, wanted, rtol, atol)
+    count = int(wrong.sum())
+    if not count:
+        return None
+    flat = int(np.flatnonzero(wrong)[0])
+    index = tuple(int(i) for i in np.unravel_index(flat, got.shape))
+    with np.errstate(all="ignore"):
+        gaps = np.abs(got[wrong].astype(np.float64) - wanted[wrong].astype(np.float64))
+    largest = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))
+    return Difference(target, reference, buffer, index, flat, got[index], wanted[index], count, got.size, largest)
+
+
+def _close(got: Array, wanted: Array, rtol: float | None, atol: float | None) -> Array:
+    """Return where two arrays agree."""
+    dtype = got.dtype
+    if dtype.kind in "biu" and np.asarray(wanted).dtype.kind in "biu":
+        return got == wanted
+    relative, absolute = TOLERANCES.get(dtype.name, (0.0, 0.0))
+    relative, absolute = relative if rtol is None else rtol, absolute if atol is None else atol
+    left, right = (
+        got.astype(np.float64),
+        np.asarray(wanted).astype(dtype if _is_float(dtype) else np.float64).astype(np.float64),
+    )
+    with np.errstate(all="ignore"):
+        near = np.abs(left - right) <= absolute + relative * np.abs(right)
+    return near | (left == right) | (np.isnan(left) & np.isnan(right))
+
+
+def _is_float(dtype: Any) -> bool:
+    return dtype.kind == "f" or dtype == np.dtype(ml_dtypes.bfloat16)
+
+
+def _origin(
+    program: Program, arguments: Sequence[Any], grid: Any, threads: Any, given: Any, differences: Sequence[Difference]
+) -> Origin | str | None:
+    """Return where the first differing element comes from, as the simulator computes it."""
+    if not differences:
+        return None
+    first = differences[0]
+    param = next(x for x in program.arguments if x.name == first.buffer)
+    if param.texture is not None or program.has_padding:
+        return None
+    geometry = launch.geometry(grid, threads)
+    ready = function_constants.specialised(program, given)
+    copies = launch.bind(program, [_copy(value) for value in arguments])
+    flat = [cast(Array, x).reshape(-1) if isinstance(x, np.ndarray) else x for x in copies]
+    parts = param.params[0].dtype.parts
+    return origin(ready.traced, flat, geometry.grid, geometry.threads, first.buffer, first.flat // parts)
+
+
+def _verdict(
+    differences: Sequence[Difference], failures: Mapping[str, EnigmaError], targets: Sequence[str], reference: str
+) -> str:
+    wrong = {difference.target for difference in differences}
+    if not wrong:
+        return ""
+    if reference == ORACLE and wrong | set(failures) >= set(targets):
+        return "all targets are wrong, so the kernel is, or the oracle: follow the values above from the last line up"
+    if SIMULATOR in targets and SIMULATOR not in wrong and SIMULATOR not in failures:
+        return (
+            "the simulator is right and others are not: threads race, or something that Metal leaves undefined; "
+            "enigma.check(kernel, ...) tells which"
+        )
+    return "the targets disagree: run enigma.check(kernel, ...) for races and undefined behaviour"

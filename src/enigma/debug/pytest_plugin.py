@@ -1,0 +1,147 @@
+"""The pytest plugin: a test of a kernel runs on each device of `--enigma-device=sim,cpu,metal`, over sizes that end within a
+threadgroup.
+
+    def test_saxpy(enigma_compare):
+        enigma_compare(saxpy, inputs, oracle=lambda x, y, a, n: a * x + y)
+
+pytest finds it by itself where enigma is installed; on a tree that is not, `-p enigma.debug.pytest_plugin` loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from enigma.debug.compare import compare
+from enigma.errors import DeviceError, EnigmaTypeError
+from enigma.runtime.choose import runtime
+
+DEVICES = ("sim", "cpu", "metal")
+
+TAILS = (1, 31, 32, 33, 255, 256, 1023)
+"""Sizes around simdgroups and threadgroups: what a kernel forgets shows at one of them."""
+
+MARK = "enigma_device(*devices, reason=None): run this test on these devices only"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--enigma-device`."""
+    group = parser.getgroup("enigma")
+    group.addoption(
+        "--enigma-device", default="sim,cpu", metavar="NAMES",
+        help="devices that tests of enigma kernels run on, separated by commas: sim, cpu, metal (default: sim,cpu)",
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker and look at the devices' names."""
+    config.addinivalue_line("markers", MARK)
+    chosen(config)
+
+
+def chosen(config: pytest.Config) -> list[str]:
+    """Return the devices that were asked for. Raises `pytest.UsageError` for a name that is none."""
+    names = [name.strip() for name in str(config.getoption("--enigma-device")).split(",") if name.strip()]
+    for name in names:
+        if name not in DEVICES:
+            raise pytest.UsageError(f"--enigma-device: there is no device {name!r}: they are {', '.join(DEVICES)}")
+    if not names:
+        raise pytest.UsageError("--enigma-device: name at least one device, such as sim,cpu")
+    return list(dict.fromkeys(names))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test for each device that `enigma_device` stands for: those asked for that the test's marker allows.
+
+    One that the marker alone names is there as well, and skipped: so the report says what was not run, and why.
+    """
+    if "enigma_device" not in metafunc.fixturenames:
+        return
+    asked = chosen(metafunc.config)
+    mark = metafunc.definition.get_closest_marker("enigma_device")
+    params: list[Any] = []
+    allowed = [str(name) for name in mark.args] if mark is not None else asked
+    for name in allowed:
+        if name not in DEVICES:
+            raise pytest.UsageError(f"{metafunc.definition.nodeid}: there is no device {name!r}")
+        missing = None if name in asked else f"not asked for: --enigma-device={','.join(asked)}"
+        if missing is not None and mark is not None and mark.kwargs.get("reason"):
+            missing = f"{mark.kwargs['reason']} ({missing})"
+        marks = [pytest.mark.skip(reason=missing)] if missing is not None else []
+        params.append(pytest.param(name, id=name, marks=marks))
+    metafunc.parametrize("enigma_device", params, indirect=True)
+
+
+@pytest.fixture
+def enigma_device(request: pytest.FixtureRequest) -> str:
+    """The name of a device; the test runs for each that was asked for, and is skipped where it is absent."""
+    name = str(request.param)
+    reason = absent(name)
+    if reason is not None:
+        mark = request.node.get_closest_marker("enigma_device")
+        why = mark.kwargs.get("reason") if mark is not None else None
+        pytest.skip(f"no device {name}: {reason}" + (f" ({why})" if why else ""))
+    return name
+
+
+def absent(name: str) -> str | None:
+    """Return why a device is not there, in one line; None where it is."""
+    try:
+        runtime(name)
+    except DeviceError as error:
+        found = [line.strip() for line in error.message.splitlines()]
+        reasons = [line.removeprefix("reason: ") for line in found if line.startswith("reason: ")]
+        return (reasons or found)[0]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparer:
+    """Runs a kernel on one device over sizes and compares it with an oracle; the fixture `enigma_compare`."""
+
+    device: str
+    seed: int = 0
+
+    def __call__(
+        self, kernel: Any, inputs: Callable[..., Any], *, oracle: Callable[..., Any], sizes: Iterable[int] = TAILS,
+        grid: Callable[[int], Any] | None = None, threads: Any = None, constants: Mapping[Any, Any] | None = None,
+        rtol: float | None = None, atol: float | None = None,
+    ) -> None:  # fmt: skip
+        """Compare for each size n; `inputs(n, rng)` returns the arguments: in order, or a dict by name.
+
+        `oracle` and the tolerances are those of `enigma.compare`. `grid(n)` is the grid, n threads if it is not given.
+        Raises `ComparisonError`, an `AssertionError`, at the first size that differs.
+        """
+        names = [parameter.name for parameter in kernel.parameters]
+        for n in sizes:
+            made = inputs(n, np.random.default_rng(self.seed))
+            result = compare(
+                kernel, _in_order(made, names), grid=n if grid is None else grid(n), threads=threads,
+                targets=(self.device,), oracle=oracle, constants=constants, rtol=rtol, atol=atol,
+            )  # fmt: skip
+            if not result.ok:
+                print(f"size {n} on {self.device}:")
+                result.raise_if_any()
+
+
+def _in_order(made: Any, names: Sequence[str]) -> list[Any]:
+    if isinstance(made, Mapping):
+        held = cast("Mapping[str, Any]", made)
+        unknown = [name for name in held if name not in names]
+        if unknown:
+            raise EnigmaTypeError(
+                f"inputs returned {', '.join(unknown)}, but the kernel has the parameters {', '.join(names)}",
+                help="return the arguments by the names of the parameters",
+            )
+        return [held[name] for name in names if name in held]
+    return list(cast("Sequence[Any]", made))
+
+
+@pytest.fixture
+def enigma_compare(enigma_device: str) -> Comparer:
+    """A function that runs a kernel on the device over tail sizes and compares it with an oracle; see `Comparer`."""
+    return Comparer(enigma_device)

@@ -1,0 +1,119 @@
+"""A prepared kernel measured: many dispatches, the device's own time of each."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from enigma.errors import EnigmaValueError
+from enigma.runtime.profiling.profiler import Profiler
+from enigma.runtime.profiling.result import ProfilerResult
+
+
+def check_counts(repeat: int, warmup: int) -> None:
+    """Raise `ValueError` for fewer than one measured run, or less than no run before."""
+    if repeat < 1 or warmup < 0:
+        raise EnigmaValueError(
+            f"repeat is {repeat} and warmup {warmup}", help="repeat is at least 1, and warmup at least 0"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KernelBenchmark:
+    """Times of a kernel's dispatches on the device, in microseconds; rates are those of the median.
+
+    `enigma.benchmark_kernel` makes it: `enigma.KernelBenchmark("add", [3.1, 2.9]).median_us`.
+    """
+
+    kernel_name: str
+    gpu_times_us: Sequence[float]
+    flops: float | None = None
+    bytes_moved: float | None = None
+
+    @property
+    def calls(self) -> int:
+        """How many dispatches were measured."""
+        return len(self.gpu_times_us)
+
+    @property
+    def min_us(self) -> float:
+        """The shortest time."""
+        return min(self.gpu_times_us)
+
+    @property
+    def max_us(self) -> float:
+        """The longest time."""
+        return max(self.gpu_times_us)
+
+    @property
+    def mean_us(self) -> float:
+        """The mean."""
+        return statistics.fmean(self.gpu_times_us)
+
+    @property
+    def median_us(self) -> float:
+        """The median."""
+        return statistics.median(self.gpu_times_us)
+
+    @property
+    def p90_us(self) -> float:
+        """The time that nine of ten dispatches do not exceed."""
+        times = sorted(self.gpu_times_us)
+        return times[max(0, -(-len(times) * 9 // 10) - 1)]
+
+    @property
+    def gflops_per_s(self) -> float | None:
+        """Operations in a nanosecond; None where `flops` was not given."""
+        return None if self.flops is None else self.flops / self.median_us / 1000
+
+    @property
+    def gbytes_per_s(self) -> float | None:
+        """Bytes in a nanosecond; None where `bytes_moved` was not given."""
+        return None if self.bytes_moved is None else self.bytes_moved / self.median_us / 1000
+
+    def summary(self) -> str:
+        """Return it in a line."""
+        times = (
+            f"median={self.median_us:.2f}us  min={self.min_us:.2f}us  max={self.max_us:.2f}us  p90={self.p90_us:.2f}us"
+        )
+        rates = [(self.gflops_per_s, "GFLOP/s"), (self.gbytes_per_s, "GB/s")]
+        shown = "".join(f"  {rate:.2f} {unit}" for rate, unit in rates if rate is not None)
+        return f"{self.kernel_name}  n={self.calls}  {times}{shown}"
+
+
+def benchmark_kernel(
+    prepared: Any, *, grid: Any, threads: Any, repeat: int = 100, warmup: int = 10, flops: float | None = None,
+    bytes_moved: float | None = None,
+) -> KernelBenchmark:  # fmt: skip
+    """Return the device's times of `repeat` dispatches of a prepared kernel, after `warmup` others.
+
+    `flops` and `bytes_moved` of one dispatch give rates. Raises `ValueError` for a `repeat` below 1.
+
+        with rt.prepare(compiled, [a, b], n * 4) as prepared:
+            print(enigma.benchmark_kernel(prepared, grid=(n, 1, 1), threads=(256, 1, 1), bytes_moved=12 * n).summary())
+    """
+    check_counts(repeat, warmup)
+    for _ in range(warmup):
+        prepared.dispatch_timed(grid, threads)
+    times = [prepared.dispatch_timed(grid, threads) for _ in range(repeat)]
+    return KernelBenchmark(prepared.program.name, times, flops, bytes_moved)
+
+
+def profile_kernel(
+    prepared: Any, *, grid: Any, threads: Any, repeat: int = 50, warmup: int = 5, profile_memory: bool = True
+) -> ProfilerResult:
+    """Return the events of `repeat` dispatches of a prepared kernel, summed up, after `warmup` others.
+
+    Raises `ValueError` for a `repeat` below 1.
+
+        print(enigma.profile_kernel(prepared, grid=(n, 1, 1), threads=(256, 1, 1)).table())
+    """
+    check_counts(repeat, warmup)
+    for _ in range(warmup):
+        prepared.dispatch(grid, threads)
+    with Profiler(profile_memory=profile_memory) as profiler:
+        for _ in range(repeat):
+            prepared.dispatch_timed(grid, threads)
+    return profiler.key_averages()

@@ -1,0 +1,353 @@
+"""Comparing runtimes with an oracle, tracing a wrong element back, and reducing a failing launch to a program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import enigma as en
+from enigma.debug.compare import ComparisonError
+from enigma.debug.diff import diff, diff_texts
+from enigma.debug.origin import Origin
+from enigma.debug.reduce import Case, reduce
+from enigma.debug.reproducer import needed
+from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
+
+
+@en.kernel
+def smooth(x: en.f32, out: en.f32, n: en.Scalar[en.u32]):
+    i = en.thread_position_in_grid
+    if i < n:
+        mean = (x[i] + x[i + 1]) * 0.5
+        out[i] = mean if i != 40 else mean + 1
+
+
+@en.kernel
+def pairs(x: en.f16x2, out: en.f16x2, flags: en.u8):
+    i = en.thread_position_in_grid
+    out[i] = x[i] + x[i]
+    flags[i] = en.u8(i)
+
+
+@en.kernel
+def far(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = x[i + 1]
+
+
+@en.kernel
+def total(x: en.i32, out: en.i32):
+    out.atomic_fetch_add(0, x[en.thread_position_in_grid])
+
+
+def line_of(text: str) -> int:
+    return next(k for k, line in enumerate(Path(__file__).read_text().splitlines(), 1) if line.strip().startswith(text))
+
+
+def means(x: Any, out: Any, n: int) -> Any:
+    wanted = out.copy()
+    wanted[:n] = (x[:n] + x[1 : n + 1]) / 2
+    return wanted
+
+
+def arguments(n: int = 100) -> list[Any]:
+    return [np.arange(n + 1, dtype=np.float32), np.zeros(n, np.float32), n]
+
+
+def test_what_agrees_says_so_and_changes_nothing() -> None:
+    given = arguments(33)
+    result = en.compare(smooth, given, grid=64, threads=32, oracle=lambda x, out, n: np.float32(means(x, out, n)))
+    assert result.ok
+    assert str(result) == "smooth: sim and cpu agree with the oracle"
+    assert not given[1].any()
+    assert np.allclose(result.outputs["cpu"]["out"], means(*given))
+    assert repr(result) == "<comparison of smooth: agrees>"
+    result.raise_if_any()
+    assert str(en.compare(smooth, given, grid=64, targets=["cpu"])) == "smooth: cpu agrees"
+
+
+def test_the_first_wrong_element_is_led_back_to_the_lines_that_made_it() -> None:
+    result = en.compare(smooth, arguments(), grid=100, threads=64, oracle=means)
+    first = result.differences[0]
+    assert (first.buffer, first.index, first.got, first.wanted, first.count, first.size) == (
+        "out",
+        (40,),
+        41.5,
+        40.5,
+        1,
+        100,
+    )
+    assert [difference.target for difference in result.differences] == ["sim", "cpu"]
+    assert isinstance(result.origin, Origin)
+    assert (result.origin.thread, result.origin.threadgroup, result.origin.writes) == ((40, 0, 0), (0, 0, 0), 1)
+    text = str(result)
+    for part in (
+        "smooth on sim and cpu, compared with the oracle",
+        "out[40] is 41.5 on sim, but 40.5 by the oracle: 1 of 100 elements differ, by 1 at most",
+        "written by thread (40, 0, 0) of threadgroup (0, 0, 0):",
+        f"test_compare.py:{line_of('out[i] = mean if')}: out[i] = mean if i != 40 else mean + 1",
+        "out[40] = 41.5",
+        f"test_compare.py:{line_of('mean = (x[i]')}: mean = (x[i] + x[i + 1]) * 0.5",
+        "mean = mul(81, 0.5) = 40.5",
+        "load(x, 41) = 41",
+        "help: all targets are wrong, so the kernel is, or the oracle",
+    ):
+        assert part in text, text
+    with pytest.raises(ComparisonError) as caught:
+        result.raise_if_any()
+    assert isinstance(caught.value, AssertionError)
+    assert str(caught.value) == text
+
+
+def test_json_holds_differences_and_steps() -> None:
+    found = json.loads(en.compare(smooth, arguments(), grid=100, oracle=means).to_json())
+    assert found["ok"] is False
+    assert found["differences"][0]["index"] == [40]
+    assert found["origin"]["steps"][0] == {
+        "file": __file__, "line": line_of("out[i] = mean if"), "text": "out[40]", "value": 41.5,
+    }  # fmt: skip
+    assert "<pre>" in en.compare(smooth, arguments(), grid=100, oracle=means)._repr_html_()
+
+
+def test_vectors_integers_and_several_outputs() -> None:
+    x = np.arange(32, dtype=np.float16).reshape(16, 2)
+    given = [x, np.zeros_like(x), np.zeros(16, np.uint8)]
+
+    def oracle(x: Any, out: Any, flags: Any) -> Any:
+        return {"out": 2 * x, "flags": np.where(np.arange(16) == 5, 0, np.arange(16)).astype(np.uint8)}
+
+    result = en.compare(pairs, given, grid=16, oracle=oracle)
+    assert [(d.buffer, d.index, int(d.got), int(d.wanted)) for d in result.differences] == [
+        ("flags", (5,), 5, 0), ("flags", (5,), 5, 0),
+    ]  # fmt: skip
+    both = en.compare(pairs, given, grid=16, oracle=lambda x, out, flags: (2 * x + (x == 9), np.arange(16)))
+    assert both.differences[0].index == (4, 1)
+    assert isinstance(both.origin, Origin)
+    assert both.origin.index == 4
+    assert both.origin.thread == (4, 0, 0)
+
+
+def test_an_oracle_may_change_its_copies() -> None:
+    def oracle(x: Any, out: Any, n: int) -> None:
+        out[:] = means(x, out, n)
+
+    assert en.compare(smooth, arguments(30), grid=30, oracle=oracle).ok
+
+
+def test_atomic_sums_name_the_last_writer() -> None:
+    result = en.compare(total, [np.ones(50, np.int32), np.zeros(1, np.int32)], grid=50, oracle=lambda x, out: [7])
+    assert result.differences[0].got == 50
+    assert isinstance(result.origin, Origin)
+    assert result.origin.writes == 50
+
+
+def test_an_element_that_nobody_writes_is_told() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = en.compare(smooth, arguments(30), grid=20, oracle=means, targets=["cpu"])
+    assert result.differences[0].index == (20,)
+    assert result.origin == "no thread writes out[20]"
+
+
+def test_a_kernel_that_fails_is_a_failure_of_its_target() -> None:
+    result = en.compare(far, [np.ones(8, np.float32), np.zeros(8, np.float32)], grid=8, targets=("sim",))
+    assert not result.ok
+    assert list(result.failures) == ["sim"]
+    assert "sim failed: test_compare.py:" in str(result)
+
+
+def test_after_leaving_its_memory_in_the_simulator_a_kernel_is_not_run_natively() -> None:
+    result = en.compare(far, [np.ones(8, np.float32), np.zeros(8, np.float32)], grid=8, targets=("cpu", "sim"))
+    assert str(result.failures["cpu"]) == "not run: the simulator found that the kernel leaves its memory"
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "options", "message"),
+    [
+        (EnigmaTypeError, (len, []), {}, "compare takes a kernel, but it got <built-in function len>"),
+        (EnigmaValueError, (smooth, arguments()), {"targets": ()}, "compare has no targets"),
+        (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: (1, 2)},
+         "the oracle returned 2 arrays, but smooth writes 1: out"),
+        (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: np.zeros(3)},
+         "the oracle returned 3 elements for out, but it has 100"),
+        (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: {"y": 1}},
+         "the oracle returned 1 elements for y, but smooth has no such buffer"),
+        (LaunchError, (smooth, arguments()[:2]), {}, "kernel smooth takes 3 arguments"),
+    ],
+)  # fmt: skip
+def test_wrong_uses_of_compare(error: type[Exception], arguments: Any, options: Any, message: str) -> None:
+    with pytest.raises(error) as caught:
+        en.compare(*arguments, grid=100, **options)
+    assert message in str(caught.value)
+
+
+# ---- diff
+
+
+def test_differences_of_two_kernels_at_every_stage() -> None:
+    one, other = en.compile(far, emit_only=True), en.compile(smooth, emit_only=True)
+    for stage in ("ir", "mlir", "msl", "llvm"):
+        assert diff(one, one, stage).same
+        assert str(diff(one, one, stage)) == ""
+        found = diff(one, other, stage)
+        assert not found.same
+        lines = str(found).splitlines()
+        assert lines[:2] == ["--- far", "+++ smooth"]
+    with pytest.raises(EnigmaValueError, match="there is no stage 'ptx'"):
+        diff(one, other, "ptx")
+
+
+def test_a_diff_marks_what_changed_within_a_line() -> None:
+    found = diff_texts("a\nfloat x = 1;\nz", "a\nfloat y = 1;\nz\nw", ("<old>", "new"))
+    assert [row.sign for row in found.rows] == ["=", "~", "=", "+"]
+    assert "float <b>x</b> = 1;" in found.html()
+    assert "float <b>y</b> = 1;" in found._repr_html_()
+    assert "&lt;old&gt;" in found.html()
+    assert json.loads(found.to_json())["same"] is False
+
+
+# ---- reduce
+
+
+def case(n: int) -> Case:
+    x, out, _ = arguments(n)
+    return Case({"x": x, "out": out, "n": n}, (128,), (64,))
+
+
+def fails(tried: Case) -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = en.compare(
+                smooth, tried.copies(), grid=tried.grid, threads=tried.threads, oracle=means, targets=["cpu"]
+            )
+    except (LaunchError, ValueError):
+        return ""
+    return "differs" if result.differences and isinstance(result.origin, Origin) else ""
+
+
+def test_a_launch_is_reduced_to_what_the_failure_needs() -> None:
+    found = reduce(case(100), fails)
+    arguments = found.case.arguments
+    assert arguments["n"] == 41
+    assert arguments["out"].shape == (41,)
+    assert arguments["x"].shape == (42,)
+    assert not arguments["x"].any()
+    assert found.case.grid == (41,)
+    assert found.case.threads == (1,)
+    assert found.failure == "differs"
+    assert fails(found.case) == "differs"
+    assert found.runs <= 401
+
+
+def test_products_of_sizes_shrink_with_their_factors() -> None:
+    rows = np.arange(12 * 20, dtype=np.float32)
+    start = Case({"a": rows, "m": 12, "k": 20}, (240,), (32,))
+
+    def wrong(tried: Case) -> str:
+        m, k, a = (tried.arguments[name] for name in ("m", "k", "a"))
+        if a.size != m * k or tried.grid != (m * k,):
+            return ""
+        return "big" if m >= 3 and k >= 5 and a[2 * k + 4] == 2 * 20 + 4 else ""
+
+    found = reduce(start, wrong)
+    assert (found.case.arguments["m"], found.case.arguments["k"], found.case.grid) == (3, 5, (15,))
+    assert found.case.arguments["a"].tolist() == [0] * 14 + [44]
+
+
+def test_a_launch_that_does_not_fail_is_refused() -> None:
+    with pytest.raises(EnigmaValueError, match="this launch does not fail, so there is nothing to reduce"):
+        reduce(case(30), fails)
+
+
+def test_a_reproducer_takes_what_it_needs_of_a_file() -> None:
+    source = (
+        "import os\nimport numpy as np, math\nfrom a import (b,\n  c)\nX = 3\nif X:\n    Y = c\nelse:\n    Y = 1\n"
+        "@deco(X)\ndef k(p: Ann):\n    return Y + np.pi\ndef deco(x): return x\nclass Ann: pass\ndef other(): return os\n"
+    )
+    kept = needed(source, {"k"})
+    for part in (
+        "import numpy as np, math",
+        "from a import (b,\n  c)",
+        "X = 3",
+        "if X:",
+        "@deco(X)\ndef k(p: Ann):",
+        "class Ann",
+    ):
+        assert part in kept
+    assert "import os" not in kept
+    assert "other" not in kept
+
+
+KERNELS = """
+import numpy as np
+import enigma as en
+
+HALF = 0.5
+
+def unused():
+    return 1
+
+@en.kernel
+def smooth(x: en.bf16, out: en.f32, n: en.Scalar[en.u32]):
+    i = en.thread_position_in_grid
+    if i < n:
+        out[i] = x[i].to(en.f32) * HALF if x[i].to(en.f32) < 100 else 0.0
+
+def make():
+    x = np.arange(200).astype(en.bf16.numpy)
+    return dict(x=x, out=np.zeros(200, np.float32), n=200, grid=256, threads=64)
+
+def expected(x, out, n):
+    return x.astype(np.float32) / 2
+"""
+
+
+def test_the_written_program_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "kernels.py").write_text(KERNELS)
+    command = [
+        sys.executable,
+        "-m",
+        "enigma",
+        "reduce",
+        "kernels.py",
+        "--inputs",
+        "make",
+        "--oracle",
+        "expected",
+        "--json",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["failure"] == "out differs on sim"
+    assert found["arguments"]["out"][0] < 200
+    (tmp_path / "kernels.py").unlink()
+    alone = subprocess.run([sys.executable, found["path"]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert alone.returncode == 1, alone.stderr
+    assert "on sim, but" in alone.stdout
+    assert "unused" not in (tmp_path / found["path"]).read_text()
+
+
+@en.kernel
+def chosen(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    value = en.sqrt(x[i]) if i % 2 == 0 else 7.0
+    out[i] = en.simd_sum(value)
+
+
+def test_what_the_thread_did_not_run_is_not_shown() -> None:
+    given = [np.full(32, 4, np.float32), np.zeros(32, np.float32)]
+    result = en.compare(chosen, given, grid=32, threads=32, oracle=lambda x, out: np.where(np.arange(32) == 1, 0, 144))
+    assert result.differences[0].index == (1,)
+    text = str(result)
+    assert "sqrt(4" not in text
+    assert "its condition is False" in text
+    assert "simd_sum(value=7)" in text

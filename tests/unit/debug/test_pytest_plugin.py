@@ -1,0 +1,119 @@
+"""The pytest plugin, as a project that uses it sees it: each test runs pytest on a file of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from enigma.debug.pytest_plugin import absent
+from tests.arch.tree import ROOT
+
+TESTS = """
+import numpy as np
+import pytest
+import enigma as en
+
+@en.kernel
+def halved(x: en.f32, out: en.f32, n: en.Scalar[en.u32]):
+    i = en.thread_position_in_grid
+    if i < n:
+        out[i] = x[i] / 2
+
+@en.kernel
+def only_full(x: en.f32, out: en.f32, n: en.Scalar[en.u32]):
+    i = en.thread_position_in_grid
+    if i < n - n % 32 or n < 32:
+        out[i] = x[i] / 2
+
+def inputs(n, rng):
+    return {"n": n, "x": rng.random(n, dtype=np.float32), "out": np.full(n, -1, np.float32)}
+
+def half(x, out, n):
+    return x / 2
+
+def test_right(enigma_compare):
+    enigma_compare(halved, inputs, oracle=half)
+
+def test_right_in_order(enigma_compare):
+    enigma_compare(halved, lambda n, rng: list(inputs(n, rng).values())[1:] + [n], oracle=half, sizes=[5], threads=32)
+
+def test_tail_forgotten(enigma_compare):
+    enigma_compare(only_full, inputs, oracle=half)
+
+def test_by_hand(enigma_device):
+    x, out = np.ones(4, np.float32), np.zeros(4, np.float32)
+    halved.launch(x, out, 4, grid=4, device=enigma_device)
+    assert (out == 0.5).all()
+
+@pytest.mark.enigma_device("metal", reason="its own precision")
+def test_on_metal(enigma_device):
+    pass
+
+@pytest.mark.enigma_device("cpu")
+def test_on_cpu(enigma_device):
+    assert enigma_device == "cpu"
+
+def test_names(enigma_compare):
+    enigma_compare(halved, lambda n, rng: {"y": 1}, oracle=half)
+"""
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_kernels.py").write_text(TESTS)
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "ENIGMA_CACHE_DIR": str(folder / "cache")}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "enigma.debug.pytest_plugin",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        "-rsf",
+    ]
+    return subprocess.run([*command, *options], cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def test_tests_run_on_each_device_and_the_forgotten_tail_is_found(tmp_path: Path) -> None:
+    done = run(tmp_path, "--strict-markers", "-v")
+    text = done.stdout
+    for device in ("sim", "cpu"):
+        assert f"test_right[{device}] PASSED" in text, text
+        assert f"test_right_in_order[{device}] PASSED" in text
+        assert f"test_by_hand[{device}] PASSED" in text
+        assert f"test_tail_forgotten[{device}] FAILED" in text
+        assert f"out[32] is -1 on {device}, but" in text
+        assert f"size 33 on {device}:" in text
+    assert "no thread writes out[32]" in text
+    assert "test_on_cpu[cpu] PASSED" in text
+    assert "test_on_metal[metal] SKIPPED" in text
+    assert "its own precision (not asked for: --enigma-device=sim,cpu)" in text
+    assert "inputs returned y, but the kernel has the parameters x, out, n" in text
+    assert done.returncode == 1
+
+
+@pytest.mark.skipif(absent("metal") is None, reason="Metal is here")
+def test_an_absent_device_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    done = run(tmp_path, "--enigma-device=metal,cpu", "-k", "right or metal", "-v")
+    assert done.returncode == 0, done.stdout
+    assert "test_right[cpu] PASSED" in done.stdout
+    assert "test_right[metal] SKIPPED" in done.stdout
+    reason = absent("metal")
+    assert f"no device metal: {reason}\n" in done.stdout
+    assert f"no device metal: {reason} (its own precision)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [("gpu", "--enigma-device: there is no device 'gpu': they are sim, cpu, metal"), (",", "name at least one device")],
+)
+def test_a_wrong_device_is_a_usage_error(tmp_path: Path, names: str, message: str) -> None:
+    done = run(tmp_path, f"--enigma-device={names}")
+    assert done.returncode == 4
+    assert message in done.stderr + done.stdout
