@@ -103,6 +103,25 @@ def test_a_page_of_a_finding_shows_it_and_then_a_kernel_without_it(fault: Fault)
     assert re.match(r"kernel \w+: nothing found\n", right)
 
 
+PUZZLES = sorted((ROOT / "docs" / "puzzles").glob("[0-9]*.md"))
+
+
+def test_there_are_twelve_puzzles_and_each_is_listed() -> None:
+    listed = re.findall(
+        r"^\| \[(\d+)\. [^]]+\]\(([\w-]+\.md)\)", (PUZZLES[0].parent / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert [name for _, name in listed] == [page.name for page in PUZZLES]
+    assert [int(number) for number, _ in listed] == [int(page.name[:2]) for page in PUZZLES] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("puzzle", PUZZLES, ids=lambda page: page.stem)
+def test_a_puzzle_shows_what_is_wrong_with_an_attempt_and_a_solution_that_equals_numpy(puzzle: Path) -> None:
+    page = puzzle.read_text(encoding="utf-8")
+    wrong, right = (page[slice(*block.output)] for block in blocks(page) if block.output is not None)
+    assert re.search(r"^kernel \w+: \d+ (error|warning)", wrong, re.MULTILINE)
+    assert re.fullmatch(r"kernel \w+: nothing found\nTrue\n", right)
+
+
 @pytest.mark.parametrize("name", sorted(make_reference.pages()))
 def test_the_reference_is_current(name: str) -> None:
     written = make_reference.TARGET / name

@@ -50,6 +50,7 @@ class CompiledKernel:
     metallib_bytes: bytes | None = None
     grid: tuple[int, ...] | None = None  # of the launch in a jit function
     block: tuple[int, ...] | None = None
+    scalars: tuple[Any, ...] | None = None
     entry_name: str = ""
     places: tuple[SourceLoc | None, ...] = ()
     module: Any = None
@@ -280,6 +281,8 @@ def _launches(fn: JitDef, args: tuple[Any, ...], named: dict[str, Any], options:
     for launch in recorded.launches:
         compiled = compile(launch.bound.kernel, **options, **launch.bound.constants)
         compiled.grid, compiled.block = launch.grid, launch.block
+        taken = zip(compiled.program.arguments, launch.bound.arguments, strict=True)
+        compiled.scalars = tuple(value for argument, value in taken if argument.is_scalar)
         found.append(compiled)
     return found[0] if len(found) == 1 else CompiledJit(fn.name, tuple(found), recorded)
 

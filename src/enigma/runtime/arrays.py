@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
 
-from enigma.dtypes import Numeric, bf16, u16
+from enigma.dtypes import DTYPES, Numeric, bf16, u16
 from enigma.errors import LaunchError
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -50,6 +51,12 @@ def _elements(raw: bytes | bytearray, name: str, dtype: Numeric) -> Array:
             help="pass as many bytes as whole elements have",
         )
     return np.frombuffer(raw, np.uint8).view(dtype.numpy)
+
+
+@cache
+def by_numpy() -> dict[Any, Numeric]:
+    """Return the dtype of each NumPy dtype that kernels have."""
+    return {dtype.numpy: dtype for dtype in DTYPES}
 
 
 def is_plain(x: Any, dtype: Any, *, written: bool, parts: int = 1) -> bool:

@@ -36,7 +36,9 @@ class Compiled(Protocol):
 class SeveralLaunches(Protocol):
     """A compiled host function with several launches: a `CompiledJit`."""
 
-    def execute_on(self, runtime: Any, inputs: Any, sizes: Any, shapes: Any, dtypes: Any) -> list[Array]:
+    kernel_name: str
+
+    def execute_on(self, runtime: Any, inputs: Any, sizes: Any, shapes: Any, dtypes: Any, inout: Any) -> list[Array]:
         """Run all launches in order and return the outputs."""
         ...
 
@@ -164,7 +166,8 @@ class Runtime:
     ) -> Any:  # fmt: skip
         """Run once with fresh outputs and return them.
 
-        Without `grid` and `threads` they are those of the launch in the compiled `@enigma.jit` function, else one thread.
+        Without `grid`, `threads` and `scalars` they are those of the launch in the compiled `@enigma.jit` function; else it is
+        one thread.
 
         `inputs` fill the buffer slots in order, Scalars left out; the remaining buffers are the outputs, zero at first.
         Give one of: `output_size` (bytes of the single output; returns `bytes`), `output_sizes` (returns a list of `bytes`), or
@@ -187,8 +190,11 @@ class Runtime:
         """
 
         if isinstance(compiled, SeveralLaunches):
+            given = {"grid": grid, "threads": threads, "scalars": scalars, "constants": constants}
+            _refuse_several(compiled, [name for name, value in given.items() if value is not None])
             sizes = [output_size] if output_size is not None else output_sizes
-            found = compiled.execute_on(self, inputs, sizes, output_shapes, output_dtypes)
+            found = compiled.execute_on(self, inputs, sizes, output_shapes, output_dtypes, inout)
+            self.settle()
             return _results(found, output_size, output_shapes)
         grid, threads = _recorded(compiled, grid, threads)
 
@@ -224,6 +230,11 @@ class Runtime:
             prepared.dispatch((n, 1, 1), (256, 1, 1))
             raw = prepared.read_output()
         """
+        if isinstance(compiled, SeveralLaunches):
+            raise LaunchError(
+                f"{compiled.kernel_name} consists of several launches, and one kernel is prepared at a time",
+                help="call execute, or prepare each of compiled.launches",
+            )
         forms = _output_forms(compiled.program, inputs, output_size, output_sizes, output_shapes, output_dtypes, inout)
         return self._prepared(compiled, inputs, forms, scalars, constants, inout)
 
@@ -236,6 +247,8 @@ class Runtime:
     ) -> PreparedKernel:  # fmt: skip
         program = compiled.program
         name = program.name
+        if scalars is None:
+            scalars = getattr(compiled, "scalars", None)  # of the launch in a jit function
         try:
             slots = launch.outputs(program, len(inputs), len(forms), inout)
             numbers = iter(launch.scalars_in_order(program, scalars))
@@ -271,6 +284,14 @@ def _results(arrays: list[Array], output_size: int | None, output_shapes: Sequen
     if output_size is not None:
         return arrays[0].tobytes()
     return [array.tobytes() for array in arrays] or None
+
+
+def _refuse_several(compiled: SeveralLaunches, given: Sequence[str]) -> None:
+    if given:
+        raise LaunchError(
+            f"{compiled.kernel_name} has several launches with sizes and numbers of their own, but it got {', '.join(given)}",
+            help="leave them out, or execute each of compiled.launches",
+        )
 
 
 def _recorded(compiled: Compiled, grid: Any, threads: Any) -> tuple[Any, Any]:

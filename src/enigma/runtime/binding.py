@@ -12,12 +12,16 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, cast
 
-from enigma.dtypes import Numeric, Space, as_dtype, f32, i32, i64, u64
-from enigma.errors import EnigmaTypeError, EnigmaValueError
+import numpy as np
+
+from enigma.dtypes import Numeric, Space, as_dtype, b1, f32, i32, i64, u64
+from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
 from enigma.layout.leaf import is_static
+from enigma.runtime.arrays import by_numpy
+from enigma.runtime.fitting import check, check_constants
+from enigma.runtime.launch import check_scalar
 from enigma.source import SourceLoc, caller
 from enigma.trace.args import Kind, Parameter, Place, parameters
-from enigma.trace.given import describe
 from enigma.trace.kernel import KernelDef, slots_of
 from enigma.trace.node import Form
 from enigma.trace.tensor import Tensor
@@ -43,36 +47,50 @@ Dynamic = DynamicInt | DynamicFloat
 def dynamic(value: Any, dtype: Any = None) -> Any:
     """Return a number that kernels of an `@enigma.jit` function get by value: another number needs no new compilation.
 
-    On the host it is an int or a float like any other; what is computed with it there is a plain number. The dtype is i32, or
-    the first of i64 and u64 that holds it, or f32 for floats.
+    On the host it is an int or a float like any other; what is computed with it there is a plain number. The dtype is that of a
+    NumPy number, i32, or the first of i64 and u64 that holds it, f32 for floats, b1 for bools.
 
         kernel(A, enigma.dynamic(n)).launch(grid=(n, 1, 1), block=(256, 1, 1))
 
     Raises `EnigmaTypeError` and `EnigmaValueError` for what is no number, or does not fit.
     """
-    if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "__index__")):
-        raise EnigmaTypeError(
-            f"dynamic takes a number, but it got {value!r}", loc=caller(), help="other values are compiled in"
-        )
-    number: Any = value if isinstance(value, int | float) else value.__index__()
-    kind = as_dtype(dtype) if dtype is not None else _dtype_of(number)
-    if kind.parts > 1 or kind.kind == "b" or (not kind.is_float and not _fits(number, kind)):
+    number = _number(value)
+    kind = as_dtype(dtype) if dtype is not None else _dtype_of(value, number)
+    try:
+        if kind.parts > 1:
+            raise LaunchError(f"{kind.name} is no number")
+        number = check_scalar(number, kind, "number")
+    except LaunchError:
         raise EnigmaValueError(
             f"dynamic({value!r}) does not fit into {kind.name}", loc=caller(), help="choose another dtype"
-        )
+        ) from None
     made: Any = DynamicFloat(number) if kind.is_float else DynamicInt(number)
     made.dtype = kind
     return made
 
 
-def _dtype_of(number: int | float) -> Numeric:
+def _number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return cast("Any", value).item()
+    if isinstance(value, int | float):
+        return value
+    if not hasattr(value, "__index__"):
+        raise EnigmaTypeError(
+            f"dynamic takes a number, but it got {value!r}", loc=caller(), help="other values are compiled in"
+        )
+    return value.__index__()
+
+
+def _dtype_of(value: Any, number: int | float) -> Numeric:
+    given: Any = value
+    kind = given.dtype if isinstance(value, np.generic) else None
+    if kind is not None and kind != np.int64 and (known := by_numpy().get(kind)) is not None:  # int64 is NumPy's int
+        return known
+    if isinstance(number, bool):
+        return b1
     if isinstance(number, float):
         return f32
-    return next((kind for kind in (i32, i64) if _fits(number, kind)), u64)
-
-
-def _fits(number: Any, kind: Numeric) -> bool:
-    return number == int(number) and kind.min <= number <= kind.max
+    return next((kind for kind in (i32, i64) if kind.min <= number <= kind.max), u64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,55 +102,110 @@ class Bound:
     arguments: tuple[Any, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What launches with alike arguments have in common: the kernel, and the names of what it is given and compiled with."""
+
+    kernel: KernelDef
+    arguments: tuple[str, ...]
+    constants: tuple[str, ...]
+
+
 def bind(kernel: KernelDef, args: tuple[Any, ...], named: Mapping[str, Any], loc: SourceLoc) -> Bound:
     """Return what a launch with these arguments means. Raises `EnigmaTypeError` for arguments that do not fit."""
-    try:
-        values = kernel.signature.bind(*args, **named)
-    except TypeError as error:
-        raise EnigmaTypeError(
-            f"kernel {kernel.name}: {error}", loc=loc, help=f"it takes {', '.join(kernel.signature.parameters)}"
-        ) from None
-    values.apply_defaults()
-    given = values.arguments
-    places = _places(given)
+    given = named_arguments(kernel.signature, f"kernel {kernel.name}", args, named, loc).arguments
+    places = _places(given, loc)
     annotated = kernel.fn.__annotations__
-    key = tuple((name, _key(value, places.get(name), annotated=name in annotated)) for name, value in given.items())
-    made = kernel.bound.get(key)
-    if made is None:
+    key = tuple([(name, _key(value, places.get(name), annotated=name in annotated)) for name, value in given.items()])
+    plan = kernel.bound.get(key)
+    if plan is None:
         while len(kernel.bound) >= _KEPT:
             kernel.bound.pop(next(iter(kernel.bound)), None)
-        made = kernel.bound[key] = kernel.with_parameters(_parameters(kernel, given, places, loc))
-    slots = slots_of(made.parameters)
-    arguments = tuple(given[name] for name in sorted(slots, key=lambda name: slots[name]))
-    constants = {p.name: given[p.name] for p in made.parameters if p.kind is Kind.CONSTEXPR}
-    _check(made, given, loc)
-    return Bound(made, constants, arguments)
+        made = kernel.with_parameters(_parameters(kernel, given, places, loc))
+        check(made, given, loc)
+        slots = slots_of(made.parameters)
+        plan = kernel.bound[key] = _Plan(
+            made, tuple(sorted(slots, key=lambda name: slots[name])),
+            tuple(p.name for p in made.parameters if p.kind is Kind.CONSTEXPR),
+        )  # fmt: skip
+    constants = {name: given[name] for name in plan.constants}
+    check_constants(kernel, constants, loc)
+    return Bound(plan.kernel, constants, tuple([given[name] for name in plan.arguments]))
+
+
+def named_arguments(
+    signature: inspect.Signature, what: str, args: tuple[Any, ...], named: Mapping[str, Any], loc: SourceLoc | None
+) -> inspect.BoundArguments:
+    """Return arguments by parameter, defaults too. Raises `EnigmaTypeError` where `what` takes others."""
+    try:
+        values = signature.bind(*args, **named)
+    except TypeError as error:
+        raise EnigmaTypeError(
+            f"{what}: {error}",
+            loc=loc if loc is not None else caller(),
+            help=f"it takes {', '.join(signature.parameters)}",
+        ) from None
+    values.apply_defaults()
+    return values
 
 
 def memory_of(tensor: Tensor) -> Any:
-    """Return what tells the memory of a host tensor from others: its array, the name of a described buffer, or itself."""
+    """Return what tells the memory of a host tensor from others: where its array lies, or the name of a described buffer.
+
+    Arrays with the same bytes are the same memory, such as one and its `reshape`.
+    """
     memory = tensor.memory
-    if memory.array is not None:
-        return id(memory.array)
+    if (array := memory.array) is not None:
+        return array.__array_interface__["data"][0], array.nbytes, memory.dtype
     return memory.name if memory.buffer_index is not None else id(memory)
 
 
-def _places(given: Mapping[str, Any]) -> dict[str, Place]:
+def _places(given: Mapping[str, Any], loc: SourceLoc) -> dict[str, Place]:
     """Return where in which memory each tensor begins: memories are numbered as the arguments come, or by buffer index."""
-    tensors = {name: value for name, value in given.items() if isinstance(value, Tensor)}
+    keys = {name: memory_of(value) for name, value in given.items() if isinstance(value, Tensor)}
     memories: dict[Any, Tensor] = {}
-    for tensor in tensors.values():
-        memories.setdefault(memory_of(tensor), tensor.memory)
+    described: dict[int, Tensor] = {}
+    for name, key in keys.items():
+        memory = given[name].memory
+        first = memories.setdefault(key, memory)
+        if memory.array is None and memory.buffer_index is not None:
+            _check_described(memory, first, described.setdefault(memory.buffer_index, memory), loc)
     order = list(memories)
-    if all(memory.buffer_index is not None for memory in memories.values()):
-        order.sort(key=lambda memory: memories[memory].buffer_index or 0)
-    return {name: Place(order.index(memory_of(tensor)), int(tensor.start), 1) for name, tensor in tensors.items()}
+    if len(described) == len(memories):
+        order.sort(key=lambda key: memories[key].buffer_index or 0)
+    numbers = {key: number for number, key in enumerate(order)}
+    return {name: Place(numbers[key], int(given[name].start), 1) for name, key in keys.items()}
+
+
+def _check_described(memory: Tensor, named: Tensor, numbered: Tensor, loc: SourceLoc) -> None:
+    """Refuse descriptions of buffers that contradict each other."""
+    index = memory.buffer_index
+    if index is None or index < 0:
+        raise EnigmaTypeError(
+            f"the tensor {memory.name} has the buffer_index {index}", loc=loc, help="buffers are counted from 0"
+        )
+    if named.buffer_index != index:
+        raise EnigmaTypeError(
+            f"two tensors are named {memory.name}, with the buffer_index {named.buffer_index} and {index}", loc=loc,
+            help="tensors of one name are one buffer: give the other one another name",
+        )  # fmt: skip
+    if numbered.name != memory.name:
+        raise EnigmaTypeError(
+            f"the tensors {numbered.name} and {memory.name} both have the buffer_index {index}", loc=loc,
+            help="give each buffer an index of its own; tensors of one buffer have one name",
+        )  # fmt: skip
+    if named.type != memory.type:
+        raise EnigmaTypeError(
+            f"the buffer {memory.name} is described as {named.type} and as {memory.type}", loc=loc,
+            help="a buffer has one dtype and address space; only layouts may differ",
+        )  # fmt: skip
 
 
 def _key(value: Any, place: Place | None, *, annotated: bool) -> Any:
     """Return what of an argument the kernel's parameters depend on; the values of others are no part of it."""
     if isinstance(value, Tensor):
-        return "tensor", value.dtype, value.buffer_type.space, None if annotated else _form(value), place
+        form = _form(value) if value.is_laid_out or not annotated else None
+        return "tensor", value.dtype, value.buffer_type.space, form, place
     return ("number", value.dtype) if isinstance(value, Dynamic) else "value"
 
 
@@ -160,13 +233,19 @@ def _reach(form: Form | None) -> int:
     """Return how many elements a parameter reaches, as far as it is known."""
     if form is None:
         return 1
-    return prod(extent or 1 for extent in form.extents) if form.extents is not None else form.layout.cosize()
+    return prod(extent or 1 for extent in form.extents) if form.extents is not None else form.layout.span()
 
 
 def _parameter(name: str, value: Any, loc: SourceLoc) -> Parameter:
     """Return what a parameter without an annotation is."""
     if isinstance(value, Tensor):
-        if not is_static(value.layout) or value.buffer_type.space not in (Space.DEVICE, Space.CONSTANT):
+        if not is_static(value.layout):
+            raise EnigmaTypeError(
+                f"the argument {name} is a tensor whose layout {value.layout} is not known",
+                loc=loc,
+                help="lay tensors out by ints: the layout is compiled in",
+            )
+        if value.buffer_type.space not in (Space.DEVICE, Space.CONSTANT):
             raise EnigmaTypeError(
                 f"the argument {name} is a tensor in {value.address_space} memory", loc=loc,
                 help="pass tensors of device memory; kernels allocate their own: enigma.threadgroup_alloc(dtype, layout=...)",
@@ -175,37 +254,3 @@ def _parameter(name: str, value: Any, loc: SourceLoc) -> Parameter:
     if isinstance(value, Dynamic):
         return Parameter(name, Kind.SCALAR, value.dtype, None, loc)
     return Parameter(name, Kind.CONSTEXPR, None, inspect.Parameter.empty, loc)
-
-
-def _check(kernel: KernelDef, given: Mapping[str, Any], loc: SourceLoc) -> None:
-    """Refuse arguments that an annotation does not take, and tensors where they would be compiled in."""
-    for parameter in kernel.parameters:
-        value = given[parameter.name]
-        if parameter.kind is Kind.BUFFER:
-            if not isinstance(value, Tensor):
-                raise EnigmaTypeError(
-                    f"kernel {kernel.name}: {parameter.name} is a buffer, but it is given {describe(value)}", loc=loc,
-                    help="pass a tensor: an argument of the jit function, or enigma.from_array(array)",
-                )  # fmt: skip
-            if value.dtype is not parameter.dtype:
-                wanted = parameter.dtype.name if parameter.dtype is not None else "?"
-                raise EnigmaTypeError(
-                    f"kernel {kernel.name}: {parameter.name} is annotated {wanted}, but it is given a tensor of "
-                    f"{value.dtype.name}", loc=loc, help="convert the array, or annotate another dtype",
-                )  # fmt: skip
-        if parameter.kind is Kind.CONSTEXPR and _holds_tensor(value):
-            raise EnigmaTypeError(
-                f"kernel {kernel.name}: {parameter.name} is a {type(value).__name__} with tensors in it", loc=loc,
-                help="pass each tensor as a parameter of its own",
-            )  # fmt: skip
-
-
-def _holds_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor) or any(map(_holds_tensor, inside(value)))
-
-
-def inside(value: Any) -> list[Any]:
-    """Return what a tuple, list or dict holds; nothing for anything else."""
-    if isinstance(value, dict):
-        return list(cast("dict[Any, Any]", value).values())
-    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else []

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, cast
 
 import numpy as np
 
-from enigma.dtypes import DTYPES, Numeric, as_dtype, names
+from enigma.dtypes import DTYPES, BufferType, as_dtype, names
 from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
 from enigma.layout import ComposedLayout, Layout
 from enigma.layout.int_tuple import leaves
-from enigma.runtime.arrays import Array, as_array, check_layout
+from enigma.runtime.arrays import Array, as_array, by_numpy, check_array
 from enigma.source import caller
 from enigma.trace.coordinates import extents
+from enigma.trace.recording import recorder
 from enigma.trace.tensor import Tensor
 
 
-def from_array(array: Any, layout: Any = None, *, name: str = "array") -> Tensor:
+def from_array(array: Any, layout: Any = None, *, name: str = "array", dtype: Any = None) -> Tensor:
     """Return a tensor over an array, without a copy: row-major in the array's shape, or with another layout of its elements.
 
     The array is one of NumPy, a DLPack object of the CPU, or has the buffer protocol; it must be contiguous. Inside an
-    `@enigma.jit` function arrays that are arguments are tensors already.
+    `@enigma.jit` function arrays that are arguments are tensors already. With a vector for `dtype`, such as `enigma.f32x4`, the
+    array's last axis is that of the components.
 
         T = enigma.from_array(x)
         columns = enigma.from_array(x, enigma.make_layout((M, N), (1, M)))
@@ -30,32 +31,29 @@ def from_array(array: Any, layout: Any = None, *, name: str = "array") -> Tensor
     reaches beyond it.
     """
     found = as_array(array, name, DTYPES[0])
-    dtype = _by_numpy().get(found.dtype)
-    if dtype is None:
+    own = by_numpy().get(found.dtype)
+    if own is None:
         raise LaunchError(f"enigma has no dtype for arrays of {found.dtype}", help=f"convert it to {names(DTYPES)}")
-    if (wrong := check_layout(found, dtype.size, name, written=False)) is not None:
-        raise wrong
-    if found.size == 0:
-        raise LaunchError(
-            f"{name} is empty, but a buffer needs at least one element", help="skip the launch for empty arrays"
-        )
+    element = own if dtype is None else as_dtype(dtype)
+    if not found.flags.c_contiguous or not found.flags.aligned or found.size == 0 or element is not own:
+        wrong = check_array(found, element, name, written=False)
+        if wrong is not None:
+            raise wrong
     if layout is None:
-        made = Tensor(name, None, dtype, shape=found.shape or (1,))
+        shape = found.shape[:-1] if element.parts > 1 and found.shape[-1:] == (element.parts,) else found.shape
+        if found.shape == shape and element.parts > 1:
+            shape = (found.size // element.parts,)
+        made = Tensor.of(BufferType(element), name, shape or (1,))
         made.strict = True
     else:
-        made = Tensor(name, None, dtype, layout)
-        if layout.cosize() > found.size:
+        made = Tensor(name, None, element, layout)
+        if layout.span() > found.size // element.parts:
             raise EnigmaValueError(
-                f"the layout {layout} reaches {layout.cosize()} elements, but {name} has {found.size}", loc=caller(),
-                help="lay it over the whole array",
+                f"the layout {layout} reaches {layout.span()} elements, but {name} has {found.size // element.parts}",
+                loc=caller(), help="lay it over the whole array",
             )  # fmt: skip
     made.array = found
     return made
-
-
-@cache
-def _by_numpy() -> dict[Any, Numeric]:
-    return {dtype.numpy: dtype for dtype in DTYPES}
 
 
 def empty(shape_or_layout: Any, dtype: Any = "float", *, name: str = "tensor") -> Tensor:
@@ -68,15 +66,18 @@ def empty(shape_or_layout: Any, dtype: Any = "float", *, name: str = "tensor") -
     element = as_dtype(dtype)
     if isinstance(shape_or_layout, Layout | ComposedLayout):
         made = Tensor(name, None, element, shape_or_layout)
-        made.array = np.zeros(shape_or_layout.cosize() * element.parts, element.element.numpy)
-        return made
-    shape = extents(shape_or_layout, "the shape")
-    if None in shape:
-        raise EnigmaTypeError("the shape of new memory has None in it", loc=caller(), help="give every extent")
-    made = Tensor(name, None, element, shape=shape)
-    made.strict = True
-    sizes = cast("tuple[int, ...]", shape)
+        sizes: tuple[int, ...] = (shape_or_layout.span(),)
+    else:
+        shape = extents(shape_or_layout, "the shape")
+        if None in shape:
+            raise EnigmaTypeError("the shape of new memory has None in it", loc=caller(), help="give every extent")
+        sizes = cast("tuple[int, ...]", shape)
+        made = Tensor.of(BufferType(element), name, sizes)
+        made.strict = True
     made.array = np.zeros(sizes if element.parts == 1 else (*sizes, element.parts), element.element.numpy)
+    by = recorder.get()
+    if by is not None:
+        by.made(made)
     return made
 
 
@@ -110,6 +111,9 @@ def _array_of(tensor: Tensor) -> Array:
             f"a tensor of layout {layout} is returned, which no array has", loc=caller(),
             help="return the tensor that it is a part of, or one whose modes are not nested",
         )  # fmt: skip
-    flat = memory.array.reshape(-1)[int(tensor.start) :]
-    steps = [step * flat.itemsize for step in leaves(layout.stride)]
-    return np.lib.stride_tricks.as_strided(flat, leaves(layout.shape), steps)
+    shape, steps, parts = leaves(layout.shape), leaves(layout.stride), tensor.dtype.parts
+    flat = memory.array.reshape(-1)[int(tensor.start) * parts :]
+    steps = [step * parts * flat.itemsize for step in steps]
+    if parts > 1:
+        shape, steps = (*shape, parts), [*steps, flat.itemsize]
+    return np.lib.stride_tricks.as_strided(flat, shape, steps)

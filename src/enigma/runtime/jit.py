@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from math import prod
+from typing import Any, cast
 
 from enigma.context import current
 from enigma.errors import EnigmaError, EnigmaTypeError, LaunchError
 from enigma.runtime.base import Runtime
-from enigma.runtime.binding import Bound, Dynamic, bind, dynamic, inside
+from enigma.runtime.binding import Bound, Dynamic, bind, dynamic, named_arguments
 from enigma.runtime.choose import runtime
 from enigma.runtime.direct import program_of
+from enigma.runtime.fitting import inside, is_array
 from enigma.runtime.host import as_result, from_array
-from enigma.runtime.launch import Size, default_threads, size3
+from enigma.runtime.launch import Size, geometry
 from enigma.source import SourceLoc, caller, calling_frame
 from enigma.trace.args import Kind, Parameter, annotation_scope, parameters
 from enigma.trace.kernel import EnigmaRuntimeError, KernelDef
@@ -39,12 +41,20 @@ class Written:
 
     def __init__(self) -> None:
         self.launches: list[Launch] = []
+        self.own: list[Tensor] = []
 
     def launch(self, kernel: KernelDef, args: Any, named: Any, grid: Any, block: Any, loc: SourceLoc) -> None:
         """Write a launch down."""
-        total = size3(grid, "grid")
-        group = size3(block, "block") if block is not None else default_threads(total)
-        self.launches.append(Launch(bind(kernel, args, named, loc), total, group, loc))
+        try:
+            size = geometry(grid, block, word="block")
+        except LaunchError as error:
+            error.at(loc)
+            raise
+        self.launches.append(Launch(bind(kernel, args, named, loc), size.grid, size.threads, loc))
+
+    def made(self, tensor: Tensor) -> None:
+        """Take note of memory that the function makes for itself."""
+        self.own.append(tensor)
 
 
 @dataclass(slots=True)
@@ -58,8 +68,18 @@ class Running:
         """Run a launch."""
         bound = bind(kernel, args, named, loc)
         arguments = [_value(argument, kernel, loc) for argument in bound.arguments]
-        self.runtime.run(program_of(bound.kernel, bound.constants), arguments, grid, block)
+        program = program_of(bound.kernel, bound.constants)
+        try:
+            size = geometry(grid, block, limit=self.runtime.max_threads, word="block")
+            self.runtime.run(program, arguments, size.grid, size.threads)
+        except LaunchError as error:
+            if error.loc is None:
+                error.at(loc)
+            raise
         self.count += 1
+
+    def made(self, tensor: Tensor) -> None:
+        """New memory is there already."""
 
 
 def _value(argument: Any, kernel: KernelDef, loc: SourceLoc) -> Any:
@@ -76,11 +96,12 @@ def _value(argument: Any, kernel: KernelDef, loc: SourceLoc) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a host function does for certain arguments: its launches, and the tensors that it got and that it returns."""
+    """What a host function does for certain arguments: its launches, and the tensors that it got, returns, and made."""
 
     launches: list[Launch]
     given: list[Tensor]
     returned: list[Tensor]
+    own: list[Tensor]
 
 
 @contextmanager
@@ -142,7 +163,8 @@ class JitDef:
         with _recording(written):
             result = self.fn(*values.args, **values.kwargs)
         self._need_launch(len(written.launches))
-        return Recorded(written.launches, _tensors(list(values.arguments.values())), _tensors(result))
+        given = _tensors([*values.args, *values.kwargs.values()])
+        return Recorded(written.launches, given, _tensors(result), written.own)
 
     def _need_launch(self, count: int) -> None:
         if not count:
@@ -158,14 +180,8 @@ class JitDef:
                 f"the jit function {self.name} is called inside of a kernel", loc=caller(),
                 help="it runs on the host: call a plain Python function",
             )  # fmt: skip
-        try:
-            values = self._signature.bind(*args, **named)
-        except TypeError as error:
-            raise EnigmaTypeError(
-                f"{self.name}: {error}", loc=caller(), help=f"it takes {', '.join(self._signature.parameters)}"
-            ) from None
-        values.apply_defaults()
-        seen: dict[int, Tensor] = {}
+        values = named_arguments(self._signature, self.name, args, named, None)
+        seen: dict[Any, Tensor] = {}
         annotated = self._annotations()
         for name, value in values.arguments.items():
             values.arguments[name] = _argument(name, value, annotated.get(name), seen)
@@ -202,30 +218,55 @@ def _alone(fn: types.FunctionType, name: str, parameter: inspect.Parameter) -> t
     return made
 
 
-def _argument(name: str, value: Any, annotated: Parameter | None, seen: dict[int, Tensor]) -> Any:
+def _argument(name: str, value: Any, annotated: Parameter | None, seen: dict[Any, Tensor]) -> Any:
+    """Return an argument as the function sees it; arrays in tuples, lists and dicts are tensors too."""
     if isinstance(value, Tensor | Dynamic):
         return value
     if annotated is not None and annotated.kind is Kind.SCALAR:
         return dynamic(value, annotated.dtype)
-    if not _is_array(value):
+    if type(value) is tuple or type(value) is list:
+        made = [
+            _argument(f"{name}[{number}]", item, None, seen) for number, item in enumerate(cast("Sequence[Any]", value))
+        ]
+        return tuple(made) if isinstance(value, tuple) else made
+    if type(value) is dict:
+        items = cast("dict[Any, Any]", value).items()
+        return {key: _argument(f"{name}[{key!r}]", item, None, seen) for key, item in items}
+    if not is_array(value):
         return value
-    found = seen.get(id(value))  # the same array twice is one tensor
-    if found is None:
-        found = seen[id(value)] = from_array(value, name=name)
-    if annotated is not None and annotated.kind is Kind.BUFFER and annotated.dtype is not found.dtype:
-        wanted = annotated.dtype.name if annotated.dtype is not None else "?"
+    if annotated is not None and annotated.kind is Kind.CONSTEXPR:
+        return value
+    form = annotated if annotated is not None and annotated.kind is Kind.BUFFER else None
+    key = id(value), form  # the same array twice is one tensor
+    if key not in seen:
+        seen[key] = from_array(value, name=name) if form is None else _annotated(name, value, form)
+    return seen[key]
+
+
+def _annotated(name: str, value: Any, wanted: Parameter) -> Tensor:
+    """Return the tensor over an array for a parameter with an annotation: of its dtype, and its shape or layout."""
+    dtype, form = wanted.dtype, wanted.form
+    plain = from_array(value, name=name)
+    if dtype is None or plain.dtype is not dtype.element:
         raise LaunchError(
-            f"{name} holds {found.array.dtype}, but it is annotated {wanted}",
+            f"{name} holds {plain.array.dtype}, but it is annotated {dtype.name if dtype is not None else '?'}",
             help="convert it, or annotate another dtype",
         )
-    return found
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, bytearray | memoryview) or (
-        not isinstance(value, type) and (hasattr(value, "__array_interface__") or hasattr(value, "__dlpack__"))
-        and getattr(value, "ndim", 1) > 0
-    )  # fmt: skip
+    if form is None:
+        return plain if dtype.parts == 1 else from_array(value, name=name, dtype=dtype)
+    if form.extents is None:
+        return from_array(value, form.layout, name=name, dtype=dtype)
+    flat = from_array(plain.array.reshape(-1), name=name, dtype=dtype)
+    first, row = form.extents[0], prod(extent or 1 for extent in form.extents[1:])
+    if flat.size() % row if first is None else flat.size() != first * row:
+        shape = ", ".join("..." if extent is None else str(extent) for extent in form.extents)
+        raise LaunchError(
+            f"{name} has {flat.size()} elements, but it is annotated with the shape ({shape})", loc=wanted.loc,
+            help="pass an array of that shape, or annotate another one",
+        )  # fmt: skip
+    made = Tensor.of(flat.buffer_type, name, (flat.size() // row, *form.extents[1:]))
+    made.strict, made.array = True, plain.array
+    return made
 
 
 def jit(fn: Any) -> JitDef:

@@ -106,21 +106,21 @@ def _is_int(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def geometry(grid: Any, threads: Any, *, limit: int = MAX_THREADS) -> Geometry:
-    """Return the checked launch size; `threads` None means `default_threads`.
+def geometry(grid: Any, threads: Any, *, limit: int = MAX_THREADS, word: str = "threads") -> Geometry:
+    """Return the checked launch size; `threads` None means `default_threads`. Errors call the size of a threadgroup `word`.
 
     Raises `LaunchError` for sizes that are no ints, zero or negative, and for more threads per threadgroup than `limit`.
     """
     try:
         total = size3(grid, "grid")
-        group = size3(threads, "threads") if threads is not None else default_threads(total)
+        group = size3(threads, word) if threads is not None else default_threads(total)
     except LaunchError:
-        together(lambda: size3(grid, "grid"), lambda: None if threads is None else size3(threads, "threads"))
+        together(lambda: size3(grid, "grid"), lambda: None if threads is None else size3(threads, word))
         raise
     count = group[0] * group[1] * group[2]
     if count > limit:
         raise LaunchError(
-            f"threads is {group}, {count} per threadgroup, but the limit is {limit}",
+            f"{word} is {group}, {count} per threadgroup, but the limit is {limit}",
             help="use fewer threads per threadgroup, for example (256, 1, 1) or (16, 16, 1); grid counts all threads",
         )
     return Geometry(total, group)

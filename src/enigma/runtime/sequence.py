@@ -21,7 +21,8 @@ class CompiledJit:
     """A compiled `@enigma.jit` function of several launches. `launches` are they, each with its `grid` and `block`.
 
     It is run as a compiled kernel is: its slots are the tensors that the function was given, then those that it returns
-    besides. What it makes for itself is made anew at every run; numbers are those that it was compiled for.
+    besides. What it makes for itself is made anew at every run, and arrays that it knows otherwise, such as global ones, are
+    used as they are then; numbers are those that it was compiled for.
 
         compiled = enigma.compile(function, A, B)
         out = enigma.runtime().execute(compiled, [a, b], n * 4)
@@ -73,7 +74,7 @@ class CompiledJit:
 
     def execute_on(
         self, runtime: Any, inputs: Sequence[Any], sizes: Sequence[int] | None, shapes: Sequence[Any] | None,
-        dtypes: Sequence[Any] | None,
+        dtypes: Sequence[Any] | None, inout: Sequence[Any],
     ) -> list[Array]:  # fmt: skip
         """Run all launches in order and return the outputs: what comes behind the inputs in slot order."""
         slots = self._slots()
@@ -85,15 +86,62 @@ class CompiledJit:
                 f"{self.kernel_name} has {len(slots)} slots ({', '.join(self.param_names)}), but it got {len(inputs)} inputs and "
                 f"{len(forms)} outputs", help="inputs come in slot order, the others are outputs",
             )  # fmt: skip
+        self._check_inout(list(slots.items())[: len(inputs)], inout)
         outputs: list[Array] = []
         for (memory, tensor), form in zip(left, forms, strict=True):
             arrays[memory] = _zeros(tensor, form)
             outputs.append(arrays[memory])
-        for launch in self.recorded.launches:
-            arguments = [_argument(x, arrays) for x in launch.bound.arguments]
-            program = self.launches[self.recorded.launches.index(launch)].program
-            runtime.run(program, arguments, launch.grid, launch.block)
+        own = {memory_of(tensor) for tensor in self.recorded.own}
+        for launch, compiled in zip(self.recorded.launches, self.launches, strict=True):
+            arguments = [self._argument(x, arrays, own) for x in launch.bound.arguments]
+            runtime.run(compiled.program, arguments, launch.grid, launch.block)
         return outputs
+
+    def _check_inout(self, given: Sequence[tuple[Any, Tensor]], inout: Sequence[Any]) -> None:
+        """Refuse names of no input, and inputs that a launch writes without being named, as for a single kernel."""
+        named: set[Any] = set()
+        for entry in inout:
+            found = [memory for number, (memory, x) in enumerate(given) if entry in (number, x.name)]
+            if not found:
+                known = ", ".join(x.name or "tensor" for _, x in given) or "none"
+                raise LaunchError(f"inout has {entry!r}, but the inputs of {self.kernel_name} are: {known}")
+            named.update(found)
+        written = {
+            memory_of(x)
+            for launch, compiled in zip(self.recorded.launches, self.launches, strict=True)
+            for slot, x in enumerate(launch.bound.arguments)
+            if slot in compiled.program.written and isinstance(x, Tensor)
+        }
+        for memory, x in given:
+            if memory in written and memory not in named:
+                raise LaunchError(
+                    f"{self.kernel_name} writes its input {x.name}, and the array would not change",
+                    help=f"pass inout=[{x.name!r}] to update the array in place, or make it an output",
+                )
+
+    def _argument(self, x: Any, arrays: dict[Any, Any], own: set[Any]) -> Any:
+        """Return the array of a tensor: of the caller, one that the function makes for itself, or one that it knows."""
+        if not isinstance(x, Tensor):
+            return x
+        memory, held = memory_of(x), x.memory.array
+        if memory in arrays:
+            return arrays[memory]
+        if held is None:
+            raise LaunchError(
+                f"{x.name} is used by a launch, but the function neither was given it nor made it",
+                help="pass it to the function, or make it with enigma.empty(shape, dtype)",
+            )
+        if memory in own:
+            arrays[memory] = np.zeros_like(held)
+            return arrays[memory]
+        for tensor in (*self.recorded.given, *self.recorded.own):
+            array = tensor.memory.array
+            if array is not None and np.may_share_memory(array, held):
+                raise LaunchError(
+                    f"{x.name} is a part of the array {tensor.name}, which is another one whenever this is run",
+                    help="take a part of the tensor instead: enigma.from_array(whole.array, layout)[None, i]",
+                )
+        return held
 
 
 def _zeros(tensor: Tensor, form: Any) -> Array:
@@ -107,19 +155,3 @@ def _zeros(tensor: Tensor, form: Any) -> Array:
         return np.zeros(form // dtype.element.size, dtype.numpy)
     shape, kind = form
     return np.zeros(shape, kind.numpy if isinstance(kind, Numeric) else np.dtype(kind))
-
-
-def _argument(x: Any, arrays: dict[Any, Any]) -> Any:
-    """Return the array of a tensor: of the caller, or one that the function makes for itself."""
-    if not isinstance(x, Tensor):
-        return x
-    memory = memory_of(x)
-    if memory not in arrays:
-        held = x.memory.array
-        if held is None:
-            raise LaunchError(
-                f"{x.name} is used by a launch, but the function neither was given it nor made it",
-                help="pass it to the function, or make it with enigma.empty(shape, dtype)",
-            )
-        arrays[memory] = np.zeros_like(held)
-    return arrays[memory]

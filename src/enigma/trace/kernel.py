@@ -71,7 +71,7 @@ class KernelDef:
         self._parameters: tuple[Parameter, ...] | None = None
         self._traced: dict[tuple[Any, ...], tuple[Fingerprint, Traced]] = {}
         self.compiled: dict[Any, Any] = {}
-        self.bound: dict[Any, KernelDef] = {}  # by what the arguments of a jit launch are
+        self.bound: dict[Any, Any] = {}  # by what the arguments of a jit launch are
 
     def with_parameters(self, parameters: tuple[Parameter, ...]) -> KernelDef:
         """Return the kernel with parameters that a launch says; it is traced for itself."""

@@ -17,5 +17,9 @@ class Recorder(Protocol):
         """Run the launch, or write it down."""
         ...
 
+    def made(self, tensor: Any) -> None:
+        """Take note of new memory."""
+        ...
+
 
 recorder: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
