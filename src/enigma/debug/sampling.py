@@ -83,6 +83,7 @@ class Sample:
         self.inside: list[Block] = []
 
     def run(self) -> None:
+        """Run the kernel."""
         for place, param in enumerate(self.traced.params):
             if param.is_scalar:
                 value = SCALARS[self.number] * (place + 1)
@@ -92,13 +93,16 @@ class Sample:
         self.block(self.traced.body, self.batch.live, 0)
 
     def get(self, values: Sequence[Value]) -> list[Held]:
+        """Return what is held of some values."""
         return [self.values[id(value)] for value in values]
 
     def bind(self, values: Sequence[Value], held: Sequence[Held]) -> None:
+        """Hold these for some values."""
         for value, now in zip(values, held, strict=True):
             self.values[id(value)] = now
 
     def block(self, block: Block, active: Array, depth: int) -> list[Held]:
+        """Run the nodes of a block; return what it yields."""
         self.inside.append(block)
         for node in block.nodes:
             match node:
@@ -114,6 +118,7 @@ class Sample:
         return self.get(block.yields)
 
     def op(self, node: Op, active: Array) -> None:
+        """Run one operation."""
         row = node.row
         if row.algebra in MEMORY:
             return
@@ -124,6 +129,7 @@ class Sample:
         self.values[id(node.result)] = self.result(node, node.result.type)
 
     def result(self, node: Op, dtype: Numeric) -> Held:
+        """Return an operation's result, invented where it comes from memory or other lanes."""
         row = node.row
         if any(isinstance(x.type, BufferType | TextureType) for x in node.operands) or row.effect in (
             Effect.READ, Effect.WRITE,
@@ -164,15 +170,18 @@ class Sample:
         return Held(np.stack(made) if dtype.parts > 1 else made[0], Depends.DATA)
 
     def by_lane(self, mixed: Array) -> Array:
+        """Return numbers that differ from lane to lane."""
         return _mix(mixed, np.arange(LANES, dtype=np.uint64)[None, :])
 
     def access(self, node: Op, active: Array) -> None:
+        """Note where an operation accesses memory."""
         seen = self.found.setdefault(id(node), Seen(node, self.inside[-1]))
         index = self.values[id(node.operands[1])]
         seen.times.append((np.broadcast_to(index.array, self.batch.shape).astype(np.int64), active))
         seen.depends |= index.depends
 
     def branch(self, node: If, active: Array, depth: int) -> None:
+        """Run both branches and merge their results."""
         (condition,) = self.get([node.condition])
         truth = np.broadcast_to(condition.array, active.shape).astype(bool)
         then = self.block(node.then, narrowed(active, truth, condition.depends), depth)
@@ -184,6 +193,7 @@ class Sample:
         self.bind(node.results, merged)
 
     def counted(self, node: For, active: Array, depth: int) -> None:
+        """Run some rounds of a counted loop."""
         low, high, step = self.get([node.low, node.high, node.step])
         starts, ends, steps = (x.array.astype(np.int64) for x in (low, high, step))
         trips = -((starts - ends) // np.maximum(steps, 1))
@@ -204,6 +214,7 @@ class Sample:
         self.bind(node.results, [Held(x.array, x.depends | bounds) for x in carried])
 
     def loop(self, node: While, active: Array, depth: int) -> None:
+        """Run some rounds of a loop with a condition."""
         carried, running = self.get(node.inits), active
         for number in range(ROUNDS[min(depth, len(ROUNDS) - 1)]):
             self.bind(node.test.args, carried)

@@ -123,6 +123,7 @@ class Counter(Sample):
         super().op(node, active)
 
     def add(self, node: Op, active: Array, lanes: float) -> None:
+        """Add what one operation does, in so many lanes."""
         row, counts = node.row, self.counts
         dtype = node.result.type if node.result is not None else None
         if row.flops:
@@ -139,6 +140,7 @@ class Counter(Sample):
             self.compute(row.algebra, dtype, lanes)
 
     def compute(self, algebra: Algebra | None, dtype: Numeric, lanes: float) -> None:
+        """Add arithmetic."""
         components = lanes * dtype.parts
         each = 2 if algebra is Algebra.FMA else int(algebra in _ARITHMETIC or algebra is None)
         if not dtype.element.is_float:
@@ -148,6 +150,7 @@ class Counter(Sample):
             self.counts.functions += components if algebra is None else 0
 
     def move(self, node: Op, lanes: float) -> None:
+        """Add bytes that are read or written."""
         buffer = node.operands[0]
         if not isinstance(buffer.type, BufferType) or buffer.type.space is Space.THREAD:
             return

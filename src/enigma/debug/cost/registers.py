@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enigma.dtypes import BufferType, Numeric, Space
 from enigma.spec.terms import MEMORY, Algebra
-from enigma.trace.node import Block, Node, Op, Traced, Value, walk
+from enigma.trace.node import Block, For, If, Node, Op, Traced, Value, While, walk
 
 OVERHEAD = 8
 """Registers for what no program says: addresses, the thread's own indices."""
@@ -49,11 +49,12 @@ def _used(node: Node) -> list[Value]:
     match node:
         case Op():
             found = list(node.operands)
-        case _:
-            found = [
-                x for name in ("condition", "low", "high", "step") if isinstance(x := getattr(node, name, None), Value)
-            ]
-            found += getattr(node, "inits", [])
+        case If():
+            found = [node.condition]
+        case For():
+            found = [node.low, node.high, node.step, *node.inits]
+        case While():
+            found = list(node.inits)
     for block in node.blocks:
         found += block.yields
         for inner in block.nodes:
