@@ -33,6 +33,7 @@ def test_an_example_runs_and_agrees_with_numpy(name: str, device: str, tmp_path:
     done = run(program, device, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "kernel void" in done.stdout
+    assert "EnigmaWarning" not in done.stderr  # the simulator checks the run
 
 
 @pytest.mark.parametrize("name", ["heat_equation", "mandelbrot"])

@@ -13,7 +13,10 @@ import enigma
 from enigma.runtime.checking.finding import Finding
 from enigma.runtime.checking.report import CheckReport
 
-MODULES = ("bounds",)
+MODULES = (
+    "bounds", "uninitialised", "unwritten", "races", "racing_groups", "barriers", "collectives", "launches", "numbers", "loops",
+    "field",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,6 @@ def values(*numbers: Any, dtype: Any = np.float32) -> Callable[[list[Any]], Any]
 
 def load() -> list[Case]:
     """Return all cases, wrong and right."""
-    for module in MODULES:
+    for module in (*MODULES, "right"):
         importlib.import_module(f"tests.accused.{module}")
     return CASES

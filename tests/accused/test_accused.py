@@ -14,5 +14,6 @@ def test_a_kernel_gets_the_findings_that_it_must(case: Case) -> None:
     assert not case.wrong(case.run())
 
 
-def test_no_name_stands_twice() -> None:
+def test_the_corpus_is_as_large_as_promised() -> None:
+    assert sum(bool(case.kind) for case in CASES) >= 120
     assert len({case.name for case in CASES}) == len(CASES)

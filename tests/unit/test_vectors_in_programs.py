@@ -262,7 +262,7 @@ def test_a_vector_is_converted_as_its_components_are(source: Numeric) -> None:
     program = en.compile(load(_conversions(source, lanes), f"convert_{source.name}").convert, emit_only=True).program
     a = randoms(source, np.random.default_rng(1), (-300, 300), size * lanes)
     found: list[list[Array]] = []
-    for runtime in (en.SimRuntime(), en.CpuRuntime()):
+    for runtime in (en.SimRuntime(check=False), en.CpuRuntime()):  # what does not fit is a finding
         outputs = [np.zeros(size * lanes, dtype.numpy) for dtype in HELD for _ in range(2)]
         runtime.run(program, [a, a, *outputs], size, 32)
         found.append(outputs)
