@@ -29,6 +29,7 @@ _HOME = {
     "compare": "debug.compare", "Comparison": "debug.compare", "ComparisonError": "debug.compare",
     "check": "debug.check", "CheckReport": "runtime.checking.report", "Finding": "runtime.checking.finding",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
+    "explain": "debug.cost.explain", "CostReport": "debug.cost.report",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
     "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "EnigmaAttributeError": "errors",
     "LaunchError": "errors", "ToolchainError": "errors", "CheckError": "errors",

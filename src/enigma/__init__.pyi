@@ -24,6 +24,8 @@ from enigma.debug.check import check as check
 from enigma.debug.compare import Comparison as Comparison
 from enigma.debug.compare import ComparisonError as ComparisonError
 from enigma.debug.compare import compare as compare
+from enigma.debug.cost.explain import explain as explain
+from enigma.debug.cost.report import CostReport as CostReport
 from enigma.debug.report import Access as Access
 from enigma.debug.report import AccessReport as AccessReport
 from enigma.errors import CheckError as CheckError

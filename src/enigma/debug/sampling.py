@@ -68,11 +68,11 @@ def observe(traced: Traced, threads: Size) -> list[Seen]:
         for number, groups in enumerate(GRIDS):
             x, y, z = (count * size for count, size in zip(groups, threads, strict=True))
             batch = Batch((x, y, z), threads, 0, groups[0] * groups[1] * groups[2])
-            _Sample(traced, batch, number, found).run()
+            Sample(traced, batch, number, found).run()
     return list(found.values())
 
 
-class _Sample:
+class Sample:
     """One run through the kernel."""
 
     def __init__(self, traced: Traced, batch: Batch, number: int, found: dict[int, Seen]) -> None:
@@ -83,6 +83,7 @@ class _Sample:
         self.inside: list[Block] = []
 
     def run(self) -> None:
+        """Run the kernel."""
         for place, param in enumerate(self.traced.params):
             if param.is_scalar:
                 value = SCALARS[self.number] * (place + 1)
@@ -92,13 +93,16 @@ class _Sample:
         self.block(self.traced.body, self.batch.live, 0)
 
     def get(self, values: Sequence[Value]) -> list[Held]:
+        """Return what is held of some values."""
         return [self.values[id(value)] for value in values]
 
     def bind(self, values: Sequence[Value], held: Sequence[Held]) -> None:
+        """Hold these for some values."""
         for value, now in zip(values, held, strict=True):
             self.values[id(value)] = now
 
     def block(self, block: Block, active: Array, depth: int) -> list[Held]:
+        """Run the nodes of a block; return what it yields."""
         self.inside.append(block)
         for node in block.nodes:
             match node:
@@ -114,6 +118,7 @@ class _Sample:
         return self.get(block.yields)
 
     def op(self, node: Op, active: Array) -> None:
+        """Run one operation."""
         row = node.row
         if row.algebra in MEMORY:
             return
@@ -124,6 +129,7 @@ class _Sample:
         self.values[id(node.result)] = self.result(node, node.result.type)
 
     def result(self, node: Op, dtype: Numeric) -> Held:
+        """Return an operation's result, invented where it comes from memory or other lanes."""
         row = node.row
         if any(isinstance(x.type, BufferType | TextureType) for x in node.operands) or row.effect in (
             Effect.READ, Effect.WRITE,
@@ -164,19 +170,22 @@ class _Sample:
         return Held(np.stack(made) if dtype.parts > 1 else made[0], Depends.DATA)
 
     def by_lane(self, mixed: Array) -> Array:
+        """Return numbers that differ from lane to lane."""
         return _mix(mixed, np.arange(LANES, dtype=np.uint64)[None, :])
 
     def access(self, node: Op, active: Array) -> None:
+        """Note where an operation accesses memory."""
         seen = self.found.setdefault(id(node), Seen(node, self.inside[-1]))
         index = self.values[id(node.operands[1])]
         seen.times.append((np.broadcast_to(index.array, self.batch.shape).astype(np.int64), active))
         seen.depends |= index.depends
 
     def branch(self, node: If, active: Array, depth: int) -> None:
+        """Run both branches and merge their results."""
         (condition,) = self.get([node.condition])
         truth = np.broadcast_to(condition.array, active.shape).astype(bool)
-        then = self.block(node.then, _narrowed(active, truth, condition.depends), depth)
-        orelse = self.block(node.orelse, _narrowed(active, ~truth, condition.depends), depth)
+        then = self.block(node.then, narrowed(active, truth, condition.depends), depth)
+        orelse = self.block(node.orelse, narrowed(active, ~truth, condition.depends), depth)
         merged = [
             x if x is y else Held(np.where(truth, x.array, y.array), x.depends | y.depends | condition.depends)
             for x, y in zip(then, orelse, strict=True)
@@ -184,6 +193,7 @@ class _Sample:
         self.bind(node.results, merged)
 
     def counted(self, node: For, active: Array, depth: int) -> None:
+        """Run some rounds of a counted loop."""
         low, high, step = self.get([node.low, node.high, node.step])
         starts, ends, steps = (x.array.astype(np.int64) for x in (low, high, step))
         trips = -((starts - ends) // np.maximum(steps, 1))
@@ -198,12 +208,13 @@ class _Sample:
             if number and not running.any():
                 break
             index = (starts + np.int64(number) * steps).astype(dtype.numpy if isinstance(dtype, Numeric) else np.int64)
-            inside = _narrowed(active, np.broadcast_to(trips > number, active.shape), bounds)
+            inside = narrowed(active, np.broadcast_to(trips > number, active.shape), bounds)
             self.bind(node.body.args, [Held(index, low.depends | step.depends), *carried])
-            carried = _merged(running, self.block(node.body, inside, depth + 1), carried)
+            carried = merged(running, self.block(node.body, inside, depth + 1), carried)
         self.bind(node.results, [Held(x.array, x.depends | bounds) for x in carried])
 
     def loop(self, node: While, active: Array, depth: int) -> None:
+        """Run some rounds of a loop with a condition."""
         carried, running = self.get(node.inits), active
         for number in range(ROUNDS[min(depth, len(ROUNDS) - 1)]):
             self.bind(node.test.args, carried)
@@ -211,9 +222,9 @@ class _Sample:
             truth = np.broadcast_to(going.array, active.shape).astype(bool)
             if number and not (running & truth).any():
                 break
-            inside = _narrowed(running, truth, going.depends)
+            inside = narrowed(running, truth, going.depends)
             self.bind(node.body.args, carried)
-            carried = _merged(running & truth, self.block(node.body, inside, depth + 1), carried)
+            carried = merged(running & truth, self.block(node.body, inside, depth + 1), carried)
             running = inside
         self.bind(node.results, [Held(x.array, x.depends | Depends.SAMPLE) for x in carried])
 
@@ -223,7 +234,7 @@ def is_by_lane(node: Op) -> bool:
     return node.row.indexed is not None and node.row.together is None and isinstance(node.operands[0].type, BufferType)
 
 
-def _narrowed(active: Array, truth: Array, depends: Depends) -> Array:
+def narrowed(active: Array, truth: Array, depends: Depends) -> Array:
     """Return the lanes that go on: all, where the condition is a sample's, and where no lane of the samples would."""
     if depends:
         return active
@@ -231,7 +242,8 @@ def _narrowed(active: Array, truth: Array, depends: Depends) -> Array:
     return taken if taken.any() else active
 
 
-def _merged(running: Array, new: list[Held], old: list[Held]) -> list[Held]:
+def merged(running: Array, new: list[Held], old: list[Held]) -> list[Held]:
+    """Return what a loop carries on: the new values in the lanes that ran, the old ones in the others."""
     return [
         x if x is y else Held(np.where(running, x.array, y.array), x.depends | y.depends)
         for x, y in zip(new, old, strict=True)

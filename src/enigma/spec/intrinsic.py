@@ -70,6 +70,7 @@ class Intrinsic:
     - `folds`: the operator with which it first combines the elements of a fragment, whose result it then takes.
     - `headers`: what Metal source that uses it includes beside the standard library.
     - `hazards`: operands with which Metal leaves the result undefined, or that nobody means: the simulator's checkers ask.
+    - `flops`: float operations that the threads of `together` do as one, where `algebra` does not tell: the cost model asks.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
 
@@ -109,6 +110,7 @@ class Intrinsic:
     method: str = ""
     hazards: tuple[Hazard, ...] = ()
     folds: str | None = None
+    flops: int = 0
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"

@@ -58,13 +58,13 @@ ROWS: tuple[Intrinsic, ...] = (
         name="simdgroup_multiply", params={"a": A, "b": A}, result=A, effect=Effect.SYNC, together=Level.SIMDGROUP, family=7,
         role=Role.TILE_MULTIPLY, doc="The matrix product a b, added up in f32.", cuda=LATER,
         msl=Into(("simdgroup_multiply({out}, {a}, {b})",)), llvm=lambda b, a, x: b.multiply_tiles(a, x), ref=tiles.multiply,
-        ulp=ulps(64, 8), example="simdgroup_multiply(a, b)"),
+        flops=2 * 8**3, ulp=ulps(64, 8), example="simdgroup_multiply(a, b)"),
     Intrinsic(
         name="simdgroup_multiply_accumulate", params={"a": A, "b": A, "c": C}, result=C, effect=Effect.SYNC,
         together=Level.SIMDGROUP, role=Role.TILE_MULTIPLY_ADD, check=_accumulates, family=7, cuda=LATER,
         doc="The matrix product a b, added to c; c holds what a and b hold, or f32.",
         msl=Into(("simdgroup_multiply_accumulate({out}, {a}, {b}, {c})",)),
-        llvm=lambda b, a, x, c: b.multiply_tiles(a, x, c), ref=tiles.multiply, ulp=ulps(64, 8),
+        llvm=lambda b, a, x, c: b.multiply_tiles(a, x, c), ref=tiles.multiply, flops=2 * 8**3, ulp=ulps(64, 8),
         example="simdgroup_multiply_accumulate(a, b, c)"),
     Intrinsic(
         name="simdgroup_matrix_make", params={"x": E, "y": E}, result=TILE, public="", algebra=Algebra.MAKE_TILE, effect=Effect.PURE,

@@ -1,0 +1,44 @@
+"""`enigma explain`: what a launch moves and computes, and what a model says it would cost on each Apple chip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from enigma.cli.arguments import prepare
+from enigma.cli.options import json_option, kernel_argument, launch_options
+
+
+@click.command()
+@kernel_argument
+@launch_options
+@click.option("--chip", metavar="NAME", help='One chip, such as "M2 Max"; default: all.')
+@json_option
+def command(kernel: str, *, chip: str | None, as_json: bool, **launch: Any) -> None:
+    """Say what a launch moves and computes, and what it would cost on each Apple chip.
+
+    It is a model: bytes and operations are counted, registers, occupancy and times are estimates. Nothing is run.
+
+    \b
+    Examples:
+      enigma explain kernels.py:saxpy --grid 1000000 --arg a=2 --arg n=1000000
+      enigma explain kernels.py:matmul --grid 512,512 --threads 16,16 --chip "M2 Max" --json
+    """
+    from enigma.debug.cost.explain import explain  # NumPy's simulator is heavy
+
+    ready = prepare(kernel, **launch)
+    scalars = {x.name: _plain(ready.arguments[x.name]) for x in ready.program.scalars}
+    report = explain(
+        ready.kernel, grid=ready.grid, threads=ready.threads, scalars=scalars, constants=ready.constants, chip=chip
+    )
+    click.echo(report.to_json() if as_json else report.text())
+
+
+def _plain(value: Any) -> Any:
+    """Return the number that was typed."""
+    if not isinstance(value, str):
+        return value
+    import ast  # only for what was typed
+
+    return ast.literal_eval(value)
