@@ -464,3 +464,11 @@ def test_reduce_writes_the_smallest_failing_launch(folder: Path) -> None:
         "Traceback" in subprocess.run([sys.executable, "race.py"], capture_output=True, text=True, check=False).stderr
     )
     assert "this launch does not fail" in run("reduce", "wrong.py:plus", "--size", "64", "--oracle", "plus_one").stderr
+
+
+def test_explain_says_what_a_launch_would_cost_and_what_is_no_number() -> None:
+    sizes = ("--grid", "1000", "--arg", "a=2")
+    found = answer("explain", "kernels.py:saxpy", *sizes, "--arg", "n=1000", "--chip", "M2")
+    assert json.dumps(found).count('"M2"')
+    result = run("explain", "kernels.py:saxpy", *sizes, "--arg", "n=1+")
+    assert (result.exit_code, "--arg n=1+: it is passed by value, so give a number" in result.output) == (1, True)

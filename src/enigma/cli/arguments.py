@@ -105,7 +105,7 @@ class _Text(str):
 def _argument(argument: Argument, value: Any, written: bool, size: int, rng: np.random.Generator) -> Any:
     """Return the value of one parameter, made from what is said of it."""
     if argument.is_scalar:
-        return _scalar(argument, value)
+        return scalar(argument, value)
     param = argument.params[0]
     if value is None:
         if argument.texture is not None:
@@ -120,7 +120,8 @@ def _argument(argument: Argument, value: Any, written: bool, size: int, rng: np.
     return _array(argument.name, value, param.dtype, rng)
 
 
-def _scalar(argument: Argument, value: Any) -> Any:
+def scalar(argument: Argument, value: Any) -> Any:
+    """Return the number, or the struct, of a by-value parameter. Raises `click.ClickException` for what is none."""
     if value is None:
         raise click.ClickException(f"the number {argument.name} needs a value: --arg {argument.name}=...")
     if not isinstance(value, _Text):

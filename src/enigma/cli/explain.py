@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from enigma.cli.arguments import prepare
+from enigma.cli.arguments import prepare, scalar
 from enigma.cli.options import json_option, kernel_argument, launch_options
 
 
@@ -28,17 +28,8 @@ def command(kernel: str, *, chip: str | None, as_json: bool, **launch: Any) -> N
     from enigma.debug.cost.explain import explain  # NumPy's simulator is heavy
 
     ready = prepare(kernel, **launch)
-    scalars = {x.name: _plain(ready.arguments[x.name]) for x in ready.program.scalars}
+    scalars = {x.name: scalar(x, ready.arguments[x.name]) for x in ready.program.scalars}
     report = explain(
         ready.kernel, grid=ready.grid, threads=ready.threads, scalars=scalars, constants=ready.constants, chip=chip
     )
     click.echo(report.to_json() if as_json else report.text())
-
-
-def _plain(value: Any) -> Any:
-    """Return the number that was typed."""
-    if not isinstance(value, str):
-        return value
-    import ast  # only for what was typed
-
-    return ast.literal_eval(value)

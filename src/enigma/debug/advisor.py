@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enigma.debug.report import Access, AccessReport
-from enigma.debug.sampling import Depends, Seen, is_by_lane, observe
+from enigma.debug.sampling import Depends, Seen, is_by_lane, is_matrix, observe
 from enigma.dialect.structure import meaning
 from enigma.dtypes import BufferType, Numeric, Space, widened
 from enigma.errors import EnigmaTypeError, InternalError
@@ -21,11 +21,14 @@ from enigma.runtime.program import Program
 from enigma.source import caller
 from enigma.spec.multiples import Made, divides
 from enigma.spec.registry import by_algebra
-from enigma.spec.terms import Algebra, Effect
+from enigma.spec.terms import Algebra, Effect, Role
 from enigma.trace.kernel import KernelDef
 from enigma.trace.node import For, Op, Traced, Value
 
 Array = NDArray[Any]
+
+MATRIX = "8 x 8"
+"""The pattern of a simdgroup's matrix."""
 
 LINE = 128
 BANKS = 32
@@ -114,7 +117,12 @@ class _Advisor:
     def skipped(self) -> list[str]:
         texts: dict[str, None] = {}
         for node in self.traced.nodes():
-            if isinstance(node, Op) and not is_by_lane(node) and any(map(_in_memory, node.operands)):
+            if (
+                isinstance(node, Op)
+                and not is_by_lane(node)
+                and not is_matrix(node)
+                and any(map(_in_memory, node.operands))
+            ):
                 texts[f"{node.loc.short_file}:{node.loc.line}: {node.row.shown_name}"] = None
         return list(texts)
 
@@ -127,15 +135,16 @@ class _Advisor:
         rows = _rows(seen)
         patterns = {_pattern(row) for row in rows}
         pattern, stride = patterns.pop() if len(patterns) == 1 else _common(patterns)
+        if is_matrix(node):
+            pattern, stride = MATRIX, None
         touched = [_lines(row, buffer.type.element.size, dtype.size) for row in rows]
         worst = max(touched, key=lambda pair: (pair[0], -pair[1]))
         vector = node.row.algebra in (Algebra.LOAD_VECTOR, Algebra.STORE_VECTOR)
         could = vector and buffer.type.space is Space.DEVICE
         aligned = dtype.lanes != 3 and divides(dtype.lanes, node.operands[1], self.look)
-        moves = {Effect.READ: "read", Effect.WRITE: "write"}
         data = seen.depends & Depends.DATA
         return _Facts(
-            seen, buffer.name or "memory", buffer.type, dtype, moves.get(node.row.effect, "atomic"),
+            seen, buffer.name or "memory", buffer.type, dtype, _kind(node),
             "irregular" if data and "varies" in pattern else pattern, stride, "data" if data else "sample" if seen.depends else "",
             (min(lines for lines, _ in touched), worst[0]), worst[1] // worst[0], -(-worst[1] // LINE),
             max(_conflict(row, buffer.type.element.size, dtype.size) for row in rows), could and not aligned,
@@ -164,7 +173,16 @@ def _in_memory(value: Value) -> bool:
     return isinstance(value.type, BufferType) and value.type.space is not Space.THREAD
 
 
+def _kind(node: Op) -> str:
+    """Return what an access does."""
+    if is_matrix(node):
+        return "read" if node.row.role is Role.TILE_LOAD else "write"
+    return {Effect.READ: "read", Effect.WRITE: "write"}.get(node.row.effect, "atomic")
+
+
 def _moved(node: Op, buffer: BufferType) -> Numeric:
+    if is_matrix(node):
+        return widened(buffer.element, 2)  # of a lane
     match node.row.algebra:
         case Algebra.LOAD_VECTOR:
             return widened(buffer.element, node.attrs["lanes"])
@@ -336,6 +354,10 @@ def _judged(each: _Facts, joined: tuple[int, int] | None) -> tuple[str, str]:
 
 def _judged_scattered(each: _Facts) -> tuple[str, str]:
     cost = f"{each.lines[1]} lines for what fits into {each.whole}"
+    if each.pattern == MATRIX:
+        return "rows apart", (
+            f"the 8 rows of the matrix touch {cost}; where several simdgroups need it, load it from a tile in threadgroup memory"
+        )
     if each.depends == "data":
         return "gather", (
             f"the index comes from memory, and lanes touch up to {cost}; sort the work by index, or stage what is read "
@@ -361,6 +383,11 @@ def _judged_neighbours(each: _Facts, joined: tuple[int, int]) -> tuple[str, str]
 def _judged_banks(each: _Facts) -> tuple[str, str]:
     if each.conflict <= 1:
         return "good", ""
+    if each.pattern == MATRIX:
+        return "bank conflict", (
+            f"the matrix's rows fall into few of the {BANKS} banks, so that it takes {each.conflict} times the turns; make the "
+            "rows of the tile 16 bytes longer"
+        )
     return "bank conflict", (
         f"the lanes' words fall into few of the {BANKS} banks, so that the access takes {each.conflict} turns; pad the rows by "
         "one element, such as (32, 33) for a tile of (32, 32), or swizzle the tile"

@@ -20,7 +20,7 @@ from enigma.runtime.reports import Log
 from enigma.runtime.simulator.environment import Environment
 from enigma.runtime.simulator.grid import LANES, Batch, Size
 from enigma.runtime.simulator.observer import Observer
-from enigma.spec.terms import MEMORY, Effect
+from enigma.spec.terms import MEMORY, Effect, Role
 from enigma.trace.node import Block, For, If, Op, Traced, Value, While
 
 Array = NDArray[Any]
@@ -124,6 +124,8 @@ class Sample:
             return
         if is_by_lane(node):
             self.access(node, active)
+        elif is_matrix(node):
+            self.matrix(node, active)
         if node.result is None or not isinstance(node.result.type, Numeric):
             return
         self.values[id(node.result)] = self.result(node, node.result.type)
@@ -180,6 +182,15 @@ class Sample:
         seen.times.append((np.broadcast_to(index.array, self.batch.shape).astype(np.int64), active))
         seen.depends |= index.depends
 
+    def matrix(self, node: Op, active: Array) -> None:
+        """Note where a simdgroup accesses a matrix: as if each lane had two neighbours of a row, which Metal does not say."""
+        seen = self.found.setdefault(id(node), Seen(node, self.inside[-1]))
+        index, step = (self.values[id(operand)] for operand in node.operands[1:3])
+        lanes = np.arange(LANES, dtype=np.int64)
+        places = index.array.astype(np.int64) + lanes // 4 * step.array.astype(np.int64) + lanes % 4 * 2
+        seen.times.append((np.broadcast_to(places, self.batch.shape), active))
+        seen.depends |= index.depends | step.depends
+
     def branch(self, node: If, active: Array, depth: int) -> None:
         """Run both branches and merge their results."""
         (condition,) = self.get([node.condition])
@@ -232,6 +243,11 @@ class Sample:
 def is_by_lane(node: Op) -> bool:
     """Return whether each lane accesses memory at an index of its own; a matrix is accessed by the simdgroup together."""
     return node.row.indexed is not None and node.row.together is None and isinstance(node.operands[0].type, BufferType)
+
+
+def is_matrix(node: Op) -> bool:
+    """Return whether a simdgroup reads or writes an 8 x 8 matrix together."""
+    return node.row.role in (Role.TILE_LOAD, Role.TILE_STORE)
 
 
 def narrowed(active: Array, truth: Array, depends: Depends) -> Array:

@@ -154,9 +154,28 @@ def test_atomics_and_operations_that_stand_at_one_place() -> None:
     assert [access.count for access in unrolled.accesses] == [3, 1]
 
 
-def test_matrices_are_said_not_to_be_analysed() -> None:
-    report = _advise("en.gemm(A, A, Out, M=8, N=8, K=8)", threads=32)
-    assert report.accesses == [] and "advised.py" in report.skipped[0] and "not analysed: " in str(report)
+@pytest.mark.parametrize(("step", "conflict"), [(16, 2), (20, 1), (32, 4), (36, 1), (8, 1)])
+def test_matrices_in_threadgroup_memory_and_their_banks(step: int, conflict: int) -> None:
+    """Rows of 32 bytes: 8 of them at a distance of 64 bytes fall on half of the banks, 16 bytes more on all."""
+    report = _advise(
+        f"tile = en.threadgroup_alloc(en.f32, 512)\nm = en.simdgroup_matrix_load(tile, {step})\n"
+        f"en.simdgroup_matrix_store(m, tile, {step})", threads=32,
+    )  # fmt: skip
+    assert [(x.kind, x.pattern, x.conflict) for x in report.accesses] == [
+        ("read", "8 x 8", conflict),
+        ("write", "8 x 8", conflict),
+    ]
+    assert ("16 bytes longer" in str(report)) == (conflict > 1)
+    assert not report.skipped
+
+
+def test_matrices_in_device_memory_and_their_lines() -> None:
+    whole = _advise("m = en.simdgroup_matrix_load(A, 8)\nen.simdgroup_matrix_store(m, Out, 64)", threads=32)
+    assert [(x.kind, x.lines, x.verdict) for x in whole.accesses] == [
+        ("read", (2, 2), "good"),
+        ("write", (8, 8), "rows apart"),
+    ]
+    assert "8 lines for what fits into 2" in str(whole)
 
 
 def test_the_report_as_text_json_and_html() -> None:

@@ -178,6 +178,9 @@ class Counter(Sample):
                 None
             )
 
+    def matrix(self, node: Op, active: Array) -> None:
+        """Note nothing: the footprint of what is moved by whole matrices is taken to be all of it."""
+
     def access(self, node: Op, active: Array) -> None:
         """Note which places are touched."""
         buffer = node.operands[0]
