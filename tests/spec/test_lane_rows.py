@@ -27,7 +27,10 @@ def bound(value: Any, dtype: Numeric) -> Any:
 
 def environment(mask: int) -> SimpleNamespace:
     active = np.array([[mask >> lane & 1 == 1 for lane in range(32)]])
-    return SimpleNamespace(active=active, lanes=np.arange(32)[None, :])
+    return SimpleNamespace(
+        active=active, lanes=np.arange(32)[None, :], undefined=lambda dtype: np.zeros((), dtype), beyond=lambda x: x,
+        same_in_groups=lambda *_: None, reads_lanes=lambda *_: None,
+    )  # fmt: skip
 
 
 def operand(row: Any, name: str, dtype: Numeric, seed: int) -> list[Any]:

@@ -64,15 +64,19 @@ def test_names(enigma_compare):
 
 def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_kernels.py").write_text(TESTS)
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "ENIGMA_CACHE_DIR": str(folder / "cache")}
+    # an installed enigma brings its plugin by itself, and no plugin can be there twice
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / "src"),
+        "ENIGMA_CACHE_DIR": str(folder / "cache"),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     command = [
         sys.executable,
         "-m",
         "pytest",
         "-p",
         "enigma.debug.pytest_plugin",
-        "-p",
-        "no:xdist",
         "-p",
         "no:cacheprovider",
         "-rsf",
