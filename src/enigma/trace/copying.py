@@ -55,6 +55,12 @@ def copy(
     """
     loc, tracer = caller(), active()
     if isinstance(src, TiledCopy | CopyAtom):
+        usual = literal(src_offset) == literal(dst_offset) == 0 and literal(coalesced_width) == 1
+        if not usual or mask_fn is not None or cooperative:
+            raise EnigmaTypeError(
+                "copy: offsets, mask_fn, coalesced_width and cooperative go with a number of elements", loc=loc,
+                help="a tiled copy takes partitions: copy(tiled, src, dst, pred=there, fill=0)",
+            )  # fmt: skip
         tiled_copy.copy(src, dst, count, pred, fill, loc)
         return
     if count is None or pred is not None or fill is not None:

@@ -93,8 +93,19 @@ def gemm(
     """
     loc, tracer = caller(), active()
     if isinstance(A, TiledMma):
+        sizes = (M, N, K, use_simdgroup)
+        if any(x is not None for x in sizes) or transpose_A or transpose_B or accum_dtype != "float":
+            raise EnigmaTypeError(
+                "gemm: sizes, transposition and accum_dtype are those of the tiled product", loc=loc,
+                help="write gemm(tiled, a, b, c)",
+            )  # fmt: skip
         tiled_mma.gemm(A, B, C, D, loc)
         return
+    if D is not None:
+        raise EnigmaTypeError(
+            f"gemm: four tiles, but the first is {describe(A)}", loc=loc,
+            help="write gemm(tiled, a, b, c) with a tiled product, or gemm(A, B, C, M=, N=, K=)",
+        )  # fmt: skip
     _check_sizes(M, N, K, loc)
     a, b, c = (x.flat("gemm", loc) if isinstance(x, Tensor) else x for x in (A, B, C))
     a, b = (x.flat() if isinstance(x, RegisterTensor) else x for x in (a, b))

@@ -30,7 +30,7 @@ class Predicate(Fragment):
     Several elements at once are within it if the farthest of them is, on each axis: one comparison for a whole vector.
     """
 
-    __slots__ = ("_made", "_origin", "_steps", "bounds", "loc", "view")
+    __slots__ = ("_origin", "_steps", "bounds", "loc", "view")
 
     is_carried = False
 
@@ -39,7 +39,6 @@ class Predicate(Fragment):
         self.view, self.bounds, self.loc = view, tuple(bounds), loc
         self._origin: tuple[Any, ...] = ()
         self._steps: list[tuple[int, ...]] | None = None
-        self._made: tuple[TracedValue, ...] | None = None
 
     def of(self, view: IdentityTensor) -> Predicate:  # type: ignore[override]
         """Return the same bounds for a part of the view."""
@@ -65,11 +64,9 @@ class Predicate(Fragment):
 
     @property
     def chunks(self) -> tuple[TracedValue, ...]:  # type: ignore[override]
-        """The single bools, compared when somebody asks for them."""
-        if self._made is None:
-            loc, tracer = caller(), active()
-            self._made = tuple(tracer.value(self.holds([k], loc), loc) for k in range(self.size()))
-        return self._made
+        """The single bools, compared anew whenever somebody asks: bools of a branch are not there behind it."""
+        loc, tracer = caller(), active()
+        return tuple(tracer.value(self.holds([k], loc), loc) for k in range(self.size()))
 
     def holds(self, elements: Sequence[int], loc: SourceLoc) -> Condition:
         """Return whether all of these elements are within the bounds."""

@@ -246,10 +246,11 @@ def _store_where(src: Side, dst: Tensor, atom: CopyAtom, guard: Guard, loc: Sour
         if guard.is_one or len(guard) == 1:
             return
         held = _load(src, atom, None, 0, loc).elements() if isinstance(src, RegisterTensor) else None
+        source, target = (side.with_layout(side.layout) if isinstance(side, Tensor) else side for side in (src, dst))
         for k in range(len(guard)):
 
             def one(k: int = k) -> None:
-                dst[k] = src[k] if held is None else held[k]
+                target[k] = source[k] if held is None else held[k]
 
             perform(guard.holds([k]), one, lambda: None, loc)
 

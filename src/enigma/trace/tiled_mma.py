@@ -148,6 +148,11 @@ class ThrMma:
 
     def _fragment(self, partition: Any, dtype: Numeric, *, turned: bool = False) -> Any:
         loc = caller()
+        if not isinstance(partition, Tensor | IdentityTensor):
+            raise EnigmaTypeError(
+                f"make_fragment takes what a partition gives, but it got {describe(partition)}", loc=loc,
+                help="write mine.make_fragment_C(mine.partition_C(tile))",
+            )  # fmt: skip
         shape = partition.layout.shape
         if not is_static(shape):
             raise EnigmaTypeError(
@@ -190,6 +195,11 @@ class ThrMma:
             )  # fmt: skip
         permutation = tiled.permutation_mnk[axis]
         if permutation is not None:
+            if is_static(extent) and extent % permutation.size():
+                raise EnigmaValueError(
+                    f"{function}: the permutation {permutation} along {'MNK'[axis]} does not divide the tile's {extent}", loc=loc,
+                    help="choose a tile of a multiple of its size, or a smaller permutation",
+                )  # fmt: skip
             mode = logical_divide(mode, permutation)
         atom, rest = logical_divide(mode, size).modes()
         others, rest = logical_divide(rest, count).modes()
@@ -230,8 +240,19 @@ def make_tiled_mma(op: Any, atom_layout_mnk: Any = (1, 1, 1), permutation_mnk: A
             f"make_tiled_mma: atom_layout_mnk is {given}", loc=caller(),
             help="give the atoms along M, N and K, one along K: (2, 2, 1)",
         )  # fmt: skip
-    permutations: Any = (*cast("tuple[Any, ...]", permutation_mnk), None, None, None)[:3]
-    return TiledMma(op, given, permutations)
+    return TiledMma(op, given, _permutations(permutation_mnk))
+
+
+def _permutations(given: Any) -> tuple[Any, Any, Any]:
+    """Return a layout or None for each of M, N and K. Raises `EnigmaTypeError` for anything else."""
+    parts = cast("tuple[Any, ...]", given) if isinstance(given, tuple) else ()
+    if len(parts) != 3 or not all(part is None or isinstance(part, int | Layout) for part in parts):
+        raise EnigmaTypeError(
+            f"make_tiled_mma: permutation_mnk is {given!r}", loc=caller(),
+            help="give a layout, an int or None for each of M, N and K: (layout, None, None)",
+        )  # fmt: skip
+    m, n, k = (make_layout(part) if isinstance(part, int) else part for part in parts)
+    return m, n, k
 
 
 def gemm(tiled: TiledMma, a: Any, b: Any, c: Any, loc: SourceLoc) -> None:

@@ -245,3 +245,33 @@ def test_fragments_of_both_kinds(device: str) -> None:
     small = np.zeros((4, 4), np.float32)
     in_registers.launch(a[:4, :8].copy(), b[:4, :8].copy(), small, grid=1, threads=1, device=device)
     assert (small == a[:4, :8] @ b[:4, :8].T + 2 * np.outer(a[:4, 0], b[:4, 0])).all()
+
+
+@en.kernel
+def rows_of_shapes(A: en.f32[4, 6], Out: en.f32[4, 6], n: en.Scalar[en.u32]):
+    """Tensors with an annotated shape, copied where a predicate holds for some of the elements."""
+    en.copy(ANY, A, Out, pred=en.elem_less(en.make_identity_tensor((4, 6)), (n, 5)))
+
+
+@en.kernel
+def judged_in_a_branch(A: en.f32[32], Out: en.f32[32], n: en.Scalar[en.u32]):
+    """A predicate whose bools are asked for in a branch first, and behind it again."""
+    i = en.thread_position_in_grid
+    values, pred = en.local_tile(A, 4, i).load(), en.elem_less(en.local_tile(en.make_identity_tensor(32), 4, i), n)
+    total = en.f32(0)
+    if i > 2:
+        total = en.where(pred, values, 0).sum()
+    en.local_tile(Out, 4, i).store(en.where(pred, values, -1) + total)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_predicates_of_shapes_and_in_branches(device: str) -> None:
+    a, out = np.random.default_rng(3).random((4, 6), np.float32), np.full((4, 6), 7, np.float32)
+    rows_of_shapes.launch(a, out, 3, grid=1, threads=1, device=device)
+    there = (np.arange(4)[:, None] < 3) & (np.arange(6) < 5)
+    assert (out == np.where(there, a, 7)).all()
+    a, out, n = np.arange(1, 33, dtype=np.float32), np.zeros(32, np.float32), 27
+    judged_in_a_branch.launch(a, out, n, grid=8, threads=8, device=device)
+    there = np.arange(32) < n
+    total = np.where(there, a, 0).reshape(8, 4).sum(1) * (np.arange(8) > 2)
+    assert (out == np.where(there, a, -1) + np.repeat(total, 4)).all()
