@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from operator import index
 from typing import Any, ParamSpec, Protocol, SupportsIndex, cast
 
@@ -14,7 +14,7 @@ import numpy as np
 import enigma
 from enigma.dtypes import DTYPES, FLOATS, Numeric, as_dtype, names
 from enigma.errors import LaunchError
-from enigma.runtime.arrays import Array, as_array
+from enigma.runtime.arrays import Array, as_array, by_numpy
 from enigma.runtime.direct import program_of
 
 Size = tuple[int, int, int]
@@ -96,7 +96,7 @@ def array(x: Any, name: str, *, axes: int | None = None, dtypes: Sequence[Any] =
     """
     known = tuple(as_dtype(dtype) for dtype in dtypes)
     found = as_array(x, name, known[0])
-    if _by_numpy().get(found.dtype) not in known:
+    if by_numpy().get(found.dtype) not in known:
         raise LaunchError(
             f"{name} holds {found.dtype}, but it must be {names(known)}",
             help=f"convert it: {name}.astype({known[0].numpy.name!r})",
@@ -118,15 +118,10 @@ def array(x: Any, name: str, *, axes: int | None = None, dtypes: Sequence[Any] =
 
 def dtype_of(found: Array) -> Numeric:
     """Return the dtype of a checked array's elements. Raises `LaunchError` where enigma has none for them."""
-    dtype = _by_numpy().get(found.dtype)
+    dtype = by_numpy().get(found.dtype)
     if dtype is None:
         raise LaunchError(f"enigma has no dtype for arrays of {found.dtype}", help=f"convert it to {names(DTYPES)}")
     return dtype
-
-
-@cache
-def _by_numpy() -> dict[Any, Numeric]:
-    return {dtype.numpy: dtype for dtype in DTYPES}
 
 
 def output(out: Any, shape: Sequence[int], dtype: Any, name: str = "out") -> Array:

@@ -242,7 +242,7 @@ class Runtime:
         """Make the device's code for threadgroups of this size; `bind` would otherwise."""
 
     def _prepared(
-        self, compiled: Compiled, inputs: Sequence[Any], forms: Sequence[_Form], scalars: Any, constants: Any,
+        self, compiled: Compiled, inputs: Sequence[Any], forms: Sequence[OutputForm], scalars: Any, constants: Any,
         inout: Sequence[Any], geometry: Geometry | None = None,
     ) -> PreparedKernel:  # fmt: skip
         program = compiled.program
@@ -268,7 +268,7 @@ class Runtime:
             arrays = iter(inputs)
             _note(made, "input_bytes", inputs)
         with stage("create_output_buffers", "memory", kernel_name=name) as made:
-            fresh = {slot: _zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
+            fresh = {slot: zeros(self, form) for slot, form in zip(slots, forms, strict=True)}
             _note(made, "output_bytes", fresh.values())
         arguments = [
             next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
@@ -302,7 +302,7 @@ def _recorded(compiled: Compiled, grid: Any, threads: Any) -> tuple[Any, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class OutputForm:
     """The shape and NumPy dtype of an output."""
 
     shape: Any
@@ -318,10 +318,9 @@ def _note(made: Any, name: str, arrays: Iterable[Any]) -> None:
 def _output_forms(
     program: Program, inputs: Sequence[Any], output_size: int | None, output_sizes: Sequence[int] | None,
     output_shapes: Sequence[Any] | None, output_dtypes: Sequence[Any] | None, inout: Sequence[Any],
-) -> list[_Form]:  # fmt: skip
+) -> list[OutputForm]:  # fmt: skip
     """Return the form of each output from the three ways to say them."""
-    if isinstance(inputs, np.ndarray) or not hasattr(inputs, "__len__"):
-        raise LaunchError(f"inputs must be a list of arrays, but it is a {type(inputs).__name__}", help="write [a, b]")
+    check_inputs(inputs)
     given = len(inputs)
     ways = {"output_size": output_size, "output_sizes": output_sizes, "output_shapes": output_shapes}
     used = [name for name, way in ways.items() if way is not None]
@@ -333,7 +332,9 @@ def _output_forms(
                 "output_shapes and output_dtypes must be given together, one of each per output",
                 help="for example output_shapes=[(n,)], output_dtypes=[np.float32]",
             )
-        return [_Form(shape, _numpy_dtype(dtype)) for shape, dtype in zip(output_shapes, output_dtypes, strict=True)]
+        return [
+            OutputForm(shape, numpy_dtype(dtype)) for shape, dtype in zip(output_shapes, output_dtypes, strict=True)
+        ]
     sizes: list[Any] = []
     if output_sizes is not None or output_size is not None:
         sizes = list(output_sizes) if output_sizes is not None else [output_size]
@@ -342,11 +343,11 @@ def _output_forms(
             f"no output was asked for from kernel {program.name}",
             help="give output_size=, output_sizes=, or output_shapes= with output_dtypes=, or name updated inputs in inout=",
         )
-    forms: list[_Form] = []
+    forms: list[OutputForm] = []
     errors: list[LaunchError] = []
     for k, size in enumerate(sizes):
         if given + k >= len(program.buffers):
-            return [_Form((), np.uint8)] * len(sizes)  # too many: `outputs` says so
+            return [OutputForm((), np.uint8)] * len(sizes)  # too many: `outputs` says so
         param = program.buffers[given + k]
         dtype = param.dtype.element if param.padded else param.dtype
         if param.texture is not None:
@@ -360,7 +361,7 @@ def _output_forms(
                 help="sizes count bytes: elements times the size of one",
             ))  # fmt: skip
         else:
-            forms.append(_Form(cast("int", size) // param.dtype.element.size, param.dtype.numpy))
+            forms.append(OutputForm(cast("int", size) // param.dtype.element.size, param.dtype.numpy))
     launch.raise_all(errors)
     return forms
 
@@ -370,7 +371,14 @@ def _count(items: Any) -> int:
     return len(cast("Sequence[Any]", items)) if isinstance(items, Sequence) and not isinstance(items, str) else -1
 
 
-def _numpy_dtype(dtype: Any) -> Any:
+def check_inputs(inputs: Any) -> None:
+    """Raise `LaunchError` for what is no list of arrays."""
+    if isinstance(inputs, np.ndarray) or not hasattr(inputs, "__len__"):
+        raise LaunchError(f"inputs must be a list of arrays, but it is a {type(inputs).__name__}", help="write [a, b]")
+
+
+def numpy_dtype(dtype: Any) -> Any:
+    """Return the NumPy dtype of an output that is said by dtype. Raises `LaunchError` for what is none."""
     if isinstance(dtype, Numeric):
         return dtype.numpy
     try:
@@ -379,7 +387,8 @@ def _numpy_dtype(dtype: Any) -> Any:
         raise LaunchError(f"{dtype!r} in output_dtypes is no dtype", help="pass a NumPy dtype or enigma.f32") from None
 
 
-def _zeros(runtime: Runtime, form: _Form) -> Array:
+def zeros(runtime: Runtime, form: OutputForm) -> Array:
+    """Return a new output. Raises `LaunchError` for what is no shape."""
     try:
         np.empty(form.shape, np.dtype([]))  # takes no memory: only whether it is a shape
         return runtime.zeros(form.shape, form.dtype)

@@ -18,7 +18,7 @@ from enigma.runtime.choose import runtime
 from enigma.runtime.direct import program_of
 from enigma.runtime.fitting import inside, is_array
 from enigma.runtime.host import as_result, from_array
-from enigma.runtime.launch import Size, geometry
+from enigma.runtime.launch import Size, check_extents, geometry
 from enigma.source import SourceLoc, caller, calling_frame
 from enigma.trace.args import Kind, Parameter, annotation_scope, parameters
 from enigma.trace.kernel import EnigmaRuntimeError, KernelDef
@@ -257,13 +257,8 @@ def _annotated(name: str, value: Any, wanted: Parameter) -> Tensor:
     if form.extents is None:
         return from_array(value, form.layout, name=name, dtype=dtype)
     flat = from_array(plain.array.reshape(-1), name=name, dtype=dtype)
-    first, row = form.extents[0], prod(extent or 1 for extent in form.extents[1:])
-    if flat.size() % row if first is None else flat.size() != first * row:
-        shape = ", ".join("..." if extent is None else str(extent) for extent in form.extents)
-        raise LaunchError(
-            f"{name} has {flat.size()} elements, but it is annotated with the shape ({shape})", loc=wanted.loc,
-            help="pass an array of that shape, or annotate another one",
-        )  # fmt: skip
+    check_extents(name, form.extents, flat.size(), wanted.loc)
+    row = prod(extent or 1 for extent in form.extents[1:])
     made = Tensor.of(flat.buffer_type, name, (flat.size() // row, *form.extents[1:]))
     made.strict, made.array = True, plain.array
     return made

@@ -16,6 +16,7 @@ from enigma.runtime import structs
 from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
 from enigma.runtime.program import Program, Slot
 from enigma.runtime.textures import check_texture
+from enigma.source import SourceLoc
 from enigma.trace.node import Form, Param
 
 Size = tuple[int, int, int]
@@ -259,11 +260,16 @@ def _check_form(param: Param, form: Form, array: Array) -> None:
                 help="pass the whole array that the layout describes",
             )  # fmt: skip
         return
-    first, row = form.extents[0], math.prod(cast("tuple[int, ...]", form.extents[1:]))
+    check_extents(param.name, form.extents, count, param.loc)
+
+
+def check_extents(name: str, extents: tuple[int | None, ...], count: int, loc: SourceLoc) -> None:
+    """Refuse an array with another number of elements than an annotated shape has, whose first extent may be open."""
+    first, row = extents[0], math.prod(cast("tuple[int, ...]", extents[1:]))
     if count % row if first is None else count != first * row:
-        shape = ", ".join("..." if extent is None else str(extent) for extent in form.extents)
+        shape = ", ".join("..." if extent is None else str(extent) for extent in extents)
         raise LaunchError(
-            f"{param.name} has {count} elements, but it is annotated with the shape ({shape})", loc=param.loc,
+            f"{name} has {count} elements, but it is annotated with the shape ({shape})", loc=loc,
             help="pass an array of that shape, or annotate another one",
         )  # fmt: skip
 

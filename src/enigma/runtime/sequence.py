@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from enigma.dtypes import Numeric
 from enigma.errors import LaunchError
 from enigma.runtime.arrays import Array
+from enigma.runtime.base import OutputForm, check_inputs, numpy_dtype, zeros
 from enigma.runtime.binding import memory_of
 from enigma.runtime.jit import Recorded
 from enigma.trace.tensor import Tensor
@@ -77,10 +77,13 @@ class CompiledJit:
         dtypes: Sequence[Any] | None, inout: Sequence[Any],
     ) -> list[Array]:  # fmt: skip
         """Run all launches in order and return the outputs: what comes behind the inputs in slot order."""
+        check_inputs(inputs)
         slots = self._slots()
         arrays: dict[Any, Any] = dict(zip(slots, inputs, strict=False))
         left = list(slots.items())[len(inputs) :]
-        forms = list(zip(shapes, dtypes or (), strict=False)) if shapes is not None else list(sizes or ())
+        forms = [(None, None, size) for size in sizes or ()]
+        if shapes is not None:
+            forms = [(shape, dtype, None) for shape, dtype in zip(shapes, dtypes or (), strict=False)]
         if len(inputs) + len(forms) != len(slots):
             raise LaunchError(
                 f"{self.kernel_name} has {len(slots)} slots ({', '.join(self.param_names)}), but it got {len(inputs)} inputs and "
@@ -89,7 +92,7 @@ class CompiledJit:
         self._check_inout(list(slots.items())[: len(inputs)], inout)
         outputs: list[Array] = []
         for (memory, tensor), form in zip(left, forms, strict=True):
-            arrays[memory] = _zeros(tensor, form)
+            arrays[memory] = zeros(runtime, _form(tensor, *form))
             outputs.append(arrays[memory])
         own = {memory_of(tensor) for tensor in self.recorded.own}
         for launch, compiled in zip(self.recorded.launches, self.launches, strict=True):
@@ -144,14 +147,14 @@ class CompiledJit:
         return held
 
 
-def _zeros(tensor: Tensor, form: Any) -> Array:
-    dtype = tensor.dtype
-    if isinstance(form, int):
-        if form <= 0 or form % dtype.size:
-            raise LaunchError(
-                f"the output {tensor.name} cannot have {form} bytes: its elements, {dtype.name}, have {dtype.size}",
-                help="sizes count bytes: elements times the size of one",
-            )
-        return np.zeros(form // dtype.element.size, dtype.numpy)
-    shape, kind = form
-    return np.zeros(shape, kind.numpy if isinstance(kind, Numeric) else np.dtype(kind))
+def _form(tensor: Tensor, shape: Any, dtype: Any, size: Any) -> OutputForm:
+    """Return the form of an output, by its shape and dtype or by its bytes."""
+    if shape is not None:
+        return OutputForm(shape, numpy_dtype(dtype))
+    own = tensor.dtype
+    if not isinstance(size, int | np.integer) or size <= 0 or size % own.size:
+        raise LaunchError(
+            f"the output {tensor.name} cannot have {size!r} bytes: its elements, {own.name}, have {own.size}",
+            help="sizes count bytes: elements times the size of one",
+        )
+    return OutputForm(size // own.element.size, own.numpy)

@@ -352,9 +352,15 @@ def math_named(math: Any) -> Precision:
 
 
 @overload
-def kernel(fn: types.FunctionType, /) -> KernelDef: ...
+def kernel(fn: types.FunctionType, /) -> KernelDef:
+    """Return the kernel of a function."""
+
+
 @overload
-def kernel(*, math: str = "default") -> Callable[[types.FunctionType], KernelDef]: ...
+def kernel(*, math: str = "default") -> Callable[[types.FunctionType], KernelDef]:
+    """Return the decorator that makes kernels with such math."""
+
+
 def kernel(fn: Any = MISSING, /, *, math: str = "default") -> Any:
     """Make a kernel of a function: each parameter annotated with a dtype (a buffer), `Scalar[dtype]`, a dataclass of such
     numbers, or `constexpr`.

@@ -551,6 +551,14 @@ def test_wrong_counts_and_sizes_of_a_sequence() -> None:
         runtime.execute(compiled, [a], 200)
     with pytest.raises(en.LaunchError, match="the output tensor cannot have 3 bytes"):
         runtime.execute(compiled, [a, a.copy()], 3)
+    for wrong, options in (
+        ("the output tensor cannot have 'x' bytes", {"output_size": "x"}),
+        ("'x' in output_shapes is no shape", {"output_shapes": ["x"], "output_dtypes": [en.f32]}),
+        ("'y' in output_dtypes is no dtype", {"output_shapes": [(50,)], "output_dtypes": ["y"]}),
+        ("inputs must be a list of arrays", {"output_size": 200}),
+    ):
+        with pytest.raises(en.LaunchError, match=wrong):
+            runtime.execute(compiled, np.zeros((2, 50), np.float32) if "inputs" in wrong else [a, a.copy()], **options)
 
     @en.jit
     def described(A):
