@@ -14,9 +14,6 @@ from enigma.spec.registry import by_public_name
 from tests.arch.tree import ROOT
 from tests.spec.forms import atomic_rows, composite_rows, lane_rows, pure_rows
 
-OTHER_ISSUES: dict[str, str] = {}
-"""Public names that other issues bring, and which; each moves to `tests/data/public_names.txt` when it is there."""
-
 SHOWN_AS = {
     "KernelDef": "kernel[", "JitDef": "enigma.jit",
     "KernelHandle": ").launch(", "CompiledKernel": "enigma.compile(", "Carry": "carry[",
@@ -137,11 +134,6 @@ def test_the_sections_are_whole() -> None:
     assert counts["1.7"] == 24 + 7 + 4 + 5
     assert counts["1.14"] == 22
     assert {f"1.{k}" for k in range(7, 19)} <= set(counts)
-
-
-def test_a_name_of_another_issue_that_arrives_is_listed() -> None:
-    arrived = [name for text in OTHER_ISSUES for name in text.split() if hasattr(enigma, name)]
-    assert not arrived, f"move to tests/data/public_names.txt: {' '.join(arrived)}"
 
 
 # ---- tests that compare numbers

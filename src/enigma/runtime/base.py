@@ -371,10 +371,11 @@ def _count(items: Any) -> int:
     return len(cast("Sequence[Any]", items)) if isinstance(items, Sequence) and not isinstance(items, str) else -1
 
 
-def check_inputs(inputs: Any) -> None:
+def check_inputs(inputs: Sequence[Any]) -> None:
     """Raise `LaunchError` for what is no list of arrays."""
     if isinstance(inputs, np.ndarray) or not hasattr(inputs, "__len__"):
-        raise LaunchError(f"inputs must be a list of arrays, but it is a {type(inputs).__name__}", help="write [a, b]")
+        kind = type(cast("Any", inputs)).__name__
+        raise LaunchError(f"inputs must be a list of arrays, but it is a {kind}", help="write [a, b]")
 
 
 def numpy_dtype(dtype: Any) -> Any:
