@@ -56,11 +56,7 @@ def copy(
     loc, tracer = caller(), active()
     if isinstance(src, TiledCopy | CopyAtom):
         usual = literal(src_offset) == literal(dst_offset) == 0 and literal(coalesced_width) == 1
-        if not usual or mask_fn is not None or cooperative:
-            raise EnigmaTypeError(
-                "copy: offsets, mask_fn, coalesced_width and cooperative go with a number of elements", loc=loc,
-                help="a tiled copy takes partitions: copy(tiled, src, dst, pred=there, fill=0)",
-            )  # fmt: skip
+        _refuse_elements(not usual or mask_fn is not None or cooperative, loc)
         tiled_copy.copy(src, dst, count, pred, fill, loc)
         return
     if count is None or pred is not None or fill is not None:
@@ -95,6 +91,15 @@ def copy(
         share(tracer, step, count, int(width), "copy", loc)
     else:
         repeat(step, count, int(width))
+
+
+def _refuse_elements(said: bool, loc: SourceLoc) -> None:
+    """Refuse what a tiled copy would ignore."""
+    if said:
+        raise EnigmaTypeError(
+            "copy: offsets, mask_fn, coalesced_width and cooperative go with a number of elements", loc=loc,
+            help="a tiled copy takes partitions: copy(tiled, src, dst, pred=there, fill=0)",
+        )  # fmt: skip
 
 
 class Step:

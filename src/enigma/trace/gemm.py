@@ -93,20 +93,11 @@ def gemm(
     """
     loc, tracer = caller(), active()
     if isinstance(A, TiledMma):
-        sizes = (M, N, K, use_simdgroup)
-        if any(x is not None for x in sizes) or transpose_A or transpose_B or accum_dtype != "float":
-            raise EnigmaTypeError(
-                "gemm: sizes, transposition and accum_dtype are those of the tiled product", loc=loc,
-                help="write gemm(tiled, a, b, c)",
-            )  # fmt: skip
+        said = any(x is not None for x in (M, N, K, use_simdgroup))
+        _refuse_sizes(said or transpose_A or transpose_B or accum_dtype != "float", loc)
         tiled_mma.gemm(A, B, C, D, loc)
         return
-    if D is not None:
-        raise EnigmaTypeError(
-            f"gemm: four tiles, but the first is {describe(A)}", loc=loc,
-            help="write gemm(tiled, a, b, c) with a tiled product, or gemm(A, B, C, M=, N=, K=)",
-        )  # fmt: skip
-    _check_sizes(M, N, K, loc)
+    _check_sizes(A, D, M, N, K, loc)
     a, b, c = (x.flat("gemm", loc) if isinstance(x, Tensor) else x for x in (A, B, C))
     a, b = (x.flat() if isinstance(x, RegisterTensor) else x for x in (a, b))
     product = Product(a, b, c, M, N, K, bool(transpose_A), bool(transpose_B), located_dtype(accum_dtype, loc), loc)
@@ -126,7 +117,22 @@ def gemm(
         _shared_out(tracer, product)
 
 
-def _check_sizes(M: Any, N: Any, K: Any, loc: SourceLoc) -> None:
+def _refuse_sizes(said: bool, loc: SourceLoc) -> None:
+    """Refuse what a tiled product would ignore."""
+    if said:
+        raise EnigmaTypeError(
+            "gemm: sizes, transposition and accum_dtype are those of the tiled product", loc=loc,
+            help="write gemm(tiled, a, b, c)",
+        )  # fmt: skip
+
+
+def _check_sizes(A: Any, D: Any, M: Any, N: Any, K: Any, loc: SourceLoc) -> None:
+    """Refuse a fourth tile, and sizes that are no positive ints."""
+    if D is not None:
+        raise EnigmaTypeError(
+            f"gemm: four tiles, but the first is {describe(A)}", loc=loc,
+            help="write gemm(tiled, a, b, c) with a tiled product, or gemm(A, B, C, M=, N=, K=)",
+        )  # fmt: skip
     for name, size in (("M", M), ("N", N), ("K", K)):
         number = literal(size)
         if not isinstance(number, int) or isinstance(number, bool):
