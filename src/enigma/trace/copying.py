@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from enigma.dtypes import Space
 from enigma.errors import EnigmaIndexError, EnigmaTypeError, EnigmaValueError
@@ -79,11 +79,7 @@ def copy(
         refuse_own((source, target), "copy", "leave out cooperative=True", loc)
     if width > 1 or cooperative:
         count = at_least_none(tracer, count, loc)
-    if mask_fn is not None and (isinstance(mask_fn, TracedValue) or not callable(cast(Any, mask_fn))):
-        raise EnigmaTypeError(
-            f"copy: mask_fn must be a function of an element's number, but it is {describe(mask_fn)}", loc=loc,
-            help="write mask_fn=lambda i: start + i < n",
-        )  # fmt: skip
+    _check_mask(mask_fn, loc)
     step = Step(source, target, src_offset, dst_offset, mask_fn, loc)
     if isinstance(source, RegisterTensor) or isinstance(target, RegisterTensor):
         _unrolled(step, count, loc)
@@ -91,6 +87,14 @@ def copy(
         share(tracer, step, count, int(width), "copy", loc)
     else:
         repeat(step, count, int(width))
+
+
+def _check_mask(mask_fn: Any, loc: SourceLoc) -> None:
+    if mask_fn is not None and (isinstance(mask_fn, TracedValue) or not callable(mask_fn)):
+        raise EnigmaTypeError(
+            f"copy: mask_fn must be a function of an element's number, but it is {describe(mask_fn)}", loc=loc,
+            help="write mask_fn=lambda i: start + i < n",
+        )  # fmt: skip
 
 
 def _refuse_elements(said: bool, loc: SourceLoc) -> None:
