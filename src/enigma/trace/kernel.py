@@ -7,6 +7,7 @@ import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast, overload
 
 from enigma import context
@@ -62,7 +63,6 @@ class KernelDef:
             )
         remember(fn)
         self.fn = fn
-        self.signature = inspect.signature(fn)
         self.math = math_named(math).value
         self.scope = annotation_scope(fn, calling_frame())
         self.name = fn.__name__
@@ -72,6 +72,11 @@ class KernelDef:
         self._traced: dict[tuple[Any, ...], tuple[Fingerprint, Traced]] = {}
         self.compiled: dict[Any, Any] = {}
         self.bound: dict[Any, Any] = {}  # by what the arguments of a jit launch are
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The function's parameters, for launches that give them by name; found when the first one asks."""
+        return inspect.signature(self.fn)
 
     def with_parameters(self, parameters: tuple[Parameter, ...]) -> KernelDef:
         """Return the kernel with parameters that a launch says; it is traced for itself."""
