@@ -96,7 +96,7 @@ class Held:
             weights = en.threadgroup_alloc(mover.tile_dtype, layout=scores.layout)
         # of each query a factor: a row of them, or as many as a simdgroup's matrix has
         rows = 8 if blocks.simdgroups else 1
-        factors: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((rows, queries), (queries, 1)))
+        factors: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((rows, queries), (across, 1)))
         partial: Any = en.threadgroup_alloc(en.f32, layout=en.make_layout((parts, queries), (queries, 1)))
         self.tile_k = en.make_tensor(tile, en.make_layout((keys, width), (pitch, 1)))
         self.tile_v = en.make_tensor(tile, en.make_layout((width, keys), (1, pitch)))
@@ -138,7 +138,8 @@ class Held:
     def scale(self, acc: Any) -> None:
         """Multiply sums, elements x queries, by the factors of the queries."""
         rows, queries = self.factors.size(0), self.blocks.queries
-        layout = en.make_layout(((rows, self.blocks.slice // rows), queries), ((queries, 0), 1))
+        pitch = self.factors.layout.stride[0]
+        layout = en.make_layout(((rows, self.blocks.slice // rows), queries), ((pitch, 0), 1))
         factors = self.mine.partition_C(en.make_tensor(self.factors.memory, layout))
         if not self.blocks.simdgroups:
             acc.store(acc.load() * factors.load())
@@ -146,7 +147,7 @@ class Held:
         # which element of a matrix a thread holds is not documented, but it is the same of all matrices
         down, across = acc.shape
         for j in en.range_constexpr(across):
-            scales = en.simdgroup_matrix_load(self.factors.memory, queries, offset=factors[None, 0, j].start)
+            scales = en.simdgroup_matrix_load(self.factors.memory, pitch, offset=factors[None, 0, j].start)
             for i in en.range_constexpr(down):
                 matrix = acc[i, j]
                 matrix.thread_elements[0] = matrix[0] * scales[0]
