@@ -46,6 +46,10 @@ RUNTIMES: dict[str, Callable[[], Runtime]] = {
 }
 DEVICES = tuple(RUNTIMES)
 
+LANGUAGE = ("sim", "cpu")
+"""Where the tests of the language run: how a kernel is launched does not depend on what is in it, so that the tests of the runtimes
+are enough for Metal's stand-in, which runs it on the CPU. `.ci/on-metal` runs all of these with Metal in the CPU's place."""
+
 
 @contextmanager
 def replaced(machine: Machine) -> Iterator[None]:

@@ -15,7 +15,7 @@ from enigma.compile import compile as compile_kernel
 from enigma.dialect.text import parse_module, print_module
 from enigma.dialect.verify import verify
 from enigma.errors import InternalError
-from tests.device.runtimes import RUNTIMES
+from tests.device.runtimes import LANGUAGE, RUNTIMES
 from tests.spec.forms import load
 from tests.unit import texture_truth as truth
 from tests.unit.dialect.mlir_opt import mlir_opt, needs_mlir_opt
@@ -70,7 +70,7 @@ def list_{kind}_{dtype}(T: en.Texture{kind}(en.{dtype}, "sample"), C: en.i32, Ou
 MODULE = load("\n\n".join(_copy_source(kind, dtype) for kind, dtype in product(SHAPES, NUMPY)), "copies")
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 @pytest.mark.parametrize("dtype", NUMPY)
 @pytest.mark.parametrize("kind", SHAPES)
 def test_texels_are_moved_and_those_outside_are_zero_or_dropped(kind: str, dtype: str, target: str) -> None:
@@ -85,7 +85,7 @@ def test_texels_are_moved_and_those_outside_are_zero_or_dropped(kind: str, dtype
         np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 @pytest.mark.parametrize("dtype", NUMPY)
 @pytest.mark.parametrize("kind", SHAPES)
 def test_reads_give_four_components_whatever_is_stored(kind: str, dtype: str, target: str) -> None:
@@ -139,7 +139,7 @@ def coordinates(sizes: tuple[int, ...], *, normalized: bool, seed: int) -> Array
     return np.concatenate([found, rest, far]).astype(np.float32)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 @pytest.mark.parametrize("dtype", ["f32", "f16", "i16"])
 @pytest.mark.parametrize("kind", SHAPES)
 def test_samples_are_those_of_exact_arithmetic(kind: str, dtype: str, target: str) -> None:
@@ -179,7 +179,7 @@ def test_linear_samples_of_odd_sizes_agree_on_both_targets_and_with_exact_arithm
         source = image(shape, 4, np.float32)
         places = random.uniform(-3, 3, (200, 2)).astype(np.float32)
         layers, both = np.zeros(200, np.uint32), []
-        for target in RUNTIMES:
+        for target in LANGUAGE:
             found = np.zeros((200, 4), np.float32)
             run(target, kernel, source, places, layers, found, 200, grid=200, threads=64)
             both.append(found)
@@ -200,7 +200,7 @@ def halved(T: en.Texture2D(en.f32), D: en.Texture2D(en.f16, "write"), Raw: en.f3
     D.write(value * 2.0 - 0.5, x, y)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 @pytest.mark.parametrize("channels", [1, 2, 4])
 def test_bytes_are_fractions_of_255_and_are_rounded_when_written(channels: int, target: str) -> None:
     source = np.resize(np.arange(256, dtype=np.uint8), (16, 32, channels))
@@ -219,7 +219,7 @@ def odd_writes(D: en.Texture1D(en.f32, "write"), A: en.f32):  # type: ignore[val
     D.write(en.f32x4(A[i]), i)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 def test_a_byte_of_nan_is_zero_and_what_is_beyond_is_held(target: str) -> None:
     values = np.array([np.nan, np.inf, -np.inf, -1, 2, 0.5 / 255, 1.5 / 255, 0.49 / 255, 1], np.float32)
     found = np.full(9, 7, np.uint8)
@@ -237,7 +237,7 @@ def in_place(T: en.Texture2D(en.i32, "read_write"), n: en.Scalar(en.u32)):  # ty
         T.write(T.read(x, y) * 2, x, y)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 def test_a_thread_reads_what_it_wrote(target: str) -> None:
     source = image((6, 5), 4, np.int16).astype(np.int32)
     wanted = source + 3 * np.array([1, 2, 3, 4])
@@ -261,7 +261,7 @@ def sizes(
         Out[6], Out[7], Out[8] = D.width(), D.height(), D.array_size()
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 def test_textures_tell_their_sizes(target: str) -> None:
     line, page = np.zeros(5, np.float32), np.zeros((3, 7, 2), np.float16)
     block, stack = np.zeros((4, 2, 9), np.uint16), np.zeros((6, 8, 1, 1), np.int32)
@@ -277,7 +277,7 @@ def vectors(T: en.Texture2D(en.f32, "sample"), P: en.u32x2, U: en.f32x2, Out: en
     Out[i] = T.read(at) + T.sample(U[i], address="repeat") + T.read(at.yx.to(en.i32)) + T.read(at.x, at.y)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 def test_one_vector_is_as_good_as_two_coordinates(target: str) -> None:
     source, random = image((4, 4), 4, np.float32), np.random.default_rng(2)
     places = random.integers(0, 5, (33, 2)).astype(np.uint32)
@@ -384,7 +384,7 @@ def tiled(T: en.Texture2D(en.f32, "sample"), D: en.Texture2D(en.f32, "read_write
     Out[y * D.width() + x] = value
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 def test_textures_in_loops_branches_and_on_both_sides_of_a_barrier(target: str) -> None:
     source = np.random.default_rng(0).integers(0, 9, (16, 24)).astype(np.float32)
     written, out = np.zeros_like(source), np.zeros_like(source)

@@ -10,7 +10,7 @@ import pytest
 import enigma as en
 from enigma.dtypes import bf16, f16, f32
 from enigma.errors import EnigmaValueError, KernelAssertionError, OutOfBoundsError
-from tests.device.runtimes import RUNTIMES
+from tests.device.runtimes import LANGUAGE, RUNTIMES
 from tests.msl.check import assert_legal
 from tests.msl.clang import clang_available
 from tests.msl.run import run_kernel
@@ -48,7 +48,7 @@ def fenced(values: Array) -> tuple[Array, Array]:
     return inner, around
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 @pytest.mark.parametrize("width", (2, 3, 4))
 @pytest.mark.parametrize("dtype", (f32, f16, bf16), ids=lambda dtype: dtype.name)
 def test_an_array_may_end_within_a_vector(dtype: Any, width: int, target: str) -> None:
@@ -71,7 +71,7 @@ def update(A: en.{dtype.name}, B: en.{dtype.name}, Sum: en.{dtype.name}):
             assert (whole[:FENCE] == 77).all() and (whole[-FENCE:] == 77).all()
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 @pytest.mark.parametrize("width", (2, 3, 4))
 def test_execute_prepare_and_dispatch_take_tails(width: int, target: str) -> None:
     compiled = en.compile(saxpy, vec_width=width)
@@ -96,7 +96,7 @@ def test_execute_prepare_and_dispatch_take_tails(width: int, target: str) -> Non
             np.testing.assert_array_equal(y, want + 9)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 @pytest.mark.parametrize("width", (2, 3, 4))
 def test_pitfall_35_an_element_is_a_vector_while_tracing(width: int, target: str) -> None:
     compiled = en.compile(mixed, vec_width=width)
@@ -164,7 +164,7 @@ def test_the_simulator_still_finds_accesses_past_the_last_vector() -> None:
         en.SimRuntime().run(compiled.program, [x, y, 1.0], 4, 4)
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 def test_what_a_failing_kernel_wrote_is_there(target: str) -> None:
     @en.kernel
     def checked(A: en.f32, Out: en.f32):
@@ -178,7 +178,7 @@ def test_what_a_failing_kernel_wrote_is_there(target: str) -> None:
     np.testing.assert_array_equal(out, [1, 2, 3, 4, 5])
 
 
-@pytest.mark.parametrize("target", RUNTIMES)
+@pytest.mark.parametrize("target", LANGUAGE)
 def test_bytes_count_numbers(target: str) -> None:
     raw = RUNTIMES[target]().execute(
         en.compile(saxpy, vec_width=4), [np.arange(5, dtype=np.float32).tobytes()], 20, grid=2, scalars=[2.0]
