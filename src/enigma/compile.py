@@ -199,9 +199,10 @@ def compile(
 
     - `dump_ir`, `dump_mlir` print the traced IR and the MLIR module.
     - `keep_metal_source` keeps `NAME.metal` (and `NAME.air`) in `work_dir`, which is created; default: a new temporary folder.
-    - `emit_only` stops at Metal source; None means everywhere but on macOS, or where ENIGMA_EMIT_ONLY is set. With False and
-      without Apple's tools it raises `ToolchainError`, a `RuntimeError`.
-    - `line_comments` adds the Python line to every line of Metal, `source_map` adds `#line`.
+    - `emit_only` stops at Metal source; None means everywhere but on a Mac with Apple's Metal compiler, and where
+      ENIGMA_EMIT_ONLY is set. With False and without that compiler it raises `ToolchainError`, a `RuntimeError`.
+    - `line_comments` adds the Python line to every line of Metal, `source_map` adds `#line`; a .metallib then has line tables
+      and sources for Xcode's debugger.
     - `async_copy` is "shared", or "raw" for Apple's undocumented instructions in the Metal text, which compilers from Xcode 26.2
       and macOS 26 on refuse. The other runtimes share copies out all the same.
     - `vec_width` of 2, 3 or 4 compiles the kernel on vectors: each f32, f16 and bf16 buffer becomes one of vectors of so many
@@ -240,8 +241,8 @@ def compile(
     compiled = _compiled(program, metal, mlir, module)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
-    if not (config.emit_only() if emit_only is None else emit_only):
-        _build(compiled, metal, work_dir, keep_source=keep_metal_source)
+    if _builds(emit_only):
+        _build(compiled, metal, work_dir, keep_source=keep_metal_source, debug=source_map)
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
@@ -263,13 +264,20 @@ def _compiled(program: Program, metal: MslText, mlir: str, module: ModuleOp) -> 
     return compiled
 
 
-def _build(compiled: CompiledKernel, metal: MslText, work_dir: str | Path | None, *, keep_source: bool) -> None:
+def _builds(emit_only: bool | None) -> bool:
+    """Return whether a .metallib is to be built; where nobody said, on a Mac with Apple's tools: Metal compiles text itself."""
+    return not emit_only if emit_only is not None else not config.emit_only() and toolchain.available()
+
+
+def _build(
+    compiled: CompiledKernel, metal: MslText, work_dir: str | Path | None, *, keep_source: bool, debug: bool
+) -> None:
     """Add a .metallib to a compiled kernel, which Metal then loads in place of compiling the text."""
     program = compiled.program
+    options = toolchain.Options(metal.msl_version, program.traced.math, logs=bool(program.sites), debug=debug)
     library = toolchain.build(
-        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, logs=bool(program.sites),
-        math=program.traced.math,
-    )  # fmt: skip
+        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, options=options
+    )
     compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     program.metallib = compiled.metallib_path
 

@@ -157,7 +157,7 @@ def test_emit_only_decides_whether_a_library_is_built(
     monkeypatch.setenv("ENIGMA_EMIT_ONLY", variable)
     compiled = enigma.compile(add, emit_only=asked, work_dir=tmp_path / "w")
     assert compiled.has_metallib is builds
-    assert len(xcrun.calls) == (2 if builds else 0)
+    assert len(xcrun.builds) == (2 if builds else 0)
 
 
 def test_asking_for_a_library_without_xcrun_names_what_is_missing(
