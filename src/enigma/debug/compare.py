@@ -86,6 +86,8 @@ class Comparison:
         names = " and ".join(
             [", ".join(self.targets[:-1]), self.targets[-1]] if len(self.targets) > 1 else self.targets
         )
+        if self.ok and self.reference != ORACLE and len(self.targets) == 1:
+            return f"{self.kernel}: {names} ran, but without an oracle or a second target there was nothing to compare"
         if self.ok:
             against = f" with the {ORACLE}" if self.reference == ORACLE else ""
             return f"{self.kernel}: {names} agree{'s' if len(self.targets) == 1 else ''}{against}"
