@@ -97,6 +97,16 @@ class CompiledKernel:
         """
         return context.load_explorer().explore(self, path, grid=grid, threads=threads, report=report)
 
+    def export(self, *args: Any, to: str, path: Any = None, **launch: Any) -> Path:
+        """Write the kernel as a folder that can be shipped, and return its path: what `enigma.export(compiled, ...)` does.
+
+        `args` are the arguments in order; of a compiled jit function, its size and its numbers may be left out. `launch` is
+        `grid`, `threads`, `constants`, `device` and `overwrite`.
+
+            compiled.export(x, y, 2.0, grid=1000, to="msl", path="saxpy")
+        """
+        return context.load_exporter().export(self, *args, to=to, path=path, **launch)
+
     @property
     def kernel_source(self) -> str:
         """The Metal source; another name of `metal_source`."""

@@ -14,7 +14,7 @@ import numpy as np
 from enigma.dtypes import Numeric
 from enigma.errors import DeviceError, LaunchError
 from enigma.runtime import constants as function_constants
-from enigma.runtime import launch
+from enigma.runtime import launch, pytorch
 from enigma.runtime.arrays import Array
 from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
@@ -87,6 +87,7 @@ class Runtime:
             )  # fmt: skip
             raise
         self.bind_whole(ready, bound, geometry)()
+        pytorch.wrote(written_tensors(program, bound))
 
     # ---- memory
 
@@ -425,6 +426,7 @@ class PreparedKernel:
     def __init__(self, runtime: Runtime, program: Program, arguments: list[Any], outputs: list[Array]) -> None:
         self.runtime, self.program, self.outputs = runtime, program, outputs
         self._arguments: list[Any] | None = arguments
+        self._tensors = written_tensors(program, arguments)
         # one tuple, so that another thread never sees sizes and function of different launches
         self._ready: tuple[Any, Any, Callable[[], None]] | None = None
 
@@ -432,6 +434,8 @@ class PreparedKernel:
         return f"<prepared kernel {self.program.name} on {self.runtime.name}{', released' if self._arguments is None else ''}>"
 
     def _function(self, grid: Any, threads: Any) -> Callable[[], None]:
+        if self._tensors:
+            pytorch.wrote(self._tensors)
         ready = self._ready
         if ready is not None and ready[0] == grid and ready[1] == threads:
             return ready[2]
@@ -515,11 +519,12 @@ class PreparedKernel:
         place = next(k for k, param in enumerate(self.program.params) if param is wanted)
         arguments[place] = array
         self._arguments = launch.bind_values(self.program, arguments)
+        self._tensors = written_tensors(self.program, self._arguments)
         self._ready = None
 
     def release(self) -> None:
         """Let go of the arrays; further use raises `DeviceError`. Releasing twice does nothing."""
-        self._arguments, self._ready, self.outputs = None, None, []
+        self._arguments, self._ready, self.outputs, self._tensors = None, None, [], []
 
     def __enter__(self) -> PreparedKernel:
         return self
@@ -528,6 +533,14 @@ class PreparedKernel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def written_tensors(program: Program, bound: Sequence[Any]) -> list[Any]:
+    """Return the tensors of PyTorch among the arguments that a kernel writes."""
+    if not pytorch.is_loaded():
+        return []
+    arrays = (array for slot, array in zip(program.slots, bound, strict=True) if slot.written)
+    return [tensor for array in arrays if (tensor := pytorch.tensor_under(array)) is not None]
 
 
 def _unchanging(sizes: Any) -> Any:

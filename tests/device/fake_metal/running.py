@@ -54,7 +54,7 @@ def program_of(source: str) -> Program:
     found = _known.get(source)
     if found is None:
         for one in gc.get_objects():
-            if isinstance(one, Program) and "metal" in vars(one):
+            if issubclass(type(one), Program) and "metal" in vars(one):
                 _known[one.metal.text] = one
         found = _known[source]
     return found
