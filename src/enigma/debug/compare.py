@@ -19,11 +19,10 @@ from enigma.runtime import direct, launch
 from enigma.runtime.base import Compiled, Runtime
 from enigma.runtime.choose import runtime
 from enigma.runtime.program import Program
+from enigma.runtime.tolerances import TOLERANCES
 from enigma.trace.kernel import KernelDef
 
 Array = np.ndarray[Any, Any]
-TOLERANCES = {"float32": (1e-5, 1e-6), "float16": (5e-3, 1e-3), "bfloat16": (4e-2, 1e-2)}
-"""Relative and absolute error allowed where none is given; integers are compared exactly."""
 
 
 class ComparisonError(EnigmaError, AssertionError):
@@ -87,6 +86,8 @@ class Comparison:
         names = " and ".join(
             [", ".join(self.targets[:-1]), self.targets[-1]] if len(self.targets) > 1 else self.targets
         )
+        if self.ok and self.reference != ORACLE and len(self.targets) == 1:
+            return f"{self.kernel}: {names} ran, but without an oracle or a second target there was nothing to compare"
         if self.ok:
             against = f" with the {ORACLE}" if self.reference == ORACLE else ""
             return f"{self.kernel}: {names} agree{'s' if len(self.targets) == 1 else ''}{against}"
