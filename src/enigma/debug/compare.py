@@ -19,11 +19,10 @@ from enigma.runtime import direct, launch
 from enigma.runtime.base import Compiled, Runtime
 from enigma.runtime.choose import runtime
 from enigma.runtime.program import Program
+from enigma.runtime.tolerances import TOLERANCES
 from enigma.trace.kernel import KernelDef
 
 Array = np.ndarray[Any, Any]
-TOLERANCES = {"float32": (1e-5, 1e-6), "float16": (5e-3, 1e-3), "bfloat16": (4e-2, 1e-2)}
-"""Relative and absolute error allowed where none is given; integers are compared exactly."""
 
 
 class ComparisonError(EnigmaError, AssertionError):
