@@ -29,6 +29,7 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 SIBLINGS: dict[tuple[str, str], str] = {
     ("source", "errors"): "errors knows a place only as a protocol; source may raise",
     ("config", "errors"): "a setting that makes no sense is an error like any other",
+    ("export", "interop"): "an export for PyTorch passes numbers as the operation for PyTorch does",
     ("lib", "__init__"): "ready-made kernels are written with the public API",
     ("cli", "__init__"): "the command line is a user of the public API",
     ("cli", "lib"): "the demo runs ready-made kernels",
