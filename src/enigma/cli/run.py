@@ -87,7 +87,7 @@ def _validated(ready: Launch, *, as_json: bool) -> int:
     done = again()
     found = findings(done.reports, [ready.program])
     if as_json:
-        facts = json.loads(done.output) if done.output.strip() else {}
+        facts: dict[str, Any] = json.loads(done.output) if done.output.strip() else {}
         click.echo(json.dumps({**facts, "findings": [one.as_dict() for one in found]}, indent=2))
     else:
         click.echo(done.output, nl=False)

@@ -175,6 +175,6 @@ def refuses_odd(a: en.i32) -> None:
 
 
 @en.kernel
-def strays(out: en.f32):
+def strays(out: en.f32) -> None:
     """Store behind the end of a buffer of 64 numbers, but within its page of memory: what shader validation must report."""
     out[en.thread_position_in_grid + 64] = 1.0

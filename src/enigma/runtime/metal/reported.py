@@ -26,7 +26,7 @@ VARIABLES = {"MTL_DEBUG_LAYER": "1", "MTL_SHADER_VALIDATION": "1", "MTL_SHADER_V
 _HEAD = re.compile(r"Invalid (?P<what>\w+ (?:load|store|atomic\w*)[^\n,]*?)(?= at offset| executing|,|$)", re.MULTILINE)
 _KERNEL = re.compile(r'executing kernel function:?\s*"([^"]*)"')
 _OFFSET = re.compile(r"at offset (-?\d+)")
-_BUFFER = re.compile(r'^\s*buffer: "?(?P<label>.*?)"?, length: ?(?P<length>\d+)', re.MULTILINE)
+_BUFFER = re.compile(r'^\s*buffer: "?(?P<label>.*?)"?, length: ?(?P<size>\d+)', re.MULTILINE)
 _PLACE = re.compile(rf"{PROGRAM}:(\d+):(\d+)")
 _LABEL = re.compile(r"(?P<name>\w+)(?: from byte (?P<start>\d+))?$")
 _REST_OF_BLOCK = re.compile(r"^(\s*buffer:|\s+\* frame #|\s+frame #|\s*\"[^\"]*\"\s*$|\s*encoder:)")
@@ -60,7 +60,7 @@ def _reported(what: str, block: str) -> Reported:
     kernel, offset, buffer, place = (pattern.search(block) for pattern in (_KERNEL, _OFFSET, _BUFFER, _PLACE))
     return Reported(
         " ".join(what.split()), "" if kernel is None else kernel[1], None if offset is None else int(offset[1]),
-        "" if buffer is None else buffer["label"], None if buffer is None else int(buffer["length"]),
+        "" if buffer is None else buffer["label"], None if buffer is None else int(buffer["size"]),
         None if place is None else int(place[1]),
     )  # fmt: skip
 
