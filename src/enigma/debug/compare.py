@@ -310,7 +310,8 @@ def _close(got: Array, wanted: Array, rtol: float | None, atol: float | None) ->
         np.asarray(wanted).astype(dtype if _is_float(dtype) else np.float64).astype(np.float64),
     )
     with np.errstate(all="ignore"):
-        near = np.abs(left - right) <= absolute + relative * np.abs(right)
+        # nothing but infinity is near it, though any distance is within infinity's tolerance
+        near = np.isfinite(right) & (np.abs(left - right) <= absolute + relative * np.abs(right))
     return near | (left == right) | (np.isnan(left) & np.isnan(right))
 
 
