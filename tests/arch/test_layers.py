@@ -20,7 +20,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "passes emit",
         "runtime",
         "compile",
-        "debug lib cli __init__ __main__ ops testing benchmark profiler tensor core tuple tune kernels interop",
+        "interop export",
+        "debug lib cli __init__ __main__ ops testing benchmark profiler tensor core tuple tune kernels",
     )
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
