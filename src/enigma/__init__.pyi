@@ -44,6 +44,7 @@ from enigma.errors import KernelAssertionError as KernelAssertionError
 from enigma.errors import LaunchError as LaunchError
 from enigma.errors import OutOfBoundsError as OutOfBoundsError
 from enigma.errors import ToolchainError as ToolchainError
+from enigma.export.api import export as export
 from enigma.interop.copies import CopyReport as CopyReport
 from enigma.interop.copies import explain_copies as explain_copies
 from enigma.layout import ComposedLayout as ComposedLayout

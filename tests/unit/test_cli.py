@@ -119,7 +119,7 @@ def test_emit_imports_what_stands_beside_the_file(folder: Path) -> None:
         (["kernels.py:zzz"], "kernels.py has no kernel zzz; name one: scale, copy"),
         (["empty.py"], "empty.py has no kernels (a kernel is a function under @enigma.kernel)"),
         (["syntax.py"], "syntax.py:1: "),
-        (["fails.py"], "fails.py: ZeroDivisionError: division by zero"),
+        (["fails.py"], "fails.py:1: ZeroDivisionError: division by zero"),
         (["notes.txt"], "notes.txt: it is no Python file"),
         (["."], ".: it is a folder"),
         (["kernels.py:scale", "-D", "factor"], "'factor' is not NAME=VALUE"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import subprocess
@@ -146,10 +147,13 @@ def test_a_histogram_of_zeros() -> None:
         (["kernels.py:saxpy", "--arg", "b=1"], "saxpy has no parameter b (it has: x, y, a, n)"),
         (["kernels.py:saxpy", "--arg", "b"], "'b' is not NAME=VALUE"),
         (["kernels.py:saxpy", "--arg", "x=5"], "--arg x=5: it is a buffer, so give zeros(N)"),
-        (["kernels.py:saxpy", "--arg", "x=open('f')"], "--arg x=open('f'): arrays are made by zeros, ones, arange"),
+        (["kernels.py:saxpy", "--arg", "x=open('f')"], "--arg x=open('f'): arrays are made by zeros(N), ones(N)"),
         (["kernels.py:saxpy", "--arg", "x=zeros(0)"], "--arg x=zeros(0): 0 is no size of an array"),
         (["kernels.py:saxpy", "--arg", "x=zeros((4, 1e3))"], "is no size of an array"),
-        (["kernels.py:saxpy", "--arg", "x=zeros(99999999999)"], "is no size of an array"),
+        (
+            ["kernels.py:saxpy", "--arg", "x=zeros(99999999999)"],
+            "99999999999 elements, but a command makes 2147483648 at most",
+        ),
         (["kernels.py:saxpy", "--arg", "x=absent.npy"], "absent.npy: no such file"),
         (["kernels.py:saxpy", "--arg", "x=text.npy"], "text.npy: it is no file of one NumPy array (x needs one)"),
         (["kernels.py:saxpy", "--arg", "x=empty.npy"], "empty.npy: it is no file of one NumPy array"),
@@ -174,8 +178,8 @@ def test_a_histogram_of_zeros() -> None:
         (["stops.py"], "stops.py: it ends the program when it is imported"),
         (["nul.py"], "nul.py"),
         (["latin.py"], "latin.py"),
-        (["long.py"], "long.py: ValueError: first"),
-        (["imports.py"], "imports.py: ModuleNotFoundError: No module named 'not_there_at_all'"),
+        (["long.py"], "long.py:1: ValueError: first"),
+        (["imports.py"], "imports.py:1: ModuleNotFoundError: No module named 'not_there_at_all'"),
     ],
 )
 def test_run_says_in_one_line_what_is_wrong(arguments: list[str], message: str) -> None:
@@ -343,10 +347,7 @@ def test_doctor_is_status_1_where_the_cache_cannot_be_written(folder: Path, monk
 
 
 def test_a_bug_is_one_line_and_status_70_and_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> list[Any]:
-        raise KeyError("lost")
-
-    monkeypatch.setattr("enigma.cli.ops.support", broken)
+    monkeypatch.setattr("enigma.cli.ops.support", functools.partial(dict[str, int]().pop, "lost"))
     result = run("ops")
     assert result.exit_code == BUG
     assert result.stderr.startswith("Error: KeyError: 'lost'\n  this is a bug in enigma")
@@ -425,7 +426,7 @@ def test_compare_shows_the_first_difference(folder: Path) -> None:
         failed = run(command, "wrong.py:plus", "--oracle", "no_arguments")
         assert failed.exit_code == 1
         assert "no_arguments of wrong.py, which --oracle names, failed: TypeError" in failed.stderr
-    assert "there is no device 'gpu'" in run("compare", "wrong.py:plus", "--targets", "gpu").stderr
+    assert "there is no device 'gpu'" in run("compare", "wrong.py:plus", "--targets", "gpu,cpu").stderr
     assert run("compare", "wrong.py:plus", "--oracle", "minus_one").exit_code == 1
 
 

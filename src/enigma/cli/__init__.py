@@ -9,6 +9,7 @@ from typing import IO, Any
 import click
 
 from enigma._version import __version__
+from enigma.cli.users import place
 from enigma.errors import EnigmaError, InternalError
 
 BUG = 70
@@ -24,6 +25,7 @@ COMMANDS = {
     "compare": "Run a kernel on several runtimes and show the first difference.",
     "reduce": "Shrink a failing launch and write a program that shows it alone.",
     "bench": "Measure how long a kernel takes.",
+    "export": "Write a kernel as a folder that can be shipped without enigma.",
     "explain": "Say what a launch moves and computes, and what it would cost on each Apple chip.",
     "layout": "Draw a layout.",
     "ops": "List the operations, their dtypes, and where they run.",
@@ -47,6 +49,12 @@ class Bug(Mistake):
     exit_code = BUG
 
 
+class Interrupted(click.ClickException):
+    """Ctrl-C: the status that shells give for it."""
+
+    exit_code = 130
+
+
 class Commands(click.Group):
     """A group whose commands are loaded when called, and report a mistake as a message and a status, never as a traceback."""
 
@@ -65,6 +73,14 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; a page of help that cannot be written is a message as well."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:  # a reader of a pipe that has gone is click's own
+            click.ClickException(_spoken(error)).show()
+            raise SystemExit(1) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what a user did wrong becomes a message of click's, unless `--debug` asks for the traceback."""
         if ctx.params.get("debug"):
@@ -74,6 +90,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt as error:
+            raise Interrupted("interrupted") from error
         except InternalError as error:
             raise Bug(f"{error}\n  `enigma --debug ...` shows where") from error
         except EnigmaError as error:
@@ -83,8 +101,12 @@ class Commands(click.Group):
             raise  # click's own: the reader of a pipe has gone
         except OSError as error:
             raise click.ClickException(_spoken(error)) from error
-        except Exception as error:
+        except MemoryError as error:
+            raise click.ClickException(f"not enough memory: {error}".rstrip(": ")) from error
+        except (Exception, SystemExit) as error:
             what = f"{type(error).__name__}: {error}".rstrip(": ")
+            if line := place(error):
+                raise Mistake(f"{line}: error: {what}") from error
             raise Bug(
                 f"Error: {what}\n  this is a bug in enigma: please report what `enigma --debug ...` shows"
             ) from error
@@ -111,5 +133,5 @@ def main(*, debug: bool) -> None:
 
     \b
     Status: 0 done; 1 something is wrong with the kernel, its data or a file;
-            2 wrong usage; 70 a bug in enigma.
+            2 wrong usage; 70 a bug in enigma; 130 interrupted.
     """

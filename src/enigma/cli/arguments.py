@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, cast
 import click
 import numpy as np
 
-from enigma.cli.load import Loaded, load
+from enigma.cli.load import Loaded, aside, load
 from enigma.cli.options import definitions, sizes
 from enigma.dtypes import Numeric
 from enigma.runtime.program import Argument, Program
@@ -57,7 +58,8 @@ def prepare(
     kernel = loaded.kernel
     constants = definitions(defines)
     names = {parameter.name for parameter in kernel.parameters}
-    program = Program(kernel.trace({key: value for key, value in constants.items() if key in names}))
+    with aside():
+        program = Program(kernel.trace({key: value for key, value in constants.items() if key in names}))
     values = dict(_given(text) for text in given)
     shape: Any = sizes(grid, "--grid")
     group: Any = sizes(threads, "--threads")
@@ -86,12 +88,16 @@ def _from_function(loaded: Loaded, name: str) -> dict[str, Any]:
         raise click.ClickException(
             f"{name} of {loaded.file} returned a {type(made).__name__}, but --inputs needs a dict of arguments by name"
         )
-    return {str(key): value for key, value in cast("Mapping[Any, Any]", made).items()}
+    found = {str(key): value for key, value in cast("Mapping[Any, Any]", made).items()}
+    for key, value in found.items():
+        if value is None:
+            raise click.ClickException(f"{name} of {loaded.file} gives None for {key}; leave out what is to be made up")
+    return found
 
 
 def _given(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
-    if not equals:
+    if not equals or not name:
         raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--arg")
     return name, _Text(value)
 
@@ -114,6 +120,7 @@ def _argument(argument: Argument, value: Any, written: bool, size: int, rng: np.
             )
         extents = param.form.extents if param.form is not None else None
         shape = tuple(size if n is None else n for n in extents) if extents else (size,)
+        _check_size(shape, f"{argument.name} of shape {shape}, which --size={size} makes")
         return _fill("zeros" if written else "random", shape, param.dtype, rng, 0)
     if not isinstance(value, _Text):
         return value
@@ -150,13 +157,27 @@ def _array(name: str, text: str, dtype: Numeric, rng: np.random.Generator) -> Ar
     how = call.func.id
     wanted = 2 if how == "full" else 1
     if how not in _WAYS or len(numbers) != wanted:
-        known = ", ".join(_WAYS)
-        raise click.ClickException(f"--arg {name}={text}: arrays are made by {known}, full with the value second")
+        raise click.ClickException(
+            f"--arg {name}={text}: arrays are made by zeros(N), ones(N), arange(N), random(N) or full(N, X)"
+        )
     first: Any = numbers[0]
     shape: tuple[Any, ...] = cast("tuple[Any, ...]", first) if isinstance(first, tuple) else (first,)
-    if not all(isinstance(n, int) and n > 0 for n in shape) or int(np.prod(shape, dtype=object)) > _LARGEST:
+    if not all(type(n) is int and n > 0 for n in shape):
         raise click.ClickException(f"--arg {name}={text}: {first!r} is no size of an array")
-    return _fill(how, shape, dtype, rng, numbers[1] if wanted == 2 else 0)
+    _check_size(shape, f"--arg {name}={text}")
+    value = numbers[1] if wanted == 2 else 0
+    if type(value) not in (int, float, bool):
+        raise click.ClickException(f"--arg {name}={text}: {value!r} is no number")
+    try:
+        return _fill(how, shape, dtype, rng, value)
+    except (OverflowError, ValueError) as error:
+        raise click.ClickException(f"--arg {name}={text}: {value!r} is no value of {dtype.name}") from error
+
+
+def _check_size(shape: tuple[int, ...], what: str) -> None:
+    count = math.prod(shape)
+    if count > _LARGEST:
+        raise click.ClickException(f"{what}: {count} elements, but a command makes {_LARGEST} at most")
 
 
 _WAYS = ("zeros", "ones", "arange", "random", "full")

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from enigma.cli.arguments import prepare
+from enigma.cli.load import aside
 from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
 from enigma.runtime import launch as launches
 from enigma.runtime.base import PreparedKernel
@@ -45,7 +46,7 @@ def command(kernel: str, *, device: str | None, repeat: int | None, warmup: int,
     threads = ready.threads or launches.default_threads(launches.size3(ready.grid, "grid"))
     moved = sum(value.nbytes for value in ready.arguments.values() if isinstance(value, np.ndarray))
     times: list[float] = []
-    with PreparedKernel(where, program, arguments, []) as prepared:
+    with aside(), PreparedKernel(where, program, arguments, []) as prepared:
         for _ in range(warmup):
             prepared.dispatch(ready.grid, threads)
         start = time.perf_counter()

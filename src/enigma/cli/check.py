@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from enigma.cli.arguments import prepare
+from enigma.cli.load import aside
 from enigma.cli.options import json_option, kernel_argument, launch_options
 from enigma.compile import compile
 from enigma.debug.check import check
@@ -42,13 +43,15 @@ def command(
       enigma check kernels.py:matmul --inputs make_inputs --json
     """
     ready = prepare(kernel, **launch)
-    report = check(
-        ready.kernel, *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants,
-        check="everything" if nan else True, schedules=schedules, seed=launch["seed"],
-    )  # fmt: skip
+    with aside():
+        report = check(
+            ready.kernel, *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants,
+            check="everything" if nan else True, schedules=schedules, seed=launch["seed"],
+        )  # fmt: skip
     if page is not None:
         names = {parameter.name for parameter in ready.kernel.parameters}
-        compiled = compile(ready.kernel, emit_only=True, **{k: v for k, v in ready.constants.items() if k in names})
+        with aside():
+            compiled = compile(ready.kernel, emit_only=True, **{k: v for k, v in ready.constants.items() if k in names})
         path = compiled.explore(page, grid=ready.grid, threads=ready.threads or (256, 1, 1), report=report)
         click.echo(f"written to {path}", err=True)
     if as_json:

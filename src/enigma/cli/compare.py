@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from enigma.cli.arguments import prepare
+from enigma.cli.load import aside
 from enigma.cli.options import json_option, kernel_argument, launch_options
 from enigma.debug.compare import compare
 
@@ -18,8 +19,8 @@ from enigma.debug.compare import compare
 @click.option(
     "--oracle", metavar="FUNCTION", help="A function of the file: gets the arguments, returns what is to be written."
 )
-@click.option("--rtol", type=float, help="Relative error allowed; default: by dtype.")
-@click.option("--atol", type=float, help="Absolute error allowed; default: by dtype.")
+@click.option("--rtol", type=click.FloatRange(0), help="Relative error allowed; default: by dtype.")
+@click.option("--atol", type=click.FloatRange(0), help="Absolute error allowed; default: by dtype.")
 @json_option
 @click.pass_context
 def command(
@@ -37,11 +38,16 @@ def command(
       enigma compare kernels.py:saxpy --inputs make_inputs --targets sim,cpu,metal --json
     """
     ready = prepare(kernel, **launch)
-    found = compare(
-        ready.kernel, list(ready.arguments.values()), grid=ready.grid, threads=ready.threads,
-        targets=[name.strip() for name in targets.split(",") if name.strip()],
-        oracle=None if oracle is None else ready.loaded.function(oracle, "--oracle"), constants=ready.constants, rtol=rtol,
-        atol=atol,
-    )  # fmt: skip
+    expected = None if oracle is None else ready.loaded.function(oracle, "--oracle")
+    names = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
+    if expected is None and len(names) == 1:
+        raise click.BadParameter(
+            f"there is nothing to compare {names[0]} with: name another, or give an --oracle", param_hint="--targets"
+        )
+    with aside():
+        found = compare(
+            ready.kernel, list(ready.arguments.values()), grid=ready.grid, threads=ready.threads,
+            targets=names, oracle=expected, constants=ready.constants, rtol=rtol, atol=atol,
+        )  # fmt: skip
     click.echo(found.to_json() if as_json else str(found))
     ctx.exit(0 if found.ok else 1)

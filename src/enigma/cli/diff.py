@@ -8,8 +8,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from enigma.cli.load import load_kernel
+from enigma.cli.load import alone, aside, load_kernel
 from enigma.cli.options import defines_option, definitions, json_option
+from enigma.cli.revision import checked_out, parse
 from enigma.compile import STAGES, compile
 from enigma.debug.diff import Diff, diff_texts, stage_text
 
@@ -30,14 +31,17 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 def command(
     ctx: click.Context, *, left: str, right: str, stage: str, page: Path | None, defines: tuple[str, ...], as_json: bool
 ) -> None:
-    """Show how two kernels, or two versions of one, differ at a stage. A and B are FILE.py:KERNEL, or texts kept before.
+    """Show how two kernels, or two versions of one, differ at a stage.
 
+    A and B are FILE.py:KERNEL, that at a git revision, FILE.py:KERNEL@REVISION, or texts kept before, also at a revision.
     The status is 0 if they are the same, and 1 if not, as of diff.
 
     \b
     Examples:
       enigma diff kernels.py:naive kernels.py:tiled
-      enigma diff old/kernels.py:saxpy kernels.py:saxpy --stage mlir
+      enigma diff kernels.py:saxpy@HEAD~1 kernels.py:saxpy
+      enigma diff kernels.py:saxpy@v1.0 kernels.py:saxpy@main --stage mlir
+      enigma diff old/kernels.py:saxpy kernels.py:saxpy --json
       enigma diff build/v1/saxpy.metal kernels.py:saxpy --html saxpy.html
     """
     texts = [_text(name, stage, defines) for name in (left, right)]
@@ -59,10 +63,19 @@ def _show(found: Diff) -> None:
 
 
 def _text(name: str, stage: str, defines: tuple[str, ...]) -> str:
+    wanted = parse(name)
+    if wanted is None:
+        return _text_here(name, stage, defines)
+    with checked_out(wanted) as found:
+        return _text_here(found, stage, defines)
+
+
+def _text_here(name: str, stage: str, defines: tuple[str, ...]) -> str:
     path = Path(name)
     if path.suffix in _TEXTS:
         try:
             return path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise click.ClickException(f"{name}: it is no text") from error
-    return stage_text(compile(load_kernel(name), emit_only=True, **definitions(defines)), stage)
+    with alone(), aside():
+        return stage_text(compile(load_kernel(name), emit_only=True, **definitions(defines)), stage)

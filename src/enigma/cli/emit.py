@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.syntax import Syntax
 
-from enigma.cli.load import load_kernel
+from enigma.cli.load import aside, load_kernel
 from enigma.cli.options import defines_option, definitions, kernel_argument
 from enigma.compile import STAGES, CompiledKernel, compile
 from enigma.trace.kernel import KernelDef
@@ -47,9 +47,10 @@ def command(
     constants = definitions(defines)
     found = load_kernel(kernel)
     given = _function_constants(found, constants) if stage in NATIVE else {}
-    compiled = compile(
-        found, emit_only=True, line_comments=line_comments, source_map=source_map, math=math, **constants
-    )
+    with aside():
+        compiled = compile(
+            found, emit_only=True, line_comments=line_comments, source_map=source_map, math=math, **constants
+        )
     text = compiled.mlir(locations=True) if locations and stage == "mlir" else _text(compiled, stage, given)
     if output is not None:
         output.write_text(text, encoding="utf-8")
@@ -57,7 +58,9 @@ def command(
     console = Console()
     if console.is_terminal:
         # no background of its own, and no padding: what is copied from the terminal is the text
-        console.print(Syntax(text.rstrip("\n"), LEXERS[stage], background_color="default"), soft_wrap=True)
+        # colours of the terminal's own, which can be read on light and dark
+        shown = Syntax(text.rstrip("\n"), LEXERS[stage], theme="ansi_light", background_color="default")
+        console.print(shown, soft_wrap=True)
     else:
         click.echo(text.rstrip("\n"))
 

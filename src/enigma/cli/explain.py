@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from enigma.cli.arguments import prepare, scalar
+from enigma.cli.load import aside
 from enigma.cli.options import json_option, kernel_argument, launch_options
 
 
@@ -29,7 +30,8 @@ def command(kernel: str, *, chip: str | None, as_json: bool, **launch: Any) -> N
 
     ready = prepare(kernel, **launch)
     scalars = {x.name: scalar(x, ready.arguments[x.name]) for x in ready.program.scalars}
-    report = explain(
-        ready.kernel, grid=ready.grid, threads=ready.threads, scalars=scalars, constants=ready.constants, chip=chip
-    )
+    with aside():
+        report = explain(
+            ready.kernel, grid=ready.grid, threads=ready.threads, scalars=scalars, constants=ready.constants, chip=chip
+        )
     click.echo(report.to_json() if as_json else report.text())

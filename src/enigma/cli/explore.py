@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from enigma.cli.load import load_kernel
+from enigma.cli.load import aside, load_kernel
 from enigma.cli.options import defines_option, definitions, json_option, kernel_argument, sizes
 from enigma.compile import compile
 
@@ -41,7 +41,8 @@ def command(
       enigma explore kernels.py:saxpy --open
       enigma explore kernels.py:matmul --grid 512,512 --threads 16,16 -o matmul.html
     """
-    compiled = compile(load_kernel(kernel), emit_only=True, **definitions(defines))
+    with aside():
+        compiled = compile(load_kernel(kernel), emit_only=True, **definitions(defines))
     path = compiled.explore(output, grid=sizes(grid, "--grid"), threads=sizes(threads, "--threads"))
     if as_json:
         click.echo(json.dumps({"kernel": compiled.kernel_name, "path": str(path), "bytes": path.stat().st_size}))

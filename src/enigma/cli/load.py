@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +15,7 @@ from typing import Any
 
 import click
 
+from enigma.cli.users import is_users
 from enigma.errors import EnigmaError
 from enigma.trace.kernel import KernelDef
 
@@ -37,16 +40,40 @@ class Loaded:
         return _guarded(found, f"{name} of {self.file}, which {option} names,")
 
 
+@contextmanager
+def aside() -> Generator[None]:
+    """Run code of the user's: what it prints goes to standard error, for standard output is the command's result."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+@contextmanager
+def alone() -> Generator[None]:
+    """Load a file without a trace: the user's modules are forgotten after, so that another version's are not taken for them."""
+    paths, modules = list(sys.path), set(sys.modules)
+    try:
+        yield
+    finally:
+        sys.path[:] = paths
+        for name in set(sys.modules) - modules:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and is_users(file):
+                del sys.modules[name]
+
+
 def _guarded(function: Callable[..., Any], what: str) -> Callable[..., Any]:
     """Return a function of the user's whose exceptions are told as the user's, and not as enigma's."""
 
     def call(*arguments: Any) -> Any:
         try:
-            return function(*arguments)
-        except (EnigmaError, click.ClickException):
+            with aside():
+                return function(*arguments)
+        except (EnigmaError, click.ClickException, KeyboardInterrupt):
             raise
-        except Exception as error:
-            raise click.ClickException(f"{what} failed: {type(error).__name__}: {_first_line(error)}") from error
+        except SystemExit as error:
+            raise click.ClickException(f"{what} ends the program") from error
+        except BaseException as error:
+            raise click.ClickException(f"{what} failed: {_told(error)}") from error
 
     return call
 
@@ -54,7 +81,8 @@ def _guarded(function: Callable[..., Any], what: str) -> Callable[..., Any]:
 def load_file(path: Path) -> ModuleType:
     """Return a Python file as a module, imports from its own folder included. Raises `click.ClickException`."""
     if not path.is_file():
-        raise click.ClickException(f"{path}: {'it is a folder' if path.is_dir() else 'there is no such file'}")
+        what = "it is a folder" if path.is_dir() else "it is no file" if path.exists() else "there is no such file"
+        raise click.ClickException(f"{path}: {what}")
     name = f"_enigma_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -65,30 +93,42 @@ def load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except (EnigmaError, click.ClickException):
+        with aside():
+            spec.loader.exec_module(module)
+    except (EnigmaError, click.ClickException, KeyboardInterrupt):
         raise
     except SyntaxError as error:
-        place = f"{error.filename or path}:{error.lineno}" if error.lineno else str(error.filename or path)
+        named = path if error.filename in (None, spec.origin) else error.filename
+        place = f"{named}:{error.lineno}" if error.lineno else str(named)
         raise click.ClickException(f"{place}: {error.msg}") from error
     except SystemExit as error:
         raise click.ClickException(
             f'{path}: it ends the program when it is imported (put that under `if __name__ == "__main__":`)'
         ) from error
-    except Exception as error:
-        raise click.ClickException(f"{path}: {type(error).__name__}: {_first_line(error)}".rstrip(": ")) from error
+    except BaseException as error:
+        raise click.ClickException(f"{_place(error, path, spec.origin)}: {_told(error)}") from error
     return module
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
+def _told(error: BaseException) -> str:
+    """Return the class and the first line of an exception."""
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _place(error: BaseException, path: Path, origin: str | None) -> str:
+    """Return the last line of a file that an exception went through."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == origin]
+    return f"{path}:{lines[-1]}" if lines and lines[-1] else str(path)
 
 
 def load(name: str) -> Loaded:
     """Return the kernel for `FILE.py:KERNEL`; the file alone is enough when it has one. Raises `click.ClickException`."""
     file, colon, wanted = name.rpartition(":")
-    if not colon or not file.endswith(".py"):
+    if not colon or not (file.endswith(".py") or (Path(file).exists() and not Path(name).exists())):
         file, wanted = name, ""
+    if not file:
+        raise click.ClickException(f"{name!r} names no file: write FILE.py:KERNEL")
     module = load_file(Path(file))
     kernels = {key: value for key, value in vars(module).items() if isinstance(value, KernelDef)}
     if wanted in kernels:

@@ -39,10 +39,10 @@ def command(words: tuple[str, ...], *, family: str | None, as_json: bool) -> Non
     rows = [row for row in rows if family in (None, row.family) and all(_has(row, word.lower()) for word in words)]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
-        return
     if not rows:
         raise click.ClickException(f"no operation has {' and '.join(map(repr, words))} in its name or meaning")
-    Console(highlight=False).print(_table(rows))
+    if not as_json:
+        Console(highlight=False).print(_table(rows))
 
 
 def _has(row: Support, word: str) -> bool:

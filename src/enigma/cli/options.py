@@ -28,7 +28,7 @@ _LAUNCH = (
         help="A number, zeros(N), ones(N), arange(N), random(N), full(N, X) or a file.npy; N may be a shape: random((8, 4)).",
     ),
     click.option("--inputs", metavar="FUNCTION", help="Take arguments from this function of the file: a dict by name."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of the random numbers."),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random numbers."),
     defines_option,
 )  # fmt: skip
 
@@ -63,12 +63,16 @@ def _define(text: str) -> tuple[str, Any]:
         raise click.BadParameter(f"{value!r} is no Python number or string", param_hint="--define") from error
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
 def sizes(text: str | None, option: str) -> tuple[int, ...] | None:
     """Return `64,32` as numbers. Raises `click.BadParameter`."""
     if text is None:
         return None
     parts = text.replace("x", ",").split(",")
-    if not 1 <= len(parts) <= 3 or not all(part.strip().isdigit() for part in parts):
+    if not 1 <= len(parts) <= 3 or not all(_is_number(part.strip()) for part in parts):
         raise click.BadParameter(
             f"{text!r} is no size: write one to three numbers, such as 256 or 16,16", param_hint=option
         )

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from enigma.cli.arguments import Launch, prepare
+from enigma.cli.load import aside
 from enigma.cli.options import json_option, kernel_argument, launch_options
 from enigma.debug.check import check
 from enigma.debug.compare import compare
@@ -57,7 +58,8 @@ def command(
     names = [name.strip() for name in targets.split(",") if name.strip()]
     fails = _checked(ready) if checks else _compared(ready, names, oracle)
     threads = ready.threads or tuple(default_threads(size3(ready.grid, "grid")))
-    found = reduce(Case(ready.arguments, ready.grid, threads), fails, attempts)
+    with aside():
+        found = reduce(Case(ready.arguments, ready.grid, threads), fails, attempts)
     wanted = Wanted(ready.kernel.name, oracle, names, checks)
     source = Path(ready.loaded.file).read_text(encoding="utf-8")
     text = program(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from rich.table import Table
 
 from enigma import config
 from enigma.cli.arguments import prepare
+from enigma.cli.load import aside
 from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
 from enigma.runtime.choose import runtime
 
@@ -50,9 +52,14 @@ def command(
     ready = prepare(kernel, **launch)
     kept = [_save(text, list(ready.arguments)) for text in save]
     where = runtime(device)
-    ready.kernel.launch(
-        *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants, device=where.name
-    )
+    with aside() if as_json else nullcontext():
+        ready.kernel.launch(
+            *ready.arguments.values(),
+            grid=ready.grid,
+            threads=ready.threads,
+            constants=ready.constants,
+            device=where.name,
+        )
     for name, path in kept:
         try:
             np.save(path, ready.arguments[name])
@@ -63,14 +70,17 @@ def command(
         click.echo(json.dumps({"kernel": ready.kernel.name, "device": where.name, "written": facts}, indent=2))
         return
     table = Table(box=box.SIMPLE, title=f"{ready.kernel.name} on {where.name} wrote", title_justify="left")
-    for heading in ("buffer", "dtype", "shape", "min", "max", "mean", "NaN", f"first {_SHOWN}"):
+    for heading in ("buffer", "dtype", "shape", "min", "max", "mean", "NaN"):
         table.add_column(heading, overflow="fold")
     for each in facts:
-        first = " ".join(f"{value:.6g}" for value in each["first"])
         numbers = (f"{each[key]:.6g}" if each[key] is not None else "" for key in ("min", "max", "mean"))
         shape = "x".join(map(str, each["shape"]))
-        table.add_row(each["name"], each["dtype"], shape, *numbers, str(each["nan"]), first)
-    Console(highlight=False).print(table)
+        table.add_row(each["name"], each["dtype"], shape, *numbers, str(each["nan"]))
+    console = Console(highlight=False)
+    console.print(table)
+    for each in facts:
+        first = " ".join(f"{value:.6g}" for value in each["first"])
+        console.print(f"  {each['name']} begins: {first}", markup=False, soft_wrap=True)
 
 
 def _again_with_validation() -> None:
@@ -83,7 +93,7 @@ def _again_with_validation() -> None:
 
 def _save(text: str, names: list[str]) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
-    if not equals or name not in names:
+    if not equals or name not in names or not path.endswith(".npy"):
         raise click.BadParameter(
             f"{text!r} is not NAME=FILE.npy with a parameter ({', '.join(names)})", param_hint="--save"
         )

@@ -167,12 +167,10 @@ def _tools() -> list[Check]:
         except (OSError, subprocess.TimeoutExpired) as error:
             said, right = str(error), False
         first = said.splitlines()[0] if said else "it says nothing"
-        mend = (
-            ""
-            if right
-            else toolchain.advice(said) or "install Xcode, then sudo xcode-select -s /Applications/Xcode.app"
-        )
-        found.append(Check("Metal", f"xcrun {tool}", "ok" if right else "absent", first, mend))
+        known = None if right else toolchain.problem(said)
+        mend = "install Xcode, then sudo xcode-select -s /Applications/Xcode.app" if known is None else known.mend
+        shown = first if known is None else f"{known.meaning} ({first})"
+        found.append(Check("Metal", f"xcrun {tool}", "ok" if right else "absent", shown, "" if right else mend))
     return found
 
 

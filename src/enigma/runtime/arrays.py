@@ -10,6 +10,7 @@ import numpy as np
 
 from enigma.dtypes import DTYPES, Numeric, bf16, u16
 from enigma.errors import LaunchError
+from enigma.runtime import pytorch
 from enigma.runtime.foreign import as_array
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -42,7 +43,7 @@ def check_array(array: Array, dtype: Numeric, name: str, *, written: bool) -> La
     if array.dtype != dtype.numpy:
         return LaunchError(
             f"{name} holds {array.dtype}, but the kernel's parameter is {dtype.name} ({dtype.numpy})",
-            help=conversion(array.dtype, dtype, name),
+            help=conversion(array, dtype, name),
         )
     if array.size == 0:
         return LaunchError(
@@ -58,27 +59,39 @@ def check_array(array: Array, dtype: Numeric, name: str, *, written: bool) -> La
 
 def check_layout(array: Array, size: int, name: str, *, written: bool) -> LaunchError | None:
     """Return what is wrong with where an array's elements, of `size` bytes, lie, or None."""
+    is_tensor = pytorch.tensor_under(array) is not None
     if not array.flags.c_contiguous:
         help = (
             "let the kernel write a contiguous array, then copy"
             if written
-            else f"pass a contiguous array: np.ascontiguousarray({name})"
+            else f"pass a contiguous array: {f'{name}.contiguous()' if is_tensor else f'np.ascontiguousarray({name})'}"
         )
         return LaunchError(f"{name} is not contiguous (strides {array.strides})", help=help)
     if not array.flags.aligned:
         return LaunchError(
-            f"{name} starts at an address that is no multiple of {size} bytes", help=f"pass a copy: {name}.copy()"
+            f"{name} starts at an address that is no multiple of {size} bytes",
+            help=f"pass a copy: {name}.{'clone' if is_tensor else 'copy'}()",
         )
     if written and not array.flags.writeable:
+        if is_tensor:
+            return LaunchError(
+                f"{name} requires grad, and autograd does not see what the kernel writes",
+                help=f"pass {name}.detach(), launch under torch.no_grad(), or make an operation of the kernel: "
+                "enigma.interop.torch.as_op",
+            )
         return LaunchError(f"{name} is read-only, but the kernel writes it", help="pass a writable array")
     return None
 
 
-def conversion(found: np.dtype[Any], dtype: Numeric, name: str) -> str:
+def conversion(array: Array, dtype: Numeric, name: str) -> str:
     """Return how an array of another dtype becomes one of `dtype`."""
-    if dtype is bf16 and found == u16.numpy:
+    found = array.dtype
+    if pytorch.tensor_under(array) is not None:
+        if np.can_cast(found, dtype.numpy, "same_kind") or dtype is bf16:
+            return f"convert it: {name}.to(torch.{dtype.numpy_name})"
+    elif dtype is bf16 and found == u16.numpy:
         return f"{name}.view(ml_dtypes.bfloat16)"
-    if dtype is bf16 or np.can_cast(found, dtype.numpy, "same_kind"):
+    elif dtype is bf16 or np.can_cast(found, dtype.numpy, "same_kind"):
         return f"convert it: {name}.astype({_spelled(dtype)})"
     return f"annotate the parameter for {found}, or convert it"
 

@@ -14,7 +14,7 @@ import numpy as np
 from enigma.dtypes import Numeric
 from enigma.errors import DeviceError, LaunchError
 from enigma.runtime import constants as function_constants
-from enigma.runtime import launch
+from enigma.runtime import launch, pytorch
 from enigma.runtime.arrays import Array
 from enigma.runtime.copies import Packed
 from enigma.runtime.handles import Finished, Launch
@@ -42,6 +42,10 @@ class SeveralLaunches(Protocol):
     def execute_on(self, runtime: Any, inputs: Any, sizes: Any, shapes: Any, dtypes: Any, inout: Any) -> list[Array]:
         """Run all launches in order and return the outputs."""
         ...
+
+
+_QUEUE_TIMES = ("scheduling_us", "queue_wait_us", "encoder_gpu_us")
+"""What a profiler shows of the way of a launch to the device, in microseconds."""
 
 
 class Runtime:
@@ -88,6 +92,7 @@ class Runtime:
         if moved:
             self.fill(program, moved)
         run()
+        pytorch.wrote(written_tensors(program, bound))
 
     def fill(self, program: Program, moved: Sequence[Packed]) -> None:
         """Copy arguments to where the kernel can read them; launches that may still write them are waited for."""
@@ -124,6 +129,14 @@ class Runtime:
         start = time.perf_counter_ns()
         run()
         return (time.perf_counter_ns() - start) / 1000
+
+    def profiled(self, run: Callable[[], None]) -> tuple[float, dict[str, Any]]:
+        """Run what `bind` returned; return how long it took as `timed` does, and what else a profiler shows of the launch.
+
+        That is how long it was scheduled, waited in a queue, and was encoded; what is not known stands in `absent`, and why.
+        """
+        reason = f"the {self.name} runtime runs a launch at once: nothing is scheduled, queued or encoded"
+        return self.timed(run), {"absent": dict.fromkeys(_QUEUE_TIMES, reason)}
 
     def start(self, run: Callable[[], None]) -> Launch:
         """Run what `bind` returned, on a device of its own while the caller goes on; here it is over on return."""
@@ -431,6 +444,7 @@ class PreparedKernel:
         self.runtime, self.program, self.outputs = runtime, program, outputs
         self._moved = list(moved)
         self._arguments: list[Any] | None = arguments
+        self._tensors = written_tensors(program, arguments)
         # one tuple, so that another thread never sees sizes and function of different launches
         self._ready: tuple[Any, Any, Callable[[], None]] | None = None
 
@@ -438,6 +452,8 @@ class PreparedKernel:
         return f"<prepared kernel {self.program.name} on {self.runtime.name}{', released' if self._arguments is None else ''}>"
 
     def _function(self, grid: Any, threads: Any) -> Callable[[], None]:
+        if self._tensors:
+            pytorch.wrote(self._tensors)
         ready = self._ready
         if self._moved and self._arguments is not None:
             self.runtime.fill(self.program, self._moved)
@@ -483,15 +499,18 @@ class PreparedKernel:
         }  # fmt: skip
         outer = stage("prepared_dispatch", "runtime", kernel_name=self.program.name)
         with outer, stage("gpu_dispatch", "metal", **facts) as made:
-            took = None if self.runtime.gathers else self.runtime.timed(run)
-            if took is None:
-                run()
+            took, times = self._profiled(run)
             if isinstance(made, Stage):
-                made.facts |= {
-                    "gpu_time_us": took,
-                    "metadata": self.runtime.dispatch_facts(self.program, geometry, arrays),
-                }
+                facts = self.runtime.dispatch_facts(self.program, geometry, arrays)
+                made.facts |= {"gpu_time_us": took, "metadata": {**facts, **times}}
         return took
+
+    def _profiled(self, run: Callable[[], None]) -> tuple[float | None, dict[str, Any]]:
+        """Run once; return the device's time and those of the way there, or why there are none."""
+        if not self.runtime.gathers:
+            return self.runtime.profiled(run)
+        run()
+        return None, {"absent": dict.fromkeys(_QUEUE_TIMES, "the launch is part of a batch, which is timed as a whole")}
 
     def dispatch_async(self, grid: Any, threads: Any) -> Launch:
         """Start one run and go on; outputs are there, and inputs may change, after `wait()` of what is returned."""
@@ -523,11 +542,12 @@ class PreparedKernel:
         bound = launch.bind_values(self.program, arguments, None, moved)
         kept = [one for one in self._moved if any(x is one.made for x in bound)]
         self._arguments, self._moved = bound, kept + moved
+        self._tensors = written_tensors(self.program, bound)
         self._ready = None
 
     def release(self) -> None:
         """Let go of the arrays; further use raises `DeviceError`. Releasing twice does nothing."""
-        self._arguments, self._ready, self.outputs, self._moved = None, None, [], []
+        self._arguments, self._ready, self.outputs, self._tensors, self._moved = None, None, [], [], []
 
     def __enter__(self) -> PreparedKernel:
         return self
@@ -536,6 +556,14 @@ class PreparedKernel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def written_tensors(program: Program, bound: Sequence[Any]) -> list[Any]:
+    """Return the tensors of PyTorch among the arguments that a kernel writes."""
+    if not pytorch.is_loaded():
+        return []
+    arrays = (array for slot, array in zip(program.slots, bound, strict=True) if slot.written)
+    return [tensor for array in arrays if (tensor := pytorch.tensor_under(array)) is not None]
 
 
 def _unchanging(sizes: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from enigma.dtypes import DTYPES, Numeric, bf16
 from enigma.errors import LaunchError
-from enigma.runtime import dlpack
+from enigma.runtime import dlpack, pytorch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -23,7 +23,7 @@ _LIBRARIES = {
 
 
 def as_array(x: Any, name: str, dtype: Numeric) -> Array:
-    """Return a NumPy array over `x`: an array, a DLPack object, or anything with the buffer protocol.
+    """Return a NumPy array over `x`: an array, a tensor of PyTorch, a DLPack object, or anything with the buffer protocol.
 
     `bytes` and `bytearray` have no dtype of their own: they are taken as elements of `dtype`. An array of MLX is evaluated, and
     read-only, for MLX may share its memory with other arrays. Raises `LaunchError` for anything else.
@@ -36,6 +36,8 @@ def as_array(x: Any, name: str, dtype: Numeric) -> Array:
         return _from_mlx(x, name)
     if hasattr(x, "__array_interface__"):
         return np.asarray(x)
+    if pytorch.is_tensor(x):
+        return pytorch.array_of(x, name)
     if hasattr(x, "__dlpack__"):
         return _from_dlpack(x, name)
     return _from_buffer(x, name)

@@ -96,7 +96,7 @@ def check_texture(array: Array, texture: TextureType, name: str, *, written: boo
         also = " or uint8, which counts 255 as 1" if element.is_float else ""
         return LaunchError(
             f"{name} holds {array.dtype}, but a texture of {element.name} takes {element.numpy}{also}",
-            help=conversion(array.dtype, element, name),
+            help=conversion(array, element, name),
         )
     return _check_shape(array, texture, name) or check_layout(array, array.dtype.itemsize, name, written=written)
 

@@ -55,11 +55,11 @@ def describe(value: Any) -> str:
     if (described := getattr(cast("type[Any]", type(value)), "described", None)) is not None:
         return described(value)
     named = getattr(value, "__name__", None)
-    return (
-        f"the Python function {named}"
-        if callable(value) and isinstance(named, str)
-        else f"a Python {type(value).__name__}"
-    )
+    if not callable(value) or not isinstance(named, str):
+        return f"a Python {type(value).__name__}"
+    if value.__module__ == "enigma":
+        return f"the function enigma.{named}, which is not called: write {named}()"
+    return f"the Python function {named}"
 
 
 def part_of(value: TracedValue, name: str) -> str:

@@ -26,6 +26,11 @@ class XcrunStandIn:
         self.monkeypatch.setenv("XCRUN_LINE", str(line))
 
     @property
+    def builds(self) -> list[list[str]]:
+        """The arguments of every call that was no question for the version."""
+        return [call for call in self.calls if call[-1] != "--version"]
+
+    @property
     def calls(self) -> list[list[str]]:
         """The arguments of every call so far."""
         log = self.folder / "calls.jsonl"
@@ -40,5 +45,6 @@ def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> XcrunStandIn:
     command.chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("XCRUN_LOG", str(folder / "calls.jsonl"))
+    monkeypatch.setenv("ENIGMA_CACHE_DIR", str(folder / "cache"))
     monkeypatch.delenv("XCRUN_MODE", raising=False)
     return XcrunStandIn(folder, monkeypatch)
