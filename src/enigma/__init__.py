@@ -23,6 +23,7 @@ _HOME = {
     "RegisterTensor": "trace.register_tensor", "Fragment": "trace.fragment",
     "SimdgroupTile": "trace.tiles", "Pipeline": "trace.pipeline",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
+    "export": "export.api",
     "compile": "compile", "CompiledKernel": "compile", "CompiledJit": "runtime.sequence",
     "jit": "runtime.jit", "JitDef": "runtime.jit", "dynamic": "runtime.binding", "from_array": "runtime.host",
     "empty": "runtime.host",
@@ -133,6 +134,7 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 context.load_compiler = lambda: importlib.import_module("enigma.compile")  # the top layer: only when a kernel runs
+context.load_exporter = lambda: importlib.import_module("enigma.export.api")  # likewise: only when one is shipped
 context.load_explorer = lambda: importlib.import_module("enigma.debug.explorer")  # likewise: only when one is looked at
 
 __all__ = ["__version__"]

@@ -43,6 +43,7 @@ from enigma.errors import KernelAssertionError as KernelAssertionError
 from enigma.errors import LaunchError as LaunchError
 from enigma.errors import OutOfBoundsError as OutOfBoundsError
 from enigma.errors import ToolchainError as ToolchainError
+from enigma.export.api import export as export
 from enigma.layout import ComposedLayout as ComposedLayout
 from enigma.layout import Layout as Layout
 from enigma.layout import Swizzle as Swizzle

@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "Run a kernel on several runtimes and show the first difference.",
     "reduce": "Shrink a failing launch and write a program that shows it alone.",
     "bench": "Measure how long a kernel takes.",
+    "export": "Write a kernel as a folder that can be shipped without enigma.",
     "explain": "Say what a launch moves and computes, and what it would cost on each Apple chip.",
     "layout": "Draw a layout.",
     "errors": "Explain an error or a finding, with a wrong and a right kernel.",

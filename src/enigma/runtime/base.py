@@ -43,6 +43,10 @@ class SeveralLaunches(Protocol):
         ...
 
 
+_QUEUE_TIMES = ("scheduling_us", "queue_wait_us", "encoder_gpu_us")
+"""What a profiler shows of the way of a launch to the device, in microseconds."""
+
+
 class Runtime:
     """Runs compiled kernels. `grid` always counts all threads per axis, `threads` those of a threadgroup."""
 
@@ -111,6 +115,14 @@ class Runtime:
         start = time.perf_counter_ns()
         run()
         return (time.perf_counter_ns() - start) / 1000
+
+    def profiled(self, run: Callable[[], None]) -> tuple[float, dict[str, Any]]:
+        """Run what `bind` returned; return how long it took as `timed` does, and what else a profiler shows of the launch.
+
+        That is how long it was scheduled, waited in a queue, and was encoded; what is not known stands in `absent`, and why.
+        """
+        reason = f"the {self.name} runtime runs a launch at once: nothing is scheduled, queued or encoded"
+        return self.timed(run), {"absent": dict.fromkeys(_QUEUE_TIMES, reason)}
 
     def start(self, run: Callable[[], None]) -> Launch:
         """Run what `bind` returned, on a device of its own while the caller goes on; here it is over on return."""
@@ -467,15 +479,18 @@ class PreparedKernel:
         }  # fmt: skip
         outer = stage("prepared_dispatch", "runtime", kernel_name=self.program.name)
         with outer, stage("gpu_dispatch", "metal", **facts) as made:
-            took = None if self.runtime.gathers else self.runtime.timed(run)
-            if took is None:
-                run()
+            took, times = self._profiled(run)
             if isinstance(made, Stage):
-                made.facts |= {
-                    "gpu_time_us": took,
-                    "metadata": self.runtime.dispatch_facts(self.program, geometry, arrays),
-                }
+                facts = self.runtime.dispatch_facts(self.program, geometry, arrays)
+                made.facts |= {"gpu_time_us": took, "metadata": {**facts, **times}}
         return took
+
+    def _profiled(self, run: Callable[[], None]) -> tuple[float | None, dict[str, Any]]:
+        """Run once; return the device's time and those of the way there, or why there are none."""
+        if not self.runtime.gathers:
+            return self.runtime.profiled(run)
+        run()
+        return None, {"absent": dict.fromkeys(_QUEUE_TIMES, "the launch is part of a batch, which is timed as a whole")}
 
     def dispatch_async(self, grid: Any, threads: Any) -> Launch:
         """Start one run and go on; outputs are there, and inputs may change, after `wait()` of what is returned."""

@@ -25,6 +25,7 @@ from enigma.runtime.metal.library import Libraries, specialised
 from enigma.runtime.metal.memory import DeviceBuffer, Memory
 from enigma.runtime.metal.submission import Queue
 from enigma.runtime.metal.textures import Image, check_filtering, make_image
+from enigma.runtime.metal.times import AT_STAGE_BOUNDARY
 from enigma.runtime.program import Program
 from enigma.runtime.textures import TextureView
 from enigma.trace.node import Param
@@ -73,7 +74,7 @@ class MetalRuntime(Runtime):
 
     def supports_stage_counters(self) -> bool:
         """Return whether the GPU can tell the time at which the stages of a command buffer begin and end."""
-        return bool(self._device.supportsCounterSampling_(_AT_STAGE_BOUNDARY))
+        return bool(self._device.supportsCounterSampling_(AT_STAGE_BOUNDARY))
 
     @property
     def usable(self) -> bool:
@@ -135,6 +136,10 @@ class MetalRuntime(Runtime):
     def timed(self, run: Callable[[], None]) -> float:
         """Run a launch and return the microseconds that the GPU worked on it. Raises `LaunchError` within a batch."""
         return self._launcher.timed(cast("Binding", run))
+
+    def profiled(self, run: Callable[[], None]) -> tuple[float, dict[str, Any]]:
+        """Run a launch; return the microseconds that the GPU worked on it, and how long it was scheduled and waited before."""
+        return self._launcher.profiled(cast("Binding", run))
 
     @property
     def gathers(self) -> bool:
@@ -200,7 +205,3 @@ class MetalRuntime(Runtime):
         self._queue.close()
         self._libraries.close()
         self.memory.close()
-
-
-_AT_STAGE_BOUNDARY = 0
-"""MTLCounterSamplingPointAtStageBoundary."""

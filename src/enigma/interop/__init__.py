@@ -1,0 +1,1 @@
+"""Kernels in the programs of other libraries: as operations of PyTorch."""
