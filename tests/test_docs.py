@@ -1,13 +1,16 @@
 """What the documentation shows is so: every Python block runs, every output is the real one, the reference is current.
 
 The Python blocks of a page are one program, in order. A block of another kind right after one is what it prints, and the last
-lines of the traceback if it ends in an error of enigma's; `--update-golden` writes what it prints now, for a person to read.
+lines of the traceback if it ends in an error of enigma's; `--update-golden` writes what it prints now, for a person to read in
+review. A block below `<!-- needs torch -->` is left out where that library is not installed, and the test of the page then says
+that it was.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import importlib.util
 import io
 import re
 from dataclasses import dataclass
@@ -32,14 +35,21 @@ PAGES = [
     ),
 ]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NEEDS = re.compile(r"^<!-- needs ([\w.]+) -->\s*\Z", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced Python block: its text, and where in the page the text of its output stands, if it is shown."""
+    """A fenced Python block: its text, where in the page the text of its output stands, if it is shown, and a library it needs."""
 
     code: str
     output: tuple[int, int] | None
+    needs: str | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether what it needs is installed."""
+        return self.needs is None or importlib.util.find_spec(self.needs) is not None
 
 
 def blocks(page: str) -> list[Block]:
@@ -50,7 +60,9 @@ def blocks(page: str) -> list[Block]:
         if fence[1] != "python":
             continue
         follows = after is not None and after[1] != "python" and not page[fence.end() : after.start()].strip()
-        found.append(Block(fence[2], after.span(2) if after is not None and follows else None))
+        needs = NEEDS.search(page, 0, fence.start())
+        output = after.span(2) if after is not None and follows else None
+        found.append(Block(fence[2], output, needs[1] if needs is not None else None))
     return found
 
 
@@ -101,11 +113,10 @@ def test_the_python_of_a_page_runs_and_prints_what_is_shown(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENIGMA_EMIT_ONLY", "1")
     if page.parent.name == "errors":
-        monkeypatch.setenv(
-            "ENIGMA_DEVICE", "sim"
-        )  # most of these kernels are run once, and this way their runs are checked
+        monkeypatch.setenv("ENIGMA_DEVICE", "sim")  # quicker for kernels that run once, and their runs are checked
     text = page.read_text(encoding="utf-8")
-    found = blocks(text)
+    every = blocks(text)
+    found = [block for block in every if block.runs]
     printed = outputs(page.stem.replace("-", "_").lower(), found, tmp_path)
     if request.config.getoption("--update-golden"):
         for block, now in reversed(list(zip(found, printed, strict=True))):
@@ -116,6 +127,16 @@ def test_the_python_of_a_page_runs_and_prints_what_is_shown(
     for block, now in zip(found, printed, strict=True):
         if block.output is not None:
             assert now.rstrip("\n") == text[slice(*block.output)].rstrip("\n")
+    if missing := sorted({block.needs or "" for block in every if not block.runs}):
+        pytest.skip(f"the other blocks ran: those below `needs {', '.join(missing)}` were left out")
+
+
+def test_a_block_that_needs_a_library_which_is_not_there_is_left_out() -> None:
+    fences = [f"```python\n{letter}\n```\n\n" for letter in "abc"]
+    page = f"<!-- needs nothing_of_this_name -->\n{fences[0]}{fences[1]}<!-- needs numpy -->\n\n{fences[2]}"
+    assert [(block.needs, block.runs) for block in blocks(page)] == [
+        ("nothing_of_this_name", False), (None, True), ("numpy", True),
+    ]  # fmt: skip
 
 
 ERRORS = ROOT / "docs" / "errors"
