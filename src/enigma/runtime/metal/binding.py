@@ -110,6 +110,12 @@ class Binding:
             return bool(self.copies)
         return any(mine.disturbs(theirs) for mine in self.uses for theirs in other.uses)
 
+    def label(self) -> None:
+        """Give each buffer the name of its parameter, by which shader validation then speaks of it."""
+        names = {one.index: one.name for one in self.program.arguments if one.texture is None}
+        for index, buffer, offset in self.buffers:
+            buffer.setLabel_(f"{names[index]} from byte {offset}" if offset else names[index])
+
     def encode(self, encoder: Any) -> None:
         """Encode the dispatch: pipeline, arguments, size."""
         encoder.setComputePipelineState_(self.pipeline.state)

@@ -18,7 +18,7 @@ from enigma.runtime.handles import Launch
 from enigma.runtime.launch import Geometry
 from enigma.runtime.metal import objc
 from enigma.runtime.metal.binding import Binder, Binding
-from enigma.runtime.metal.capabilities import DeviceCapabilities, capabilities
+from enigma.runtime.metal.capabilities import DeviceCapabilities, capabilities, newest_language
 from enigma.runtime.metal.capture import capture
 from enigma.runtime.metal.failures import gpu_error
 from enigma.runtime.metal.launcher import Launcher
@@ -72,6 +72,11 @@ class MetalRuntime(Runtime):
     def device_capabilities(self) -> DeviceCapabilities:
         """Return what the device can do."""
         return self._capabilities
+
+    @property
+    def newest_language(self) -> tuple[int, int]:
+        """The newest version of Metal's language that this macOS has: major, minor."""
+        return newest_language(self._bridge.system)
 
     def supports_stage_counters(self) -> bool:
         """Return whether the GPU can tell the time at which the stages of a command buffer begin and end."""
