@@ -269,7 +269,7 @@ def test_the_stand_in_has_only_methods_that_metal_has() -> None:
     known: dict[str, tuple[list[str], str]] = {}
     for file in ("metal_selectors.txt", "metal_selectors_more.txt"):
         for line in (DATA / file).read_text().splitlines():
-            found = re.fullmatch(r"(\w+) ([-+][\w:]+) \((.*)\) -> (.*?)(?: \[.*\])?", line)
+            found = re.fullmatch(r"(\w+) ([-+][\w:]+) \((.*)\) -> (.*?)(?: \[.*)?", line)
             if found is None:
                 continue  # a type that the data cuts off
             arguments = found[3].split(", ") if found[3] else []

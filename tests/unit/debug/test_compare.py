@@ -412,16 +412,3 @@ def test_what_the_thread_did_not_run_is_not_shown() -> None:
     assert "sqrt(4" not in text
     assert "its condition is False" in text
     assert "simd_sum(value=7)" in text
-
-
-@en.kernel
-def same(x: en.f32, out: en.f32):
-    i = en.thread_position_in_grid
-    out[i] = x[i]
-
-
-def test_an_expected_infinity_is_matched_by_infinity_alone() -> None:
-    x = np.array([np.inf, -np.inf, np.nan, 1, np.inf], np.float32)
-    wanted = np.array([np.inf, -np.inf, np.nan, np.inf, -np.inf], np.float32)
-    result = en.compare(same, [x, np.zeros(5, np.float32)], grid=5, targets=["cpu"], oracle=lambda x, out: wanted)
-    assert [(each.index, each.count) for each in result.differences] == [((3,), 2)]
