@@ -28,6 +28,7 @@ TARGETS = {
     for each in (
         Target("msl", "the Metal text", "msl"),
         Target("metallib", "a compiled library (needs Xcode)", "metallib"),
+        Target("torch", "a Python file for PyTorch's MPS tensors", "torch"),
         Target("json", "the reflection alone", "json"),
     )
 }
