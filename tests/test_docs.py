@@ -1,12 +1,14 @@
 """What the documentation shows is so: every Python block runs, every output is the real one, the reference is current.
 
-The Python blocks of a page are one program, in order. A block of another kind right after one is what it prints;
-`--update-golden` writes what it prints now, for a person to read in review. A block below `<!-- needs torch -->` is left out where
-that library is not installed, and the test of the page then says that it was.
+The Python blocks of a page are one program, in order. A block of another kind right after one is what it prints, and the last
+lines of the traceback if it ends in an error of enigma's; `--update-golden` writes what it prints now, for a person to read in
+review. A block below `<!-- needs torch -->` is left out where that library is not installed, and the test of the page then says
+that it was.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib.util
 import io
@@ -17,13 +19,20 @@ from typing import Any
 
 import pytest
 
+from enigma.errors import EnigmaError
+from enigma.mistakes import page_of, pages
 from enigma.spec.terms import Fault
+from enigma.trace.tracer import EnigmaWarning
 from tests.arch.tree import ROOT
-from tools import make_reference, support_table
+from tools import make_errors, make_reference, support_table
 
 PAGES = [
     ROOT / "README.md",
-    *(page for folder in ("", "findings", "puzzles") for page in sorted((ROOT / "docs" / folder).glob("*.md"))),
+    *(
+        page
+        for folder in ("", "errors", "findings", "puzzles")
+        for page in sorted((ROOT / "docs" / folder).glob("*.md"))
+    ),
 ]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDS = re.compile(r"^<!-- needs ([\w.]+) -->\s*\Z", re.MULTILINE)
@@ -60,18 +69,41 @@ def blocks(page: str) -> list[Block]:
 def outputs(name: str, found: list[Block], folder: Path) -> list[str]:
     """Return what each block prints; they run as one program, from a file, for kernels are read from their source."""
     path = folder / f"{name}.py"
-    path.write_text("".join(f"{block.code}_end_of_block()\n" for block in found), encoding="utf-8")
+    path.write_text("\n".join(block.code for block in found), encoding="utf-8")
     printed: list[str] = []
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
 
-        def end_of_block() -> None:
+        def end_of_block(error: Exception | None) -> None:
+            if error is not None:
+                if found[len(printed)].output is None:
+                    raise error
+                print(f"{type(error).__name__}: {error}")
             printed.append(stdout.getvalue())
             stdout.seek(0)
             stdout.truncate()
 
-        namespace: dict[str, Any] = {"__name__": name, "__file__": str(path), "_end_of_block": end_of_block}
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec", dont_inherit=True), namespace)
+        namespace: dict[str, Any] = {"__name__": name, "__file__": str(path)}
+        namespace |= {"_end_of_block": end_of_block, "_errors": (EnigmaError, EnigmaWarning)}
+        exec(compile(program(found), str(path), "exec", dont_inherit=True), namespace)
     return printed
+
+
+def program(found: list[Block]) -> ast.Module:
+    """Return the blocks as one module, each in a `try` of its own; the lines are those of the blocks with an empty line between."""
+    body: list[ast.stmt] = []
+    statements = ast.parse("\n".join(block.code for block in found)).body
+    last = 0
+    for block in found:
+        last += block.code.count("\n") + 1
+        around = ast.parse(
+            "try: pass\nexcept _errors as _error: _end_of_block(_error)\nelse: _end_of_block(None)"
+        ).body[0]
+        if not isinstance(around, ast.Try):
+            raise TypeError(around)
+        while statements and statements[0].lineno <= last:
+            around.body.append(statements.pop(0))
+        body.append(around)
+    return ast.Module(body, [])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT).with_suffix("")))
@@ -80,6 +112,8 @@ def test_the_python_of_a_page_runs_and_prints_what_is_shown(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENIGMA_EMIT_ONLY", "1")
+    if page.parent.name == "errors":
+        monkeypatch.setenv("ENIGMA_DEVICE", "sim")  # quicker for kernels that run once, and their runs are checked
     text = page.read_text(encoding="utf-8")
     every = blocks(text)
     found = [block for block in every if block.runs]
@@ -103,6 +137,24 @@ def test_a_block_that_needs_a_library_which_is_not_there_is_left_out() -> None:
     assert [(block.needs, block.runs) for block in blocks(page)] == [
         ("nothing_of_this_name", False), (None, True), ("numpy", True),
     ]  # fmt: skip
+
+
+ERRORS = ROOT / "docs" / "errors"
+FIRST = re.compile(r"\w+: (?:\S+:\d+:\d+: (?:error|warning): )?(.*)")
+
+
+def test_every_kind_of_error_has_a_page() -> None:
+    assert {path.stem for path in ERRORS.glob("*.md")} == {*pages(), "README"}
+    assert (ERRORS / "README.md").read_text("utf-8") == make_errors.index(), "run: python tools/make_errors.py"
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_page_of_an_error_shows_it_and_then_a_kernel_that_equals_numpy(name: str) -> None:
+    page = (ERRORS / f"{name}.md").read_text(encoding="utf-8")
+    wrong, right = (page[slice(*block.output)] for block in blocks(page) if block.output is not None)
+    first = FIRST.match(wrong)
+    assert first is not None and page_of(first[1]) == name
+    assert right.splitlines()[-1] == "True"
 
 
 FINDINGS = ROOT / "docs" / "findings"

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from enigma.cli.arguments import prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.cli.options import json_option, kernel_argument, launch_options, rounds_option
 from enigma.compile import compile
-from enigma.debug.check import check
+from enigma.debug.check import MAX_ROUNDS, check
 
 
 @click.command()
@@ -20,6 +20,7 @@ from enigma.debug.check import check
 @launch_options
 @click.option("--nan", is_flag=True, help="Also tell where NaN is born.")
 @click.option("--schedules", type=click.IntRange(1), default=2, show_default=True, help="Orders of simdgroups to try.")
+@rounds_option(MAX_ROUNDS)
 @click.option(
     "--explore",
     "page",
@@ -29,7 +30,15 @@ from enigma.debug.check import check
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, kernel: str, *, nan: bool, schedules: int, page: Path | None, as_json: bool, **launch: Any
+    ctx: click.Context,
+    kernel: str,
+    *,
+    nan: bool,
+    schedules: int,
+    max_rounds: int,
+    page: Path | None,
+    as_json: bool,
+    **launch: Any,
 ) -> None:
     """Run a kernel in the simulator and tell everything that is wrong: where, which thread, which element.
 
@@ -47,6 +56,7 @@ def command(
         report = check(
             ready.kernel, *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants,
             check="everything" if nan else True, schedules=schedules, seed=launch["seed"],
+            max_rounds=max_rounds,
         )  # fmt: skip
     if page is not None:
         names = {parameter.name for parameter in ready.kernel.parameters}
