@@ -31,6 +31,7 @@ _HOME = {
     "check": "debug.check", "CheckReport": "runtime.checking.report", "Finding": "runtime.checking.finding",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
     "explain": "debug.cost.explain", "CostReport": "debug.cost.report",
+    "explain_copies": "interop.copies", "CopyReport": "interop.copies",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
     "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "EnigmaAttributeError": "errors",
     "LaunchError": "errors", "ToolchainError": "errors", "CheckError": "errors",
@@ -65,7 +66,7 @@ _HOME = {
     "ProfilerEvent": "profiler", "ProfilerResult": "profiler", "KernelBenchmark": "profiler",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
-_MODULES = ("benchmark", "core", "lib", "ops", "profiler", "random", "tensor", "testing", "tuple")
+_MODULES = ("benchmark", "core", "interop", "lib", "ops", "profiler", "random", "tensor", "testing", "tuple")
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",

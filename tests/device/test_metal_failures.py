@@ -369,3 +369,19 @@ def test_what_shader_validation_finds_is_said_with_the_python_lines(
         rt.execute(compiled, [A, B], N * 4, grid=N, threads=32)
     assert "shader validation found 1 mistake in add" in str(caught.value.__cause__)
     del caught
+
+
+def test_buffers_have_the_names_of_their_parameters_where_accesses_are_checked(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTL_SHADER_VALIDATION", "1")
+    rt = MetalRuntime()
+    base, out = rt.zeros(256), rt.zeros(N)
+    rt.run(en.compile(add).program, [base[64 : 64 + N], B, out], N, 32)
+    labels = sorted(one.values["label"] for one in machine.alive if one.OWNER == "MTLBuffer")
+    assert labels == ["A from byte 256", "B", "C"]
+    monkeypatch.delenv("MTL_SHADER_VALIDATION")
+    quiet = MetalRuntime()
+    with machine.messages() as sent:
+        quiet.run(en.compile(add).program, [A, B, quiet.zeros(N)], N, 32)
+    assert ("MTLBuffer", "setLabel:") not in sent

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from enigma.cli.arguments import prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.cli.options import json_option, kernel_argument, launch_options, rounds_option
 from enigma.compile import compile
-from enigma.debug.check import check
+from enigma.debug.check import MAX_ROUNDS, check
 
 
 @click.command()
@@ -21,6 +21,7 @@ from enigma.debug.check import check
 @click.option("--nan", is_flag=True, help="Also tell where NaN is born.")
 @click.option("--schedules", type=click.IntRange(1), default=2, show_default=True, help="Orders of threads to try.")
 @click.option("--strict", is_flag=True, help="Fail too where the order of threads shows in a buffer.")
+@rounds_option(MAX_ROUNDS)
 @click.option(
     "--explore",
     "page",
@@ -36,6 +37,7 @@ def command(
     nan: bool,
     schedules: int,
     strict: bool,
+    max_rounds: int,
     page: Path | None,
     as_json: bool,
     **launch: Any,
@@ -57,6 +59,7 @@ def command(
         report = check(
             ready.kernel, *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants,
             check="everything" if nan else True, schedules=schedules, seed=launch["seed"],
+            max_rounds=max_rounds,
         )  # fmt: skip
     if page is not None:
         names = {parameter.name for parameter in ready.kernel.parameters}

@@ -18,8 +18,9 @@ def export(
 ) -> Path:  # fmt: skip
     """Write a kernel as a folder that can be shipped without enigma, and return its path (default `NAME-TO`).
 
-    `to` is what the folder is for: "msl", "metallib" or "json". `args`, `named`, `grid`, `threads` and `constants` are a launch,
-    as in `kernel.launch`: it is run on copies, and its arrays before and after are part of the folder, to test the kernel by.
+    `to` is what the folder is for: "msl", "torch" and others, which docs/export.md lists. `args`, `named`, `grid`, `threads` and
+    `constants` are a launch, as in `kernel.launch`: it is run on copies, and its arrays before and after are part of the folder, to
+    test the kernel by.
     `device` is what runs it: "sim" refuses a launch that goes wrong, "cpu" is quick. `kernel` may be compiled, or be an
     `@enigma.jit` function of one launch. A folder that holds something is left alone unless `overwrite` is True; files of other
     names in it stay.

@@ -75,7 +75,7 @@ class Checks(Observer):
         if self._races is not None:
             self._races.batch(batch)
         if self._uninitialised is not None:
-            self._uninitialised.batch()
+            self._uninitialised.batch(batch)
 
     def access(self, access: Access) -> None:
         """Lanes are about to read or write memory."""

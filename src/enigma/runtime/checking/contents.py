@@ -11,6 +11,7 @@ from enigma.dtypes import Space
 from enigma.runtime.checking.data_dependence import written_by_data
 from enigma.runtime.checking.finding import Finding
 from enigma.runtime.checking.uses import Components
+from enigma.runtime.simulator.grid import Batch
 from enigma.runtime.simulator.memory import Access, Kind, Memory
 from enigma.runtime.simulator.observer import Observer
 from enigma.runtime.simulator.problem import Array, Problem
@@ -29,7 +30,7 @@ class Uninitialised(Observer):
         self.kernel, self.report, self.components = traced.name, report, components
         self._parts: dict[int, tuple[Memory, Array]] = {}  # of vectors: which components have been written
 
-    def batch(self) -> None:
+    def batch(self, batch: Batch) -> None:
         """Other threadgroups have other memory."""
         self._parts.clear()
 

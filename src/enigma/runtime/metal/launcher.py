@@ -67,6 +67,14 @@ class Launcher:
         for flight in flights:
             flight.wait()
 
+    def quiet(self) -> None:
+        """Run what the batch of this thread has, and wait for everything under way; errors stay with the handles."""
+        self.settle()
+        with self._lock:
+            flights = list(self._flights)
+        for flight in flights:
+            flight.land()
+
     def land_all(self) -> None:
         """Wait for everything that is under way; errors stay with the handles."""
         with self._lock:

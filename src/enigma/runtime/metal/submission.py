@@ -83,6 +83,8 @@ class Recording:
             self._compute = self._encoder()
             if self._compute is None:
                 raise gpu_error("Metal made no encoder", help="wait for launches in flight: handle.wait()")
+        if self._queue.validates:
+            binding.label()
         binding.encode(self._compute)
         if any(image.is_written for image, _, _ in binding.images):
             self._blit(binding, "download")
