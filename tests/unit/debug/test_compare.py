@@ -18,7 +18,7 @@ from enigma.debug.compare import ComparisonError
 from enigma.debug.diff import diff, diff_texts
 from enigma.debug.origin import Origin
 from enigma.debug.reduce import Case, reduce
-from enigma.debug.reproducer import needed
+from enigma.debug.sources import needed
 from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
 
 
@@ -333,7 +333,9 @@ def test_a_reproducer_takes_what_it_needs_of_a_file() -> None:
         "import os\nimport numpy as np, math\nfrom a import (b,\n  c)\nX = 3\nif X:\n    Y = c\nelse:\n    Y = 1\n"
         "@deco(X)\ndef k(p: Ann):\n    return Y + np.pi\ndef deco(x): return x\nclass Ann: pass\ndef other(): return os\n"
     )
-    kept = needed(source, {"k"})
+    future, kept = needed("from __future__ import annotations\n" + source, {"k"})
+    assert future == ["from __future__ import annotations"]
+    assert "__future__" not in kept
     for part in (
         "import numpy as np, math",
         "from a import (b,\n  c)",
