@@ -23,6 +23,7 @@ _HOME = {
     "RegisterTensor": "trace.register_tensor", "Fragment": "trace.fragment",
     "SimdgroupTile": "trace.tiles", "Pipeline": "trace.pipeline",
     "for_range": "trace.scoped", "if_": "trace.scoped", "while_": "trace.scoped", "Carry": "trace.scoped",
+    "export": "export.api",
     "compile": "compile", "CompiledKernel": "compile", "CompiledJit": "runtime.sequence",
     "jit": "runtime.jit", "JitDef": "runtime.jit", "dynamic": "runtime.binding", "from_array": "runtime.host",
     "empty": "runtime.host",
@@ -30,6 +31,7 @@ _HOME = {
     "check": "debug.check", "CheckReport": "runtime.checking.report", "Finding": "runtime.checking.finding",
     "advise": "debug.advisor", "AccessReport": "debug.report", "Access": "debug.report",
     "explain": "debug.cost.explain", "CostReport": "debug.cost.report",
+    "explain_copies": "interop.copies", "CopyReport": "interop.copies",
     "EnigmaError": "errors", "EnigmaTypeError": "errors", "EnigmaValueError": "errors", "EnigmaSyntaxError": "errors",
     "EnigmaIndexError": "errors", "EnigmaNameError": "errors", "EnigmaAttributeError": "errors",
     "LaunchError": "errors", "ToolchainError": "errors", "CheckError": "errors",
@@ -64,7 +66,7 @@ _HOME = {
     "ProfilerEvent": "profiler", "ProfilerResult": "profiler", "KernelBenchmark": "profiler",
     "make_identity_tensor": "trace.identity", "elem_less": "trace.predicate",
 }  # fmt: skip
-_MODULES = ("benchmark", "core", "lib", "ops", "profiler", "random", "tensor", "testing", "tuple")
+_MODULES = ("benchmark", "core", "interop", "lib", "ops", "profiler", "random", "tensor", "testing", "tuple")
 _DTYPES = (
     "f32", "f16", "bf16", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "b1", "Numeric", "Float32", "Float16", "BFloat16",
     "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Bool",
@@ -133,6 +135,7 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 context.load_compiler = lambda: importlib.import_module("enigma.compile")  # the top layer: only when a kernel runs
+context.load_exporter = lambda: importlib.import_module("enigma.export.api")  # likewise: only when one is shipped
 context.load_explorer = lambda: importlib.import_module("enigma.debug.explorer")  # likewise: only when one is looked at
 
 __all__ = ["__version__"]

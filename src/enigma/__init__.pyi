@@ -11,6 +11,7 @@ from typing_extensions import TypeVar as _DefaultedTypeVar
 
 from enigma import benchmark as benchmark
 from enigma import core as core
+from enigma import interop as interop
 from enigma import lib as lib
 from enigma import ops as ops
 from enigma import profiler as profiler
@@ -43,6 +44,9 @@ from enigma.errors import KernelAssertionError as KernelAssertionError
 from enigma.errors import LaunchError as LaunchError
 from enigma.errors import OutOfBoundsError as OutOfBoundsError
 from enigma.errors import ToolchainError as ToolchainError
+from enigma.export.api import export as export
+from enigma.interop.copies import CopyReport as CopyReport
+from enigma.interop.copies import explain_copies as explain_copies
 from enigma.layout import ComposedLayout as ComposedLayout
 from enigma.layout import Layout as Layout
 from enigma.layout import Swizzle as Swizzle

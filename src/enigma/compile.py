@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enigma import config, context
+from enigma.emit.metal_text import MslText
 from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
 from enigma.runtime.diagnostics import SourceMap
 from enigma.runtime.jit import JitDef
 from enigma.runtime.program import Program, TextureParam
 from enigma.runtime.sequence import CompiledJit
+from enigma.runtime.texts import Style, emitted, metal_text
 from enigma.source import SourceLoc
 from enigma.trace.dump import dump
 from enigma.trace.hooks import hooks
@@ -23,7 +25,6 @@ from enigma.trace.node import Constant
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
-    from enigma.emit.msl import MslText
     from enigma.runtime.reports import Site
 
 STAGES = ("ir", "mlir", "msl", "llvm", "asm")
@@ -33,7 +34,8 @@ STAGES = ("ir", "mlir", "msl", "llvm", "asm")
 class CompiledKernel:
     """A compiled kernel: its texts at every stage, and what a runtime needs to launch it.
 
-    `metal_source` and `mlir_source` are always there; `mlir_source` is the very module that the Metal source was printed from.
+    `metal_source` and `mlir_source` are always there; `mlir_source` is the very module that the Metal source was printed from,
+    made when it is asked for if the Metal source came from the disk cache.
     `metallib_path` and `metallib_bytes` are None when compilation stopped at text. `.asm["ir" | "mlir" | "msl" | "llvm" | "asm"]`
     gives any stage; `source_map` leads from a line of the Metal source to its Python line. `module` is the MLIR module itself
     (xDSL's). `entry_name` is the kernel's name in the Metal source: `kernel_name`, with an underscore behind it where
@@ -45,7 +47,7 @@ class CompiledKernel:
     kernel_name: str
     program: Program
     metal_source: str
-    mlir_source: str
+    _source: Program
     metallib_path: str | None = None
     metallib_bytes: bytes | None = None
     grid: tuple[int, ...] | None = None  # of the launch in a jit function
@@ -53,14 +55,26 @@ class CompiledKernel:
     scalars: tuple[Any, ...] | None = None
     entry_name: str = ""
     places: tuple[SourceLoc | None, ...] = ()
-    module: Any = None
     asm: Mapping[str, str] = field(init=False)
+    _mlir: str | None = None
 
     def __post_init__(self) -> None:
         self.asm = Stages(self)
 
     def __repr__(self) -> str:
         return f"<compiled kernel {self.kernel_name}({', '.join(self.param_names)})>"
+
+    @property
+    def module(self) -> ModuleOp:
+        """The MLIR module, xDSL's own; made when it is first asked for."""
+        return self._source.module
+
+    @property
+    def mlir_source(self) -> str:
+        """The MLIR module as text: the very module that the Metal source was printed from."""
+        if self._mlir is None:
+            self._mlir = _print_module(self.module)
+        return self._mlir
 
     @property
     def launches(self) -> tuple[CompiledKernel, ...]:
@@ -82,6 +96,16 @@ class CompiledKernel:
             compiled.explore("saxpy.html", grid=10_000, threads=256)
         """
         return context.load_explorer().explore(self, path, grid=grid, threads=threads, report=report)
+
+    def export(self, *args: Any, to: str, path: Any = None, **launch: Any) -> Path:
+        """Write the kernel as a folder that can be shipped, and return its path: what `enigma.export(compiled, ...)` does.
+
+        `args` are the arguments in order; of a compiled jit function, its size and its numbers may be left out. `launch` is
+        `grid`, `threads`, `constants`, `device` and `overwrite`.
+
+            compiled.export(x, y, 2.0, grid=1000, to="msl", path="saxpy")
+        """
+        return context.load_exporter().export(self, *args, to=to, path=path, **launch)
 
     @property
     def kernel_source(self) -> str:
@@ -233,12 +257,11 @@ def compile(
     traced = kernel.trace(constexprs, vec_width=vec_width)
     program = Program(traced if math is None else replace(traced, math=math_named(math)))
     _show_ir(program, printed=dump_ir)
-    module = _module(_for_metal(kernel, constexprs, program, async_copy, vec_width))
-    mlir = _print_module(module)
+    source = _for_metal(kernel, constexprs, program, async_copy, vec_width)
     if dump_mlir:
-        print(f"=== MLIR (enigma dialect): {program.name} ===\n{mlir}", end="" if mlir.endswith("\n") else "\n")
-    metal = _emit(module, line_comments=line_comments, source_map=source_map)
-    compiled = _compiled(program, metal, mlir, module)
+        _show_mlir(source)
+    metal = _metal(source, Style(line_comments, source_map))
+    compiled = _compiled(program, metal, source)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
     if _builds(emit_only):
@@ -255,11 +278,15 @@ def _show_ir(program: Program, *, printed: bool) -> None:
         print(dump(program.traced), end="")
 
 
-def _compiled(program: Program, metal: MslText, mlir: str, module: ModuleOp) -> CompiledKernel:
+def _show_mlir(program: Program) -> None:
+    """Print the MLIR module."""
+    text = _print_module(program.module)
+    print(f"=== MLIR (enigma dialect): {program.name} ===\n{text}", end="" if text.endswith("\n") else "\n")
+
+
+def _compiled(program: Program, metal: MslText, source: Program) -> CompiledKernel:
     program.metal = metal
-    compiled = CompiledKernel(
-        program.name, program, metal.text, mlir, entry_name=metal.entry, places=metal.lines, module=module
-    )
+    compiled = CompiledKernel(program.name, program, metal.text, source, entry_name=metal.entry, places=metal.lines)
     _write_dumps(compiled)
     return compiled
 
@@ -329,10 +356,11 @@ def _check_vec_width(vec_width: int) -> None:
         )
 
 
-def _module(program: Program) -> ModuleOp:
+def _metal(program: Program, style: Style) -> MslText:
+    """Return the Metal text; where ENIGMA_DUMP asks for it, each pass's module is written on the way."""
     folder = config.dump_folder()
     if folder is None:
-        return program.module
+        return metal_text(program, style)
     from enigma.dialect.text import print_module  # xDSL is heavy
 
     count = 0
@@ -344,19 +372,14 @@ def _module(program: Program) -> ModuleOp:
         path.write_text(print_module(module), encoding="utf-8")
         count += 1
 
-    return program.lower(observe)
+    program.module = program.lower(observe)
+    return emitted(program, style)
 
 
 def _print_module(module: ModuleOp, *, locations: bool = False) -> str:
     from enigma.dialect.text import print_module  # xDSL is heavy
 
     return print_module(module, locations=locations)
-
-
-def _emit(module: ModuleOp, *, line_comments: bool, source_map: bool) -> MslText:
-    from enigma.emit.msl import emit_msl  # xDSL is heavy
-
-    return emit_msl(module, line_comments=line_comments, source_map=source_map)
 
 
 def _write_dump(program: Program, suffix: str, text: str) -> None:

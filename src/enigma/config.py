@@ -24,7 +24,11 @@ def dump_folder() -> str | None:
 
 
 def shader_validation() -> bool:
-    """MTL_SHADER_VALIDATION: whether Metal checks every access of a kernel; Metal reads it when the process starts."""
+    """MTL_SHADER_VALIDATION: whether Metal checks every access of a kernel; Metal reads it when the process starts.
+
+    What it finds stands in no error: `enigma run --validate` reads it from standard error, where it is written if
+    MTL_SHADER_VALIDATION_REPORT_TO_STDERR is 1 too.
+    """
     return os.environ.get("MTL_SHADER_VALIDATION", "0") not in ("", "0")
 
 

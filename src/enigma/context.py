@@ -19,4 +19,6 @@ current: ContextVar[Any] = ContextVar("enigma_kernel", default=None)
 
 load_compiler: Callable[[], Any] = lambda: None  # noqa: E731 - replaced by the package, whose top layer it imports
 
+load_exporter: Callable[[], Any] = lambda: None  # noqa: E731 - replaced likewise: writes what is shipped
+
 load_explorer: Callable[[], Any] = lambda: None  # noqa: E731 - replaced likewise: the stage explorer, and what notebooks show

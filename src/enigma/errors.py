@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from enigma.mistakes import page_of
+
 
 class Place(Protocol):
     """A position in somebody's Python source: prints as `file:line:col` and can show its line with a caret."""
@@ -26,13 +28,16 @@ class EnigmaError(Exception):
     """The root of all errors: a message, where it happened, and what would be right.
 
     `str(error)` is the whole text; `.message`, `.loc`, `.help` and `.notes` are its parts. `notes` are further places with a
-    word each, for a mistake that two lines make together.
+    word each, for a mistake that two lines make together. `.page` is the name of the page of the documentation about it, with a
+    wrong and a right kernel, or None; `enigma errors PAGE` prints it, and a traceback says so in its last line.
 
         try:
             enigma.compile(kernel)
         except enigma.EnigmaError as error:
             print(error)
     """
+
+    errors: Sequence[Any] = ()  # of a group
 
     def __init__(
         self,
@@ -44,6 +49,17 @@ class EnigmaError(Exception):
     ) -> None:
         self.message, self.loc, self.help, self.notes = message, loc, help, tuple(notes)
         super().__init__(self.render())
+        for page in self._pages():
+            self.add_note(f"  more: enigma errors {page}")
+
+    @property
+    def page(self) -> str | None:
+        """The name of the page about this error, such as `implicit-conversion`; None where there is none."""
+        return next(iter(self._pages()), None)
+
+    def _pages(self) -> list[str]:
+        pages = [error.page for error in self.errors] or [page_of(self.message)]
+        return [page for page in dict.fromkeys(pages) if page is not None]
 
     def at(self, loc: Place) -> None:
         """Say where it happened, for an error that was raised where nobody knew."""

@@ -11,7 +11,7 @@ from tests.arch.tree import Module, imports, modules
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "_version errors source config context",
+        "_version errors mistakes source config context",
         "dtypes layout",
         "spec",
         "trace",
@@ -20,14 +20,17 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "passes emit",
         "runtime",
         "compile",
-        "debug lib cli __init__ __main__ ops testing benchmark profiler tensor core tuple tune kernels interop",
+        "interop export",
+        "debug lib cli __init__ __main__ ops testing benchmark profiler tensor core tuple tune kernels",
     )
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 SIBLINGS: dict[tuple[str, str], str] = {
+    ("errors", "mistakes"): "an error knows the page about it by its text",
     ("source", "errors"): "errors knows a place only as a protocol; source may raise",
     ("config", "errors"): "a setting that makes no sense is an error like any other",
+    ("export", "interop"): "an export for PyTorch passes numbers as the operation for PyTorch does",
     ("lib", "__init__"): "ready-made kernels are written with the public API",
     ("cli", "__init__"): "the command line is a user of the public API",
     ("cli", "lib"): "the demo runs ready-made kernels",

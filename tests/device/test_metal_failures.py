@@ -16,6 +16,7 @@ from enigma.runtime.metal import failures
 from enigma.runtime.metal.runtime import MetalRuntime
 from tests.device.fake_metal import Machine
 from tests.device.fake_metal.objects import NSError
+from tests.device.fake_metal.selectors import find
 from tests.unit.runtime.launched import add, message
 
 N = 70
@@ -42,6 +43,15 @@ def launch_everything(rt: MetalRuntime, text: str = "default") -> Any:
     return out
 
 
+def launch_otherwise(rt: MetalRuntime) -> None:
+    """Launch a kernel timed, and under a profiler."""
+    prepared = rt.prepare(en.compile(add), [A, B], N * 4)
+    prepared.dispatch_timed(N, 32)
+    with en.profile():
+        prepared.dispatch(N, 32)
+    prepared.release()
+
+
 def sent_by_a_launch() -> list[tuple[str, str]]:
     """Return each message of a first launch that uses all there is, once."""
     from enigma.runtime.metal import objc
@@ -51,7 +61,7 @@ def sent_by_a_launch() -> list[tuple[str, str]]:
     try:
         rt = MetalRuntime()
         assert (launch_everything(rt) == A * 6).all()
-        rt.prepare(en.compile(add), [A, B], N * 4).dispatch_timed(N, 32)
+        launch_otherwise(rt)
     finally:
         objc.load = known
     return list(dict.fromkeys(machine.log))
@@ -61,13 +71,30 @@ MESSAGES = sent_by_a_launch()
 MAKING = [
     one
     for one in MESSAGES
-    if one[1].startswith("new") or one[1].endswith("Encoder") or one[1].startswith("commandBuffer")
+    if one[1].startswith(("new", "commandBuffer", "computeCommandEncoder", "blitCommandEncoder"))
+    and "Counter" not in one[1]
 ]
+"""What makes something that a launch cannot do without."""
 
 
 def test_a_launch_sends_messages_of_every_kind() -> None:
     assert len(MESSAGES) > 45
-    assert len(MAKING) == 12, MAKING
+    assert len(MAKING) == 13, MAKING
+
+
+def test_each_message_that_is_sent_was_confirmed() -> None:
+    found = {sent: find(sent[0], sent[1].replace(":", "_")) for sent in MESSAGES}
+    assert None not in found.values()
+    by = {sent: one.source for sent, one in found.items() if one is not None}
+    assert set(by.values()) == {"sdk", "wheel"}, by
+    weaker = {owner for (owner, _), source in by.items() if source == "wheel"}
+    assert weaker == {
+        "MTLBuffer",
+        "MTLBlitCommandEncoder",
+        "MTLComputePipelineState",
+        "MTLCounterSet",
+        "MTLCounterSampleBuffer",
+    }
 
 
 @pytest.mark.parametrize("sent", MAKING, ids=lambda sent: sent[1])
@@ -79,7 +106,7 @@ def test_what_metal_does_not_make_is_an_error_of_the_device(machine: Machine, se
     def run() -> None:
         rt = MetalRuntime()
         launch_everything(rt)
-        rt.prepare(en.compile(add), [A, B], N * 4).dispatch(N, 32)
+        launch_otherwise(rt)
 
     with pytest.raises(DeviceError, match="^enigma GPU error: ") as caught:
         run()
@@ -98,7 +125,7 @@ def test_an_exception_of_objective_c_leaves_nothing_behind(machine: Machine, sen
     with pytest.raises(ObjectiveCError):
         rt = MetalRuntime()
         launch_everything(rt)
-        rt.prepare(en.compile(add), [A, B], N * 4).dispatch_timed(N, 32)
+        launch_otherwise(rt)
     if rt is not None:
         assert (launch_everything(rt) == A * 6).all()  # and the next launch works
 
@@ -342,3 +369,19 @@ def test_what_shader_validation_finds_is_said_with_the_python_lines(
         rt.execute(compiled, [A, B], N * 4, grid=N, threads=32)
     assert "shader validation found 1 mistake in add" in str(caught.value.__cause__)
     del caught
+
+
+def test_buffers_have_the_names_of_their_parameters_where_accesses_are_checked(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTL_SHADER_VALIDATION", "1")
+    rt = MetalRuntime()
+    base, out = rt.zeros(256), rt.zeros(N)
+    rt.run(en.compile(add).program, [base[64 : 64 + N], B, out], N, 32)
+    labels = sorted(one.values["label"] for one in machine.alive if one.OWNER == "MTLBuffer")
+    assert labels == ["A from byte 256", "B", "C"]
+    monkeypatch.delenv("MTL_SHADER_VALIDATION")
+    quiet = MetalRuntime()
+    with machine.messages() as sent:
+        quiet.run(en.compile(add).program, [A, B, quiet.zeros(N)], N, 32)
+    assert ("MTLBuffer", "setLabel:") not in sent

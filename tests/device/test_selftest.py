@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from enigma.lib import selftest
 from enigma.runtime.metal.runtime import MetalRuntime
 from tests.arch.tree import ROOT
 from tests.device.fake_metal import Machine
+from tests.unit.runtime.stand_in import put_on_path
 
 
 @pytest.mark.parametrize("system", [(14, 0), (15, 3), (26, 1)])
@@ -23,6 +26,25 @@ def test_all_checks_pass_on_a_machine_that_works(machine: Machine, system: tuple
     failed = [str(one) for one in outcomes if not one.passed]
     expected = ["printing", "assertions"] if system < (15, 0) else []  # no log before macOS 15
     assert [text.split(":")[0].removeprefix("FAIL ") for text in failed] == expected, failed
+    unchecked = {one.check.name for one in outcomes if one.detail.startswith("not checked")}
+    assert unchecked == {"captures", "libraries built ahead"}  # both need something of the process or the machine
+
+
+def test_captures_and_libraries_are_checked_where_they_can_be(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_path(tmp_path / "bin", monkeypatch)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.delenv("ENIGMA_EMIT_ONLY", raising=False)
+    monkeypatch.setenv("MTL_CAPTURE_ENABLED", "1")
+    seen = {one.check.name: (one.passed, one.detail) for one in selftest.run_checks(MetalRuntime())}
+    assert seen["captures"] == (True, "a launch was recorded")
+    assert seen["libraries built ahead"] == (True, "a library from xcrun was loaded")
+
+
+def test_counters_that_do_not_work_are_found(machine: Machine) -> None:
+    machine.takes_samples = False
+    assert failures(MetalRuntime()) == {"profiled times": "no time of the encoder: the GPU took no sample"}
 
 
 @pytest.mark.parametrize("runtime", [en.CpuRuntime, en.SimRuntime])

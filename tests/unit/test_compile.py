@@ -106,6 +106,7 @@ def test_the_dump_is_there_even_when_metal_lacks_an_operation(
         raise enigma.EnigmaError("no")
 
     monkeypatch.setattr(msl, "emit_msl", refuse)
+    monkeypatch.setenv("ENIGMA_NO_CACHE", "1")
     with pytest.raises(enigma.EnigmaError):
         enigma.compile(add, dump_ir=True, dump_mlir=True)
     shown = capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import IO, Any
 import click
 
 from enigma._version import __version__
-from enigma.cli.users import place
+from enigma.debug.users import place
 from enigma.errors import EnigmaError, InternalError
 
 BUG = 70
@@ -25,8 +25,10 @@ COMMANDS = {
     "compare": "Run a kernel on several runtimes and show the first difference.",
     "reduce": "Shrink a failing launch and write a program that shows it alone.",
     "bench": "Measure how long a kernel takes.",
+    "export": "Write a kernel as a folder that can be shipped without enigma.",
     "explain": "Say what a launch moves and computes, and what it would cost on each Apple chip.",
     "layout": "Draw a layout.",
+    "errors": "Explain an error or a finding, with a wrong and a right kernel.",
     "ops": "List the operations, their dtypes, and where they run.",
     "cache": "Show what the disk cache holds, or clear it.",
     "doctor": "Say what this machine can do, and what is missing for Metal.",

@@ -9,9 +9,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from enigma import config
 from enigma.cli.options import device_option, json_option
+from enigma.cli.validated import again
 from enigma.debug.doctor import examine
-from enigma.lib.selftest import run_checks
+from enigma.lib.selftest import run_checks, stray
+from enigma.lib.selftest_kernels import strays
 from enigma.runtime.base import Runtime
 from enigma.runtime.choose import runtime
 
@@ -21,9 +24,12 @@ _SIGNS = {"ok": ("ok", "green"), "absent": ("--", "yellow"), "broken": ("no", "r
 @click.command()
 @json_option
 @click.option("--self-test", is_flag=True, help="Run the checks that only a machine with the device can prove.")
+@click.option(
+    "--validate", is_flag=True, help="Run the self-test with Metal's shader validation, which checks every access."
+)
 @device_option()
 @click.pass_context
-def command(ctx: click.Context, *, as_json: bool, self_test: bool, device: str | None) -> None:
+def command(ctx: click.Context, *, as_json: bool, self_test: bool, validate: bool, device: str | None) -> None:
     """Say what this machine can do, and exactly what is missing for Metal, with the command that mends it.
 
     The status is 1 if something is broken that should work here.
@@ -33,10 +39,23 @@ def command(ctx: click.Context, *, as_json: bool, self_test: bool, device: str |
       enigma doctor
       enigma doctor --json
       enigma doctor --self-test --device metal
+      enigma doctor --self-test --device metal --validate
     """
-    if self_test:
-        _self_test(ctx, runtime(device), as_json=as_json)
-        return
+    if validate and not self_test:
+        raise click.UsageError("--validate is about the self-test: write --self-test --validate")
+    if validate and not config.shader_validation():
+        _validated(ctx)
+    elif self_test:
+        where = runtime("metal" if validate else device)
+        if validate:
+            stray(where)
+        _self_test(ctx, where, as_json=as_json)
+    else:
+        _examine(ctx, as_json=as_json)
+
+
+def _examine(ctx: click.Context, *, as_json: bool) -> None:
+    """Show what there is; the status is 1 if something is broken."""
     checks = examine()
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))
@@ -55,6 +74,25 @@ def command(ctx: click.Context, *, as_json: bool, self_test: bool, device: str |
         console.print()
     if any(check.state == "broken" for check in checks):
         ctx.exit(1)
+
+
+def _validated(ctx: click.Context) -> None:
+    """Run the self-test with shader validation; the status is 1 if a check fails, or an access is reported."""
+    done = again()
+    click.echo(done.output, nl=False)
+    found = [one for one in done.reports if one.kernel != strays.name]
+    for one in found:
+        click.echo(
+            f"no  {one.kernel}: invalid {one.what} at byte {one.offset}, line {one.line} of its Metal source", err=True
+        )
+    if len(found) == len(done.reports):
+        click.echo(
+            "no  shader validation does not report a kernel that leaves its buffer: nothing was checked", err=True
+        )
+    elif not found:
+        click.echo("shader validation reports a kernel that leaves its buffer, and none of the checks")
+        ctx.exit(done.status)
+    ctx.exit(done.status or 1)
 
 
 def _self_test(ctx: click.Context, where: Runtime, *, as_json: bool) -> None:

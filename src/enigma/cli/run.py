@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,10 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from enigma import config
-from enigma.cli.arguments import prepare
+from enigma.cli.arguments import Launch, prepare
 from enigma.cli.load import aside
 from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
+from enigma.cli.validated import again
 from enigma.runtime.choose import runtime
+from enigma.runtime.metal.reported import findings
 
 _SHOWN = 8
 
@@ -45,11 +44,11 @@ def command(
       enigma run kernels.py:blur --arg x='random((64, 64))' --grid 64,64 --threads 16,16
       enigma run kernels.py:saxpy --inputs make_inputs --device sim --save y=y.npy
     """
+    ready = prepare(kernel, **launch)
     if validate:
         device = "metal"
         if not config.shader_validation():
-            _again_with_validation()
-    ready = prepare(kernel, **launch)
+            raise click.exceptions.Exit(_validated(ready, as_json=as_json))
     kept = [_save(text, list(ready.arguments)) for text in save]
     where = runtime(device)
     with aside() if as_json else nullcontext():
@@ -83,12 +82,19 @@ def command(
         console.print(f"  {each['name']} begins: {first}", markup=False, soft_wrap=True)
 
 
-def _again_with_validation() -> None:
-    """Run this command in a process of its own: Metal reads what it is to check when the process starts."""
-    runtime("metal")  # where there is none, the error comes from here
-    checks = {"MTL_DEBUG_LAYER": "1", "MTL_SHADER_VALIDATION": "1"}
-    done = subprocess.run([sys.executable, "-m", "enigma", *sys.argv[1:]], env={**os.environ, **checks}, check=False)
-    raise click.exceptions.Exit(done.returncode)
+def _validated(ready: Launch, *, as_json: bool) -> int:
+    """Run this command with shader validation, show what that found, and return the status."""
+    done = again()
+    found = findings(done.reports, [ready.program])
+    if as_json:
+        facts: dict[str, Any] = json.loads(done.output) if done.output.strip() else {}
+        click.echo(json.dumps({**facts, "findings": [one.as_dict() for one in found]}, indent=2))
+    else:
+        click.echo(done.output, nl=False)
+        for one in found:
+            click.echo(str(one), err=True)
+        click.echo(f"shader validation: {len(found) or 'nothing'} found", err=True)
+    return done.status or int(bool(done.reports))
 
 
 def _save(text: str, names: list[str]) -> tuple[str, Path]:

@@ -33,6 +33,7 @@ MATRIX = "8 x 8"
 LINE = 128
 BANKS = 32
 WORD = 4
+_NOWHERE = np.iinfo(np.int64).min
 
 _TERM = by_algebra()[Algebra.LOAD_VECTOR].operands["buf"]
 _PACKED: tuple[Numeric, ...] = getattr(getattr(_TERM, "element", None), "dtypes", ())
@@ -98,11 +99,21 @@ class _Facts:
     packed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What the lanes of a simdgroup do together at once."""
+
+    pattern: tuple[str, int | None]
+    lines: tuple[int, int]
+    conflict: int
+
+
 class _Advisor:
     def __init__(self, traced: Traced, threads: tuple[int, int, int]) -> None:
         self.traced, self.threads = traced, threads
         self.counters = {id(n.body.args[0]): n for n in traced.nodes() if isinstance(n, For)}
         self.made = {id(n.result): n for n in traced.nodes() if isinstance(n, Op) and n.result is not None}
+        self.known: dict[tuple[bytes, int, int], _Measured] = {}
 
     def report(self) -> AccessReport:
         facts = [self.facts(seen) for seen in observe(self.traced, self.threads) if _space(seen) is not Space.THREAD]
@@ -133,11 +144,12 @@ class _Advisor:
             raise InternalError("an access without a buffer", loc=node.loc)
         dtype = _moved(node, buffer.type)
         rows = _rows(seen)
-        patterns = {_pattern(row) for row in rows}
+        measured = [self.measured(row, buffer.type.element.size, dtype.size) for row in rows]
+        patterns = {each.pattern for each in measured}
         pattern, stride = patterns.pop() if len(patterns) == 1 else _common(patterns)
         if is_matrix(node):
             pattern, stride = MATRIX, None
-        touched = [_lines(row, buffer.type.element.size, dtype.size) for row in rows]
+        touched = [each.lines for each in measured]
         worst = max(touched, key=lambda pair: (pair[0], -pair[1]))
         vector = node.row.algebra in (Algebra.LOAD_VECTOR, Algebra.STORE_VECTOR)
         could = vector and buffer.type.space is Space.DEVICE
@@ -147,8 +159,22 @@ class _Advisor:
             seen, buffer.name or "memory", buffer.type, dtype, _kind(node),
             "irregular" if data and "varies" in pattern else pattern, stride, "data" if data else "sample" if seen.depends else "",
             (min(lines for lines, _ in touched), worst[0]), worst[1] // worst[0], -(-worst[1] // LINE),
-            max(_conflict(row, buffer.type.element.size, dtype.size) for row in rows), could and not aligned,
+            max(each.conflict for each in measured), could and not aligned,
         )  # fmt: skip
+
+    def measured(self, row: Array, element: int, width: int) -> _Measured:
+        """Return what was measured of a row, once for all that are alike: an unrolled loop has thousands of one kind."""
+        lanes, places = row
+        if LINE % element == 0:  # as many whole lines further on, all is the same
+            each = LINE // element
+            places = places - int(places.min()) // each * each
+        alike = np.stack([lanes, places])
+        key = (alike.tobytes(), element, width)
+        if key not in self.known:
+            self.known[key] = _Measured(
+                _pattern(alike), _lines(alike, element, width), _conflict(alike, element, width)
+            )
+        return self.known[key]
 
     def look(self, value: Value) -> Made | None:
         loop = self.counters.get(id(value))
@@ -197,11 +223,10 @@ def _rows(seen: Seen) -> list[Array]:
     """Return, for each simdgroup of each time, the lanes (first row) and their indices (second row), each case once."""
     found: dict[bytes, Array] = {}
     for index, active in seen.times:
-        for places, live in zip(index, active, strict=True):
-            if live.any():
-                row = np.stack([np.flatnonzero(live), places[live]])
-                found.setdefault(row.tobytes(), row)
-    return list(found.values())
+        for places in np.where(active, index, _NOWHERE):
+            found.setdefault(places.tobytes(), places)
+    rows = [(np.flatnonzero(places != _NOWHERE), places) for places in found.values()]
+    return [np.stack([lanes, places[lanes]]) for lanes, places in rows if lanes.size]
 
 
 def _pattern(row: Array) -> tuple[str, int | None]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, cast
 
-import ml_dtypes
 import numpy as np
 
+from enigma.debug.close import close, is_number, largest_gap
 from enigma.debug.origin import Origin, origin
 from enigma.errors import DeviceError, EnigmaError, EnigmaTypeError, EnigmaValueError, LaunchError, OutOfBoundsError
 from enigma.runtime import constants as function_constants
@@ -22,8 +22,6 @@ from enigma.runtime.program import Program
 from enigma.trace.kernel import KernelDef
 
 Array = np.ndarray[Any, Any]
-TOLERANCES = {"float32": (1e-5, 1e-6), "float16": (5e-3, 1e-3), "bfloat16": (4e-2, 1e-2)}
-"""Relative and absolute error allowed where none is given; integers are compared exactly."""
 
 
 class ComparisonError(EnigmaError, AssertionError):
@@ -43,13 +41,13 @@ class Difference:
     wanted: Any
     count: int
     size: int
-    largest: float
+    largest: float | int
 
     def __str__(self) -> str:
         place = ", ".join(map(str, self.index))
         return (
             f"{self.buffer}[{place}] is {_text(self.got)} on {self.target}, but {_text(self.wanted)} on {self.reference}: "
-            f"{self.count} of {self.size} elements differ, by {self.largest:.3g} at most"
+            f"{self.count} of {self.size} elements differ, by {_largest(self.largest)} at most"
         ).replace(f"on {ORACLE}", f"by the {ORACLE}")
 
 
@@ -92,9 +90,10 @@ class Comparison:
         if self.ok:
             against = f" with the {ORACLE}" if self.reference == ORACLE else ""
             return f"{self.kernel}: {names} agree{'s' if len(self.targets) == 1 else ''}{against}"
-        lines = [
-            f"{self.kernel} on {names}, compared with {'the ' if self.reference == ORACLE else ''}{self.reference}"
-        ]
+        against = (
+            f", compared with {'the ' if self.reference == ORACLE else ''}{self.reference}" if self.reference else ""
+        )
+        lines = [f"{self.kernel} on {names}{against}"]
         lines += [f"  {target} failed: {error}" for target, error in self.failures.items()]
         lines += [f"  {difference}" for difference in self.differences]
         if self.origin is not None:
@@ -133,6 +132,10 @@ class Comparison:
         return f"<pre>{escape(str(self))}</pre>"
 
 
+def _largest(value: float) -> str:
+    return str(value) if isinstance(value, int) and abs(value) < 10**6 else f"{value:.3g}"
+
+
 def _text(value: Any) -> str:
     return f"{float(value):.9g}" if np.asarray(value).dtype.kind not in "biu" else str(value)
 
@@ -150,7 +153,7 @@ def _plain(value: Any) -> Any:
 
 
 def compare(
-    kernel: Any, args: Sequence[Any], *, grid: Any, threads: Any = None, targets: Sequence[str] = ("sim", "cpu"),
+    kernel: Any, args: Sequence[Any], *, grid: Any, threads: Any = None, targets: Sequence[str] | str = ("sim", "cpu"),
     oracle: Callable[..., Any] | None = None, constants: Mapping[Any, Any] | None = None, rtol: float | None = None,
     atol: float | None = None,
 ) -> Comparison:  # fmt: skip
@@ -161,8 +164,8 @@ def compare(
     array for one, a tuple for several, a dict by name, or None where it has changed its copies. Without one the first target
     is what the others are compared with.
 
-    Integers must be equal, floats within `atol + rtol * |wanted|`; the defaults are 1e-5 and 1e-6 for f32, 5e-3 and 1e-3 for
-    f16, 4e-2 and 1e-2 for bf16. NaN equals NaN.
+    Integers must be equal if no tolerance is given, floats within `atol + rtol * |wanted|`; the defaults are 1e-5 and 1e-6 for
+    f32, 5e-3 and 1e-3 for f16, 4e-2 and 1e-2 for bf16. NaN equals NaN, and an infinity itself only.
 
     Raises `LaunchError` for arguments that do not fit, `DeviceError` for a target that is not there, `EnigmaValueError` for an
     oracle's result that fits no output. A kernel that fails while it runs is told by `.failures`; after one that leaves its memory
@@ -178,6 +181,12 @@ def compare(
     halves: sim and cpu agree with the oracle
     """
     program, arguments, given = _prepared(kernel, args, constants)
+    targets = (targets,) if isinstance(targets, str) else targets
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value is not None and not value >= 0:
+            raise EnigmaValueError(
+                f"{name} is {value}, but it must be at least 0", help=f"write {name}=1e-4, or leave it out"
+            )
     if not targets:
         raise EnigmaValueError("compare has no targets", help='name some: targets=("sim", "cpu")')
     machines = [(name, runtime(name)) for name in dict.fromkeys(targets)]
@@ -249,6 +258,10 @@ def _expected(
     oracle: Callable[..., Any], program: Program, arguments: Sequence[Any], written: Sequence[str]
 ) -> dict[str, Any]:
     """Return the oracle's arrays by buffer. Raises `EnigmaValueError` for a result that fits no output."""
+    if not callable(oracle):
+        raise EnigmaTypeError(
+            f"oracle is a {type(oracle).__name__}, but it must be a function", help="write oracle=lambda x, out: 2 * x"
+        )
     copies = [_copy(value) for value in arguments]
     given = {x.name: copies[x.slot] for x in program.arguments}
     made = oracle(*copies)
@@ -264,15 +277,36 @@ def _expected(
                 help="return one for each in this order, or a dict by name",
             )
         found = dict(zip(written, listed, strict=True))
-    for name, value in found.items():
-        if name not in given or np.asarray(value).size != np.asarray(given[name]).size:
-            size = np.asarray(given[name]).size if name in given else 0
-            raise EnigmaValueError(
-                f"the oracle returned {np.asarray(value).size} elements for {name}, but "
-                + (f"it has {size}" if name in given else f"{program.name} has no such buffer"),
-                help=f"{program.name} writes {', '.join(written)}",
-            )
-    return found
+    if not found:
+        raise EnigmaValueError(
+            "the oracle returned an empty dict, so there is nothing to compare",
+            help=f"{program.name} writes {', '.join(written)}",
+        )
+    return {name: _fitting(name, value, given, program.name, written) for name, value in found.items()}
+
+
+def _fitting(name: str, value: Any, given: Mapping[str, Any], kernel: str, written: Sequence[str]) -> Array:
+    """Return what an oracle gives for a buffer in the buffer's shape. Raises `EnigmaValueError` where it does not fit."""
+    if name not in written:
+        why = f"{kernel} does not write it" if name in given else f"{kernel} has no such buffer"
+        raise EnigmaValueError(f"the oracle returned {name}, but {why}", help=f"{kernel} writes {', '.join(written)}")
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(None)
+    if not is_number(array):
+        raise EnigmaValueError(
+            f"the oracle returned {array.dtype} for {name}, but it must be real numbers",
+            help="return a NumPy array of numbers",
+        )
+    shape = np.shape(given[name])
+    plain = tuple(n for n in array.shape if n != 1), tuple(n for n in shape if n != 1)
+    if array.size != np.size(given[name]) or (plain[0] != plain[1] and min(map(len, plain)) > 1):
+        raise EnigmaValueError(
+            f"the oracle returned {name} of shape {array.shape}, but the buffer's is {shape}",
+            help="return it in the shape of the buffer, or flat",
+        )
+    return array.reshape(shape)
 
 
 def _difference(
@@ -286,37 +320,15 @@ def _difference(
     if buffer not in outputs[reference]:
         return None
     got = np.asarray(outputs[target][buffer])
-    wanted = np.asarray(outputs[reference][buffer]).reshape(got.shape)
-    wrong = ~_close(got, wanted, rtol, atol)
+    wanted = np.asarray(outputs[reference][buffer])
+    wrong = ~close(got, wanted, rtol, atol)
     count = int(wrong.sum())
     if not count:
         return None
     flat = int(np.flatnonzero(wrong)[0])
     index = tuple(int(i) for i in np.unravel_index(flat, got.shape))
-    with np.errstate(all="ignore"):
-        gaps = np.abs(got[wrong].astype(np.float64) - wanted[wrong].astype(np.float64))
-    largest = float(np.max(np.where(np.isnan(gaps), np.inf, gaps)))
+    largest = largest_gap(got[wrong], wanted[wrong])
     return Difference(target, reference, buffer, index, flat, got[index], wanted[index], count, got.size, largest)
-
-
-def _close(got: Array, wanted: Array, rtol: float | None, atol: float | None) -> Array:
-    """Return where two arrays agree."""
-    dtype = got.dtype
-    if dtype.kind in "biu" and np.asarray(wanted).dtype.kind in "biu":
-        return got == wanted
-    relative, absolute = TOLERANCES.get(dtype.name, (0.0, 0.0))
-    relative, absolute = relative if rtol is None else rtol, absolute if atol is None else atol
-    left, right = (
-        got.astype(np.float64),
-        np.asarray(wanted).astype(dtype if _is_float(dtype) else np.float64).astype(np.float64),
-    )
-    with np.errstate(all="ignore"):
-        near = np.abs(left - right) <= absolute + relative * np.abs(right)
-    return near | (left == right) | (np.isnan(left) & np.isnan(right))
-
-
-def _is_float(dtype: Any) -> bool:
-    return dtype.kind == "f" or dtype == np.dtype(ml_dtypes.bfloat16)
 
 
 def _origin(

@@ -23,6 +23,7 @@ from enigma.emit.expr import Expr, Loose, merged, subscript
 from enigma.emit.fences import Fences
 from enigma.emit.file_scope import FileConstants, Structs
 from enigma.emit.literal import untyped
+from enigma.emit.metal_text import MslText
 from enigma.emit.multiples import is_multiple
 from enigma.emit.reserved import legal
 from enigma.emit.spell import Speller
@@ -72,16 +73,6 @@ _FLAGS = {
     MemFlags.DEVICE_AND_THREADGROUP: "mem_flags::mem_device | mem_flags::mem_threadgroup",
     MemFlags.TEXTURE: "mem_flags::mem_texture",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class MslText:
-    """Metal source. `lines[k]` is the Python line that line k (from 0) comes from; `entry` the kernel's name in it."""
-
-    text: str
-    lines: tuple[SourceLoc | None, ...]
-    msl_version: tuple[int, int]
-    entry: str
 
 
 def emit_msl(

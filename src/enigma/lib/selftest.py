@@ -12,9 +12,12 @@ from __future__ import annotations
 import contextlib
 import io
 import mmap
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +38,7 @@ from enigma.lib.selftest_kernels import (
     refuses_odd,
     scale_vectors,
     smooth,
+    strays,
     tells,
     triad,
 )
@@ -86,6 +90,11 @@ def device_check(function: Callable[[Runtime], str]) -> Callable[[Runtime], str]
 
 def _made(function: Callable[[Runtime], str], *, needs_device: bool) -> Check:
     return Check(function.__name__.replace("_", " "), (function.__doc__ or "").rstrip("."), function, needs_device)
+
+
+def stray(rt: Runtime) -> None:
+    """Let a kernel, `strays`, leave its buffer: a report of shader validation on it shows that there are reports."""
+    rt.run(en.compile(strays, emit_only=True).program, [rt.zeros(64)], 1, 1)
 
 
 def run_checks(rt: Runtime) -> Iterator[Outcome]:
@@ -383,6 +392,69 @@ def compile_errors(rt: Runtime) -> str:
             raise Failed(f"the compiler's words were not understood: {error}") from error
         return "a type that Metal lacks is found at its Python line"
     raise Failed("a text with a double was compiled")
+
+
+@device_check
+def languages(rt: Runtime) -> str:
+    """That Metal compiles the newest language that this macOS should have."""
+    program = en.compile(triad, emit_only=True).program
+    newest = rt.newest_language
+    program.metal = replace(program.metal, msl_version=newest)
+    out = np.zeros(4, np.float32)
+    rt.run(program, [numbers(4), numbers(4), out, 4, 1.0], 4, 4)
+    same(out, 2 * numbers(4))
+    return f"a kernel compiled as Metal {newest[0]}.{newest[1]} runs"
+
+
+@device_check
+def profiled_times(rt: Runtime) -> str:
+    """Times of scheduling, waiting and encoding, as a profiler shows them."""
+    n = 100_000
+    prepared = rt.prepare(en.compile(triad, emit_only=True), [rt.zeros(n), rt.zeros(n)], n * 4, scalars=[n, 1.0])
+    with en.profile() as found:
+        for _ in range(5):
+            prepared.dispatch(n, 256)
+    last = [event for event in found.events() if event.name == "gpu_dispatch"][-1]
+    absent = dict(last.metadata.get("absent", {}))
+    if "encoder_gpu_us" in absent and rt.supports_stage_counters():
+        raise Failed(f"no time of the encoder: {absent['encoder_gpu_us']}")
+    taken = last.metadata.get("encoder_gpu_us", 0.0)
+    if taken > 2 * last.gpu_time_us + 50:
+        raise Failed(f"the encoder took {taken:.1f} us of a launch of {last.gpu_time_us:.1f} us")
+    named = ("scheduling_us", "queue_wait_us", "encoder_gpu_us")
+    return ", ".join(f"{name} {last.metadata[name]:.1f}" if name in last.metadata else f"no {name}" for name in named)
+
+
+@device_check
+def captures(rt: Runtime) -> str:
+    """That launches are recorded for Xcode, where MTL_CAPTURE_ENABLED=1 is set."""
+    if os.environ.get("MTL_CAPTURE_ENABLED", "0") in ("", "0"):
+        return "not checked, for MTL_CAPTURE_ENABLED=1 is not set"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "selftest.gputrace"
+        with rt.capture(target):
+            rt.run(
+                en.compile(triad, emit_only=True).program,
+                [numbers(4), numbers(4), np.zeros(4, np.float32), 4, 1.0],
+                4,
+                4,
+            )
+        if not target.exists():
+            raise Failed("Metal wrote no capture")
+    return "a launch was recorded"
+
+
+@device_check
+def libraries_built_ahead(rt: Runtime) -> str:
+    """That a .metallib of Apple's tools loads and runs, where the tools are."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = en.compile(triad, work_dir=folder)
+        if not compiled.has_metallib:
+            return "not checked, for none is built here: `enigma doctor` says what is missing"
+        out = np.zeros(4, np.float32)
+        rt.run(compiled.program, [numbers(4), numbers(4), out, 4, 1.0], 4, 4)
+    same(out, 2 * numbers(4))
+    return "a library from xcrun was loaded"
 
 
 @device_check

@@ -172,3 +172,9 @@ def refuses_odd(a: en.i32) -> None:
     """Asserts that each element is even."""
     i = en.thread_position_in_grid
     en.assert_(a[i] % 2 == 0, "{} is odd", a[i])
+
+
+@en.kernel
+def strays(out: en.f32) -> None:
+    """Store behind the end of a buffer of 64 numbers, but within its page of memory: what shader validation must report."""
+    out[en.thread_position_in_grid + 64] = 1.0

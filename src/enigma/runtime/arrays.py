@@ -1,59 +1,24 @@
-"""Arrays as the runtimes need them: NumPy views of whatever the user has, without a copy where they may be written."""
+"""Arrays as the runtimes need them: what is wrong with one for a parameter, and which ones share memory."""
 
 from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from enigma.dtypes import DTYPES, Numeric, bf16, u16
 from enigma.errors import LaunchError
 from enigma.runtime import pytorch
+from enigma.runtime.foreign import as_array
 
 Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = [
+    "Array", "as_array", "by_numpy", "check_array", "check_layout", "conversion", "is_plain", "overlapping",
+]  # fmt: skip
 
 _FEW = 4  # with more arrays, sorting their addresses is faster than comparing all pairs
-
-
-def as_array(x: Any, name: str, dtype: Numeric) -> Array:
-    """Return a NumPy array over `x`: an array, a tensor of PyTorch, a DLPack object, or anything with the buffer protocol.
-
-    `bytes` and `bytearray` have no dtype of their own: they are taken as elements of `dtype`. Raises `LaunchError` for
-    anything else.
-    """
-    if isinstance(x, np.ndarray):
-        return cast("Array", x)
-    if isinstance(x, bytes | bytearray):
-        return _elements(x, name, dtype)
-    if hasattr(x, "__array_interface__"):
-        return np.asarray(x)
-    if pytorch.is_tensor(x):
-        return pytorch.array_of(x, name)
-    if hasattr(x, "__dlpack__"):
-        try:
-            return np.from_dlpack(x)
-        except (BufferError, RuntimeError, TypeError) as error:
-            raise LaunchError(
-                f"{name}: this array cannot be shared with NumPy: {error}", help="pass a CPU array"
-            ) from None
-    try:
-        return np.asarray(memoryview(x))
-    except TypeError:
-        kind = type(x).__name__
-        raise LaunchError(
-            f"{name} must be an array, but it is a {kind}", help="pass a NumPy array, a DLPack object or a buffer"
-        ) from None
-
-
-def _elements(raw: bytes | bytearray, name: str, dtype: Numeric) -> Array:
-    if len(raw) % dtype.size:
-        raise LaunchError(
-            f"{name} has {len(raw)} bytes, but an element, {dtype.name}, has {dtype.size}",
-            help="pass as many bytes as whole elements have",
-        )
-    return np.frombuffer(raw, np.uint8).view(dtype.numpy)
 
 
 @cache

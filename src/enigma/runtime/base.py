@@ -16,6 +16,7 @@ from enigma.errors import DeviceError, LaunchError
 from enigma.runtime import constants as function_constants
 from enigma.runtime import launch, pytorch
 from enigma.runtime.arrays import Array
+from enigma.runtime.copies import Packed
 from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
 from enigma.runtime.padding import whole_vectors
@@ -43,6 +44,10 @@ class SeveralLaunches(Protocol):
         ...
 
 
+_QUEUE_TIMES = ("scheduling_us", "queue_wait_us", "encoder_gpu_us")
+"""What a profiler shows of the way of a launch to the device, in microseconds."""
+
+
 class Runtime:
     """Runs compiled kernels. `grid` always counts all threads per axis, `threads` those of a threadgroup."""
 
@@ -66,7 +71,7 @@ class Runtime:
         launch.whole_simdgroups(program, geometry)
         if not program.has_padding:
             return self.bind(program, arguments, geometry)
-        return whole_vectors(program, arguments, lambda seen: self.bind(program, seen, geometry))
+        return whole_vectors(program, arguments, lambda seen: self.bind(program, seen, geometry), self.name)
 
     def run(
         self, program: Program, arguments: Sequence[Any], grid: Any, threads: Any, constants: Mapping[Any, Any] | None = None
@@ -74,7 +79,8 @@ class Runtime:
         """Check the arguments and run once; outputs are written in place. Raises `LaunchError`."""
         try:
             geometry = launch.geometry(grid, threads, limit=self.max_threads)
-            bound = launch.bind(program, arguments)
+            moved: list[Packed] = []
+            bound = launch.bind(program, arguments, None, moved)
             ready = self.specialise(program, constants)
         except LaunchError:
             launch.together(
@@ -82,8 +88,20 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )  # fmt: skip
             raise
-        self.bind_whole(ready, bound, geometry)()
+        run = self.bind_whole(ready, bound, geometry)
+        if moved:
+            self.fill(program, moved)
+        run()
         pytorch.wrote(written_tensors(program, bound))
+
+    def fill(self, program: Program, moved: Sequence[Packed]) -> None:
+        """Copy arguments to where the kernel can read them; launches that may still write them are waited for."""
+        self.quiet()
+        for one in moved:
+            one.fill(program.name, self.name)
+
+    def quiet(self) -> None:
+        """Wait until no launch is under way, or gathered, that an array's content could depend on."""
 
     # ---- memory
 
@@ -111,6 +129,14 @@ class Runtime:
         start = time.perf_counter_ns()
         run()
         return (time.perf_counter_ns() - start) / 1000
+
+    def profiled(self, run: Callable[[], None]) -> tuple[float, dict[str, Any]]:
+        """Run what `bind` returned; return how long it took as `timed` does, and what else a profiler shows of the launch.
+
+        That is how long it was scheduled, waited in a queue, and was encoded; what is not known stands in `absent`, and why.
+        """
+        reason = f"the {self.name} runtime runs a launch at once: nothing is scheduled, queued or encoded"
+        return self.timed(run), {"absent": dict.fromkeys(_QUEUE_TIMES, reason)}
 
     def start(self, run: Callable[[], None]) -> Launch:
         """Run what `bind` returned, on a device of its own while the caller goes on; here it is over on return."""
@@ -275,7 +301,8 @@ class Runtime:
             next(numbers) if x.is_scalar else fresh[x.slot] if x.slot in fresh else next(arrays)
             for x in program.arguments
         ]
-        return PreparedKernel(self, ready, launch.bind(program, arguments), list(fresh.values()))
+        moved: list[Packed] = []
+        return PreparedKernel(self, ready, launch.bind(program, arguments, None, moved), list(fresh.values()), moved)
 
 
 def _results(arrays: list[Array], output_size: int | None, output_shapes: Sequence[Any] | None) -> Any:
@@ -411,8 +438,11 @@ class PreparedKernel:
             result = prepared.read_output()
     """
 
-    def __init__(self, runtime: Runtime, program: Program, arguments: list[Any], outputs: list[Array]) -> None:
+    def __init__(
+        self, runtime: Runtime, program: Program, arguments: list[Any], outputs: list[Array], moved: Sequence[Packed] = ()
+    ) -> None:  # fmt: skip
         self.runtime, self.program, self.outputs = runtime, program, outputs
+        self._moved = list(moved)
         self._arguments: list[Any] | None = arguments
         self._tensors = written_tensors(program, arguments)
         # one tuple, so that another thread never sees sizes and function of different launches
@@ -425,6 +455,8 @@ class PreparedKernel:
         if self._tensors:
             pytorch.wrote(self._tensors)
         ready = self._ready
+        if self._moved and self._arguments is not None:
+            self.runtime.fill(self.program, self._moved)
         if ready is not None and ready[0] == grid and ready[1] == threads:
             return ready[2]
         arguments = self._held()
@@ -467,15 +499,18 @@ class PreparedKernel:
         }  # fmt: skip
         outer = stage("prepared_dispatch", "runtime", kernel_name=self.program.name)
         with outer, stage("gpu_dispatch", "metal", **facts) as made:
-            took = None if self.runtime.gathers else self.runtime.timed(run)
-            if took is None:
-                run()
+            took, times = self._profiled(run)
             if isinstance(made, Stage):
-                made.facts |= {
-                    "gpu_time_us": took,
-                    "metadata": self.runtime.dispatch_facts(self.program, geometry, arrays),
-                }
+                facts = self.runtime.dispatch_facts(self.program, geometry, arrays)
+                made.facts |= {"gpu_time_us": took, "metadata": {**facts, **times}}
         return took
+
+    def _profiled(self, run: Callable[[], None]) -> tuple[float | None, dict[str, Any]]:
+        """Run once; return the device's time and those of the way there, or why there are none."""
+        if not self.runtime.gathers:
+            return self.runtime.profiled(run)
+        run()
+        return None, {"absent": dict.fromkeys(_QUEUE_TIMES, "the launch is part of a batch, which is timed as a whole")}
 
     def dispatch_async(self, grid: Any, threads: Any) -> Launch:
         """Start one run and go on; outputs are there, and inputs may change, after `wait()` of what is returned."""
@@ -503,13 +538,16 @@ class PreparedKernel:
         wanted = self.program.buffers[index]
         place = next(k for k, param in enumerate(self.program.params) if param is wanted)
         arguments[place] = array
-        self._arguments = launch.bind_values(self.program, arguments)
-        self._tensors = written_tensors(self.program, self._arguments)
+        moved: list[Packed] = []
+        bound = launch.bind_values(self.program, arguments, None, moved)
+        kept = [one for one in self._moved if any(x is one.made for x in bound)]
+        self._arguments, self._moved = bound, kept + moved
+        self._tensors = written_tensors(self.program, bound)
         self._ready = None
 
     def release(self) -> None:
         """Let go of the arrays; further use raises `DeviceError`. Releasing twice does nothing."""
-        self._arguments, self._ready, self.outputs, self._tensors = None, None, [], []
+        self._arguments, self._ready, self.outputs, self._tensors, self._moved = None, None, [], [], []
 
     def __enter__(self) -> PreparedKernel:
         return self

@@ -14,6 +14,8 @@ from enigma.dtypes import MAX_CONSTANT_BYTES, Numeric
 from enigma.errors import LaunchError
 from enigma.runtime import structs
 from enigma.runtime.arrays import Array, as_array, check_array, is_plain, overlapping
+from enigma.runtime.copies import Packed, packed
+from enigma.runtime.foreign import is_mlx
 from enigma.runtime.program import Program, Slot
 from enigma.runtime.textures import check_texture
 from enigma.source import SourceLoc
@@ -183,7 +185,8 @@ def check_scalar(value: Any, dtype: Numeric, name: str) -> Any:
 
 
 def _is_single(value: Any) -> bool:
-    return isinstance(value, np.generic) or (isinstance(value, np.ndarray) and cast("Array", value).ndim == 0)
+    """Return whether a value is a number of NumPy's, or an array of any library without axes."""
+    return isinstance(value, np.generic) or (hasattr(value, "item") and getattr(value, "ndim", None) == 0)
 
 
 def _as_float(number: float, dtype: Numeric, name: str) -> float:
@@ -204,9 +207,13 @@ def _as_float(number: float, dtype: Numeric, name: str) -> float:
 
 
 def bind(
-    program: Program, arguments: Sequence[Any], shared: Callable[[LaunchError], None] | None = None
+    program: Program, arguments: Sequence[Any], shared: Callable[[LaunchError], None] | None = None,
+    moved: list[Packed] | None = None,
 ) -> list[Any]:  # fmt: skip
     """Return the checked arguments in slot order: arrays and numbers, those of a struct one by one.
+
+    Instead of an array that is only read and is not contiguous stands a place for its elements, which `moved` gets, to be filled
+    before each run; without `moved` it is filled here.
 
     Raises every complaint together; that about arrays which share memory is handed to `shared` instead, if it is given.
     """
@@ -215,17 +222,19 @@ def bind(
             f"kernel {program.name} takes {len(program.arguments)} arguments ({_names(program)}), but it got {len(arguments)}",
             help="pass every parameter in order, outputs too",
         )
-    return bind_values(program, structs.taken_apart(program, arguments) if program.has_structs else arguments, shared)
+    values = structs.taken_apart(program, arguments) if program.has_structs else arguments
+    return bind_values(program, values, shared, moved)
 
 
 def bind_values(
-    program: Program, arguments: Sequence[Any], shared: Callable[[LaunchError], None] | None = None
+    program: Program, arguments: Sequence[Any], shared: Callable[[LaunchError], None] | None = None,
+    moved: list[Packed] | None = None,
 ) -> list[Any]:  # fmt: skip
     """Return checked arguments, one for each of the program's parameters; complaints are as those of `bind`."""
     slots = program.slots
     bound: list[Any] = []
     arrays: list[tuple[str, Array, bool]] = []
-    errors: list[LaunchError] = []
+    found = _Found([] if moved is None else moved, [])
     for slot, argument in zip(slots, arguments, strict=True):
         number = slot.number
         if number is not None:
@@ -236,9 +245,12 @@ def bind_values(
             bound.append(argument)
             arrays.append((slot.param.name, argument, slot.written))
             continue
-        _bind_slowly(slot, argument, bound, arrays, errors)
-    if errors:
-        raise_all(errors)
+        _bind_slowly(slot, argument, bound, arrays, found)
+    if found.errors:
+        raise_all(found.errors)
+    if moved is None:
+        for one in found.moved:
+            one.fill(program.name, "the host")
     for place, param in program.constant:
         _check_constant(param, bound[place])
     for place, param, form in program.formed:
@@ -282,10 +294,18 @@ def _check_constant(param: Param, array: Array) -> None:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is found on the way: arrays to be copied before each run, and what is wrong."""
+
+    moved: list[Packed]
+    errors: list[LaunchError]
+
+
 def _bind_slowly(
-    slot: Slot, argument: Any, bound: list[Any], arrays: list[tuple[str, Array, bool]], errors: list[LaunchError]
+    slot: Slot, argument: Any, bound: list[Any], arrays: list[tuple[str, Array, bool]], found: _Found
 ) -> None:
-    """Convert an argument that is not already what the kernel takes; what is wrong with it joins `errors`."""
+    """Convert an argument that is not already what the kernel takes; what is wrong with it joins the errors found."""
     name = slot.param.name
     dtype = slot.param.dtype.element if slot.param.padded else slot.param.dtype
     try:
@@ -294,14 +314,23 @@ def _bind_slowly(
             return
         array = as_array(argument, name, dtype)
     except LaunchError as error:
-        errors.append(error)
+        found.errors.append(error)
         return
+    if slot.written and is_mlx(argument):
+        found.errors.append(LaunchError(
+            f"{name} is an array of MLX, which never changes, but the kernel writes it",
+            help="make an operation of MLX, whose outputs are new arrays: enigma.interop.mlx.as_op(kernel, ...)",
+        ))  # fmt: skip
+        return
+    if not slot.written and (copy := packed(array, name)) is not None:
+        found.moved.append(copy)
+        array = copy.made
     if slot.texture is not None:
         wrong = check_texture(array, slot.texture, name, written=slot.written)
     else:
         wrong = check_array(array, dtype, name, written=slot.written)
     if wrong is not None:
-        errors.append(wrong)
+        found.errors.append(wrong)
         return
     bound.append(array)
     arrays.append((name, array, slot.written))

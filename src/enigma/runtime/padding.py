@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from enigma.runtime.arrays import Array
+from enigma.runtime.copies import Why, note
 from enigma.runtime.program import Program
 
 
@@ -24,6 +25,7 @@ class _Copy:
     given: Array
     whole: Array
     written: bool
+    name: str
 
     @property
     def same(self) -> Array:
@@ -32,14 +34,14 @@ class _Copy:
 
 
 def whole_vectors(
-    program: Program, arguments: Sequence[Any], bind: Callable[[Sequence[Any]], Callable[[], None]]
-) -> Callable[[], None]:
+    program: Program, arguments: Sequence[Any], bind: Callable[[Sequence[Any]], Callable[[], None]], device: str = "the host"
+) -> Callable[[], None]:  # fmt: skip
     """Return what `bind` returns for the arguments, those that end within a vector replaced while it runs."""
     copies: list[_Copy] = []
     seen: list[Any] = []
     for slot, argument in zip(program.slots, arguments, strict=True):
         if slot.param.padded and argument.size % slot.parts:
-            copies.append(_Copy(argument, _longer(argument, slot.parts), slot.written))
+            copies.append(_Copy(argument, _longer(argument, slot.parts), slot.written, slot.param.name))
             seen.append(copies[-1].whole)
         else:
             seen.append(argument)
@@ -52,6 +54,8 @@ def whole_vectors(
         with alone:
             for copy in copies:
                 copy.same[...] = copy.given
+                direction = "in and out" if copy.written else "in"
+                note(program.name, copy.name, device, copy.given.nbytes, direction, Why.PARTIAL)
             try:
                 run()
             finally:  # an assertion of the kernel fails when all is written

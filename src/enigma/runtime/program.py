@@ -13,16 +13,16 @@ import ml_dtypes
 
 from enigma import config
 from enigma.dtypes import BufferType, Numeric, SimdgroupMatrix, Space, TextureType
+from enigma.emit.metal_text import MslText
 from enigma.errors import LaunchError
 from enigma.runtime.reports import Site, sites
+from enigma.runtime.texts import metal_text
 from enigma.source import SourceLoc
 from enigma.spec.terms import Algebra, Buffer, Effect, SamplerFilter, Texture
 from enigma.trace.node import Block, For, Form, If, Op, Param, Struct, Traced, Value, While, walk
 
 if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
-
-    from enigma.emit.msl import MslText
 
 MAX_BUFFERS = 31
 MAX_TEXTURES = 128
@@ -115,6 +115,7 @@ class Program:
 
     def __init__(self, traced: Traced) -> None:
         self.traced = traced
+        self._canonical = not config.no_canonicalize()  # its key and its module are made later, of the same kind
         self.native: dict[Any, Any] = {}  # the CPU runtime's code, by threadgroup size
         self.specialised: dict[Any, Program] = {}  # by the values of the function constants
         self.metallib: str | None = None  # the path of a library that was built of `metal`
@@ -275,15 +276,13 @@ class Program:
     @cached_property
     def metal(self) -> MslText:
         """The Metal source; `enigma.compile` puts the text here that it returns."""
-        from enigma.emit.msl import emit_msl  # xDSL is heavy
-
-        return emit_msl(self.module)
+        return metal_text(self)
 
     @cached_property
     def key(self) -> str:
         """A hash of the traced IR: equal for equal kernels, whatever their lines and variables are called."""
         digest = hashlib.blake2b(digest_size=20)
-        for part in _serialize(self.traced):
+        for part in (f"canonical {self._canonical}", *_serialize(self.traced)):
             digest.update(part.encode())
             digest.update(b"\0")
         return digest.hexdigest()
@@ -301,7 +300,7 @@ class Program:
         module = build(self.traced)
         if observe is not None:
             observe("build", module)
-        run(module, canonicalize=not config.no_canonicalize(), observe=observe)
+        run(module, canonicalize=self._canonical, observe=observe)
         return module
 
 
@@ -335,7 +334,6 @@ def _serialize(traced: Traced) -> Iterator[str]:
     numbers: dict[Value, int] = {}
     yield traced.name
     yield traced.math.value
-    yield f"canonical {not config.no_canonicalize()}"
     for param in traced.params:
         numbers[param.value] = len(numbers)
         yield f"{param.name}:{_type(param.value)}:{param.is_scalar}"

@@ -18,6 +18,8 @@ from tests.device.fake_metal.running import Dispatch, run
 NOT_ENQUEUED, COMMITTED, SCHEDULED, COMPLETED, ERROR = 0, 2, 3, 4, 5
 MOST_BYTES = 4096
 BUFFERS, TEXTURES = 31, 128
+SCHEDULING, WAITING = 11e-6, 7e-6
+NO_SAMPLE = (1 << 64) - 1
 
 
 class CommandQueue(NSObject):
@@ -57,6 +59,8 @@ class CommandBuffer(NSObject):
         self.kept: list[Any] = []
         self.failure: NSError | None = None
         self.times = (0.0, 0.0)
+        self.scheduled = (0.0, 0.0)
+        self.samples: list[tuple[Any, int, int]] = []
 
     def encoder(self, made: Encoder) -> Any:
         if self.state != NOT_ENQUEUED:
@@ -67,6 +71,17 @@ class CommandBuffer(NSObject):
         return self.machine.autoreleased(made)
 
     def _computeCommandEncoder(self) -> Any:
+        return self.encoder(ComputeEncoder(self.machine, self))
+
+    def _computeCommandEncoderWithDescriptor_(self, descriptor: ComputePassDescriptor) -> Any:
+        for attachment in descriptor.attachments.made.values():
+            held = attachment.values
+            if set(held) != {"samplebuffer", "startofencodersampleindex", "endofencodersampleindex"}:
+                raise self.machine.violate(f"an attachment needs samples and two places, and has {sorted(held)}")
+            places = held["startofencodersampleindex"], held["endofencodersampleindex"]
+            if len(set(places)) != 2 or max(places) >= len(held["samplebuffer"].samples):
+                raise self.machine.violate(f"{places} are no two places of {len(held['samplebuffer'].samples)} samples")
+            self.samples.append((held["samplebuffer"], *places))
         return self.encoder(ComputeEncoder(self.machine, self))
 
     def _blitCommandEncoder(self) -> Any:
@@ -108,6 +123,12 @@ class CommandBuffer(NSObject):
     def _GPUEndTime(self) -> float:
         return self._time(1)
 
+    def _kernelStartTime(self) -> float:
+        return self.scheduled[0]
+
+    def _kernelEndTime(self) -> float:
+        return self.scheduled[1]
+
     def _time(self, which: int) -> float:
         if self.state < COMPLETED:
             raise self.machine.violate("GPU times are asked for before the command buffer has completed")
@@ -126,9 +147,80 @@ class CommandBuffer(NSObject):
                 command()
             self.state = COMPLETED
         took = time.perf_counter() - start
+        if machine.tells_scheduling:
+            self.scheduled = (machine.gpu_clock, machine.gpu_clock + SCHEDULING)
+            machine.gpu_clock += SCHEDULING + WAITING
         self.times = (machine.gpu_clock, machine.gpu_clock + took)
         machine.gpu_clock += took
+        machine.gpu_worked += took
+        for buffer, begin, end in self.samples:
+            buffer.samples[begin], buffer.samples[end] = (
+                int(at * 1e9 * machine.gpu_ticks) if machine.takes_samples else NO_SAMPLE for at in self.times
+            )
         self.commands, self.kept = [], []
+
+
+class CounterSet(NSObject):
+    """Counters that can be sampled together."""
+
+    OWNER = "MTLCounterSet"
+
+    def __init__(self, machine: Machine, name: str) -> None:
+        super().__init__(machine)
+        self.title = name
+
+    def _name(self) -> str:
+        return self.title
+
+
+class CounterSamples(NSObject):
+    """Samples of the GPU's clock; until one is taken it is an error value."""
+
+    OWNER = "MTLCounterSampleBuffer"
+
+    def __init__(self, machine: Machine, count: int) -> None:
+        super().__init__(machine)
+        self.samples = [NO_SAMPLE] * count
+
+    def _resolveCounterRange_(self, span: tuple[int, int]) -> bytes | None:
+        start, count = span
+        if start + count > len(self.samples):
+            raise self.machine.violate(f"{span} of {len(self.samples)} samples")
+        return b"".join(one.to_bytes(8, "little") for one in self.samples[start : start + count])
+
+
+class SampleAttachment(NSObject):
+    """Where an encoder puts its samples."""
+
+    OWNER = "MTLComputePassSampleBufferAttachmentDescriptor"
+
+
+class SampleAttachments(NSObject):
+    """Four attachments, each made when it is asked for."""
+
+    OWNER = "MTLComputePassSampleBufferAttachmentDescriptorArray"
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self.made: dict[int, SampleAttachment] = {}
+
+    def _objectAtIndexedSubscript_(self, index: int) -> SampleAttachment:
+        if index >= 4:
+            raise self.machine.violate(f"there is no attachment {index}")
+        return self.made.setdefault(index, SampleAttachment(self.machine))
+
+
+class ComputePassDescriptor(NSObject):
+    """How a compute encoder is made."""
+
+    OWNER = "MTLComputePassDescriptor"
+
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self.attachments = SampleAttachments(machine)
+
+    def _sampleBufferAttachments(self) -> SampleAttachments:
+        return self.attachments
 
 
 class FunctionLog(NSObject):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from tests.device.fake_metal.commands import CommandQueue
+from tests.device.fake_metal.commands import CommandQueue, CounterSamples, CounterSet
 from tests.device.fake_metal.libraries import Function, Library, Pipeline, language_of
 from tests.device.fake_metal.machine import CHIPS, PAGE, Machine
 from tests.device.fake_metal.memory import BYTES, Buffer, Texture
@@ -75,7 +75,23 @@ class Device(NSObject):
         return self.chip.family >= 1007
 
     def _supportsCounterSampling_(self, point: int) -> bool:
-        return point == 0
+        return point == 0 and self.machine.samples_stages
+
+    def _counterSets(self) -> list[CounterSet]:
+        return [CounterSet(self.machine, name) for name in self.machine.counter_sets]
+
+    def _sampleTimestamps_gpuTimestamp_(self, _processor: None, _gpu: None) -> tuple[int, int]:
+        self.machine.gpu_clock += 1e-6
+        now = self.machine.gpu_clock * 1e9
+        return int(now), int(now * self.machine.gpu_ticks)
+
+    def _newCounterSampleBufferWithDescriptor_error_(
+        self, descriptor: NSObject, _error: None
+    ) -> tuple[CounterSamples, None]:
+        held = descriptor.values
+        if set(held) != {"counterset", "storagemode", "samplecount"} or held["counterset"].title != "timestamp":
+            raise self.machine.violate(f"no samples can be made of {held}")
+        return CounterSamples(self.machine, held["samplecount"]), None
 
     # ---- what it makes
 

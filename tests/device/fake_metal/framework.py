@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.device.fake_metal.commands import ComputePassDescriptor
 from tests.device.fake_metal.device import Device
 from tests.device.fake_metal.machine import Machine
 from tests.device.fake_metal.objects import NSError, NSObject
@@ -25,6 +26,10 @@ class CommandBufferDescriptor(NSObject):
 
 class LogStateDescriptor(NSObject):
     OWNER = "MTLLogStateDescriptor"
+
+
+class CounterSampleBufferDescriptor(NSObject):
+    OWNER = "MTLCounterSampleBufferDescriptor"
 
 
 class CaptureDescriptor(NSObject):
@@ -96,7 +101,7 @@ _CLASSES: dict[str, type[NSObject]] = {
     cls.OWNER: cls
     for cls in (
         CompileOptions, ComputePipelineDescriptor, CommandBufferDescriptor, LogStateDescriptor, CaptureDescriptor,
-        TextureDescriptor, FunctionConstantValues,
+        TextureDescriptor, FunctionConstantValues, CounterSampleBufferDescriptor,
     )
 }  # fmt: skip
 
@@ -119,6 +124,14 @@ class _Captures:
         return self._manager
 
 
+class _Passes:
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def computePassDescriptor(self) -> ComputePassDescriptor:
+        return self._machine.autoreleased(ComputePassDescriptor(self._machine))
+
+
 class Framework:
     """The module. What it lacks, it does not have."""
 
@@ -131,6 +144,8 @@ class Framework:
             return _Class(self._machine, _CLASSES[name])
         if name == "MTLCaptureManager":
             return _Captures(self._captures)
+        if name == "MTLComputePassDescriptor":
+            return _Passes(self._machine)
         if name in constants():
             return constants()[name]
         raise AttributeError(f"module 'Metal' has no attribute {name!r}")

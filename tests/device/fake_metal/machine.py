@@ -48,7 +48,10 @@ class Fault:
 
 @dataclass
 class Machine:
-    """A Mac. `limit` is the most threads of a pipeline, `memory` the bytes that buffers and textures may have in all."""
+    """A Mac. `limit` is the most threads of a pipeline, `memory` the bytes that buffers and textures may have in all.
+
+    `gpu_ticks` are the ticks of the GPU's clock in a nanosecond.
+    """
 
     chip: str = "M1"
     system: tuple[int, int] = (15, 3)
@@ -59,6 +62,11 @@ class Machine:
     capture_enabled: bool = True
     leaks_new: bool = False
     check_texts: bool = False
+    samples_stages: bool = True
+    takes_samples: bool = True
+    tells_scheduling: bool = True
+    counter_sets: tuple[str, ...] = ("stageutilization", "timestamp")
+    gpu_ticks: float = 1.0
     log: list[tuple[str, str]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -73,6 +81,7 @@ class Machine:
         self.sources: list[str] = []
         self.options: list[Any] = []
         self.gpu_clock = 100.0
+        self.gpu_worked = 0.0
 
     # ---- what a test asks
 

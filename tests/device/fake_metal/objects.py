@@ -118,6 +118,8 @@ def _refused(kind: str, argument: Any, selector: Selector) -> str | None:
             fits = isinstance(argument, bool)
         case "d" | "f":
             fits = isinstance(argument, float)
+        case "^Q" if selector.name == "sampleTimestamps:gpuTimestamp:":
+            fits = argument is None  # where a number goes; PyObjC returns it
         case "^@" if selector.has_error or "reflection:" in selector.name:
             fits = argument is None
         case "^@":

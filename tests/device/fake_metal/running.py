@@ -15,10 +15,8 @@ import numpy as np
 
 import enigma
 from enigma.dtypes import Numeric
-from enigma.runtime import constants, cpu
+from enigma.runtime import constants
 from enigma.runtime.launch import Geometry
-from enigma.runtime.native.log import NativeLog
-from enigma.runtime.native.pool import pool
 from enigma.runtime.program import Program
 from enigma.runtime.textures import AXES, as_textures, texel_formats
 from enigma.spec.terms import Report
@@ -121,6 +119,8 @@ class Dispatch:
 
 def run(dispatch: Dispatch) -> None:
     """Run a dispatch on the CPU, on the memory that is bound."""
+    from enigma.runtime import cpu  # so that a test sees what the Metal runtime itself imports
+
     function = dispatch.pipeline.function
     program = program_of(function.library.source)
     given = {
@@ -184,6 +184,10 @@ def _room_for_all() -> Iterator[None]:
 
 def _run_with_log(program: Program, arguments: list[Any], geometry: Geometry, dispatch: Dispatch) -> None:
     """Run a kernel that reports, and hand its lines to the log: in the text's own format, filled in as C does."""
+    from enigma.runtime import cpu  # as above
+    from enigma.runtime.native.log import NativeLog
+    from enigma.runtime.native.pool import pool
+
     bound = as_textures(program.params, arguments)
     with _room_for_all():
         log, workers = NativeLog(program.sites), pool()

@@ -1,4 +1,10 @@
-"""The selectors and constants of Metal that exist: read from tables of the public SDK."""
+"""The selectors and constants of Metal that exist: read from tables of the public SDK.
+
+`metal_selectors.txt` was made from the dump of SDK 26.5 by the PyObjC project. What that table left out is in
+`metal_selectors_more.txt`, where the last word of a line says by what it was confirmed: "sdk" (read in the same dump: owner, types
+and first macOS), "wheel" (`_metadata.py` of pyobjc-framework-Metal 12.2.2 has the selector with these types, for whichever class),
+"foundation" (of NSError and NSObject, which every program uses).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 DATA = Path(__file__).parents[2] / "data"
-_LINE = re.compile(r"(\w+) ([-+])(\S+) \((.*?)\)? -> (\S+) \[(.*)\]$")
+_LINE = re.compile(r"(\w+) ([-+])(\S+) \((.*?)\)? -> (\S+) \[(.*?)\](?: (sdk|wheel|foundation))?$")
 
 PARENTS = {
     "MTLComputeCommandEncoder": "MTLCommandEncoder",
@@ -22,13 +28,14 @@ PARENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A selector: its arguments' and its result's type encodings, and the macOS that introduced it."""
+    """A selector: its arguments' and its result's type encodings, the macOS that introduced it, what it was confirmed by."""
 
     name: str
     is_class_method: bool
     arguments: tuple[str, ...]
     result: str
     since: tuple[int, int]
+    source: str = "sdk"
 
     @property
     def python(self) -> str:
@@ -50,10 +57,10 @@ def selectors() -> dict[str, dict[str, Selector]]:
             match = _LINE.match(line)
             if match is None:
                 continue  # a few long lines of the table are cut off
-            owner, sign, selector, arguments, result, since = match.groups()
+            owner, sign, selector, arguments, result, since, source = match.groups()
             kinds = tuple(_split(arguments))
             if len(kinds) == selector.count(":"):
-                made = Selector(selector, sign == "+", kinds, result, _version(since))
+                made = Selector(selector, sign == "+", kinds, result, _version(since), source or "sdk")
                 found.setdefault(owner, {})[made.python] = made
     return found
 

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import enigma as en
+from enigma.debug.close import close, largest_gap
 from enigma.debug.compare import ComparisonError
 from enigma.debug.diff import diff, diff_texts
 from enigma.debug.origin import Origin
 from enigma.debug.reduce import Case, reduce
-from enigma.debug.reproducer import needed
+from enigma.debug.sources import needed
 from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
 
 
@@ -135,6 +136,55 @@ def test_vectors_integers_and_several_outputs() -> None:
     assert both.origin.thread == (4, 0, 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, en.bf16.numpy, np.int32])
+def test_what_is_close_is_what_numpy_calls_close(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    special = np.array([0, 1, -1, 1e-7, 100, 30000] + ([] if dtype == np.int32 else [np.inf, -np.inf, np.nan]))
+    got, wanted = (x.reshape(-1).astype(dtype) for x in np.meshgrid(special, special))
+    got = np.concatenate([got, wanted])
+    wanted = np.concatenate([wanted, (wanted.astype(np.float64) * rng.uniform(0.99, 1.01, wanted.shape)).astype(dtype)])
+    for relative, absolute in ((1e-3, 1e-6), (0.0, 2.0), (0.0, 0.0)):
+        truth = np.isclose(got.astype(np.float64), wanted.astype(np.float64), relative, absolute, equal_nan=True)
+        assert (close(got, wanted, relative, absolute) == truth).all()
+
+
+def test_an_infinity_is_close_to_itself_only() -> None:
+    x = np.array([np.inf, -np.inf, 3.4e38, np.inf], np.float32)
+    wanted = np.array([np.inf, np.inf, np.inf, 1], np.float32)
+    assert close(x, wanted, None, None).tolist() == [True, False, False, False]
+
+
+def test_large_integers_are_compared_to_the_last_digit() -> None:
+    big = np.array([2**62 + 1, 2**62, -(2**63), 7], np.int64)
+    assert close(big, np.array([2**62, 2**62, -(2**63), 7]), None, None).tolist() == [False, True, True, True]
+    floats = np.array([2.0**62, 2.0**62, -(2.0**63), 7.5])
+    assert close(big, floats, None, None).tolist() == [False, True, True, False]
+    assert close(big[3:], np.array([np.nan]), None, None).tolist() == [False]
+    assert close(np.array([3, 5]), np.array([4, 7]), None, 1).tolist() == [True, False]
+    assert largest_gap(big[:1], np.array([2**62])) == 1
+    assert largest_gap(np.array([0], np.uint64), np.array([-1])) == 1
+
+
+def test_a_transposed_result_is_no_result() -> None:
+    """As many elements in another shape are not the buffer's, but a flat array is, and axes of one element do not count."""
+    x, out = np.arange(32, dtype=np.float32).reshape(4, 8), np.zeros((4, 8), np.float32)
+    with pytest.raises(EnigmaValueError, match=r"out of shape \(8, 4\), but the buffer's is \(4, 8\)"):
+        en.compare(doubled, [x, out], grid=32, oracle=lambda x, out: 2 * x.T)
+    for shape in ((4, 8), (32,), (4, 1, 8)):
+        assert en.compare(doubled, [x, out], grid=32, oracle=lambda x, out, shape=shape: (2 * x).reshape(shape)).ok
+
+
+def test_a_target_may_be_named_by_a_text() -> None:
+    x = np.ones(4, np.float32)
+    assert en.compare(doubled, [x, x], grid=4, targets="cpu", oracle=lambda x, out: 2 * x).targets == ["cpu"]
+
+
+@en.kernel
+def doubled(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = 2 * x[i]
+
+
 def test_an_oracle_may_change_its_copies() -> None:
     def oracle(x: Any, out: Any, n: int) -> None:
         out[:] = means(x, out, n)
@@ -177,9 +227,19 @@ def test_after_leaving_its_memory_in_the_simulator_a_kernel_is_not_run_natively(
         (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: (1, 2)},
          "the oracle returned 2 arrays, but smooth writes 1: out"),
         (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: np.zeros(3)},
-         "the oracle returned 3 elements for out, but it has 100"),
+         "the oracle returned out of shape (3,), but the buffer's is (100,)"),
         (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: {"y": 1}},
-         "the oracle returned 1 elements for y, but smooth has no such buffer"),
+         "the oracle returned y, but smooth has no such buffer"),
+        (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: {"x": np.zeros(100)}},
+         "the oracle returned x, but smooth does not write it"),
+        (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: {}}, "the oracle returned an empty dict"),
+        (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: np.array(["a"] * 100)},
+         "the oracle returned <U1 for out, but it must be real numbers"),
+        (EnigmaValueError, (smooth, arguments()), {"oracle": lambda *a: np.ones(100) * 1j},
+         "the oracle returned complex128 for out"),
+        (EnigmaTypeError, (smooth, arguments()), {"oracle": np.zeros(100)}, "oracle is a ndarray, but it must be a function"),
+        (EnigmaValueError, (smooth, arguments()), {"rtol": -1}, "rtol is -1, but it must be at least 0"),
+        (EnigmaValueError, (smooth, arguments()), {"atol": float("nan")}, "atol is nan, but it must be at least 0"),
         (LaunchError, (smooth, arguments()[:2]), {}, "kernel smooth takes 3 arguments"),
     ],
 )  # fmt: skip
@@ -273,7 +333,9 @@ def test_a_reproducer_takes_what_it_needs_of_a_file() -> None:
         "import os\nimport numpy as np, math\nfrom a import (b,\n  c)\nX = 3\nif X:\n    Y = c\nelse:\n    Y = 1\n"
         "@deco(X)\ndef k(p: Ann):\n    return Y + np.pi\ndef deco(x): return x\nclass Ann: pass\ndef other(): return os\n"
     )
-    kept = needed(source, {"k"})
+    future, kept = needed("from __future__ import annotations\n" + source, {"k"})
+    assert future == ["from __future__ import annotations"]
+    assert "__future__" not in kept
     for part in (
         "import numpy as np, math",
         "from a import (b,\n  c)",

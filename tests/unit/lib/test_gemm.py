@@ -138,10 +138,6 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         lambda: en.lib.gemm.kernel(1, 4, 0),
         "k is 0, but it must be an int of at least 1\n  help: skip the call where there is nothing to do",
     ),
-    "contiguous": (
-        lambda: en.lib.gemm(np.zeros((4, 6), np.float32)[::2, ::2], np.zeros((3, 2), np.float32)),
-        "a is not contiguous (strides (48, 8))\n  help: pass a contiguous array: np.ascontiguousarray(a)",
-    ),
 }  # fmt: skip
 
 

@@ -97,9 +97,9 @@
           choice.append(el("option", { value: k, textContent: stage.title + (k ? ` (${changes} lines)` : "") }));
         });
         choice.value = this.group.stages.length - 1;
-        choice.addEventListener("change", () => { this.stage = this.group.stages[choice.value]; this.show(); find(state.query, true); });
+        choice.addEventListener("change", () => { this.stage = this.group.stages[choice.value]; this.show(); this.first(); find(state.query, true); });
         const box = el("input", { type: "checkbox", id: "diff-" + this.group.name });
-        box.addEventListener("change", () => { this.diff = box.checked; this.show(); find(state.query, true); });
+        box.addEventListener("change", () => { this.diff = box.checked; this.show(); this.first(); find(state.query, true); });
         this.head.append(choice, el("label", {}, box, "diff"));
       }
       this.head.append(this.count);
@@ -130,6 +130,12 @@
       this.spacer.style.fontSize = "12px";
       this.aim();
       this.later();
+    }
+
+    // brings the first change into view
+    first() {
+      const k = this.rows.findIndex((row) => row.sign !== "=");
+      if (k >= 0) this.reveal(k);
     }
 
     // which rows belong to the selection: hot for the same operation, warm for the same Python line

@@ -15,6 +15,7 @@ from xdsl.printer import Printer
 from enigma.compile import CompiledKernel
 from enigma.debug.explorer.python import python_lines
 from enigma.dialect.names import from_location, location_of, place
+from enigma.dialect.structure import constant_of
 from enigma.errors import EnigmaError
 from enigma.runtime.cpu import native_text
 from enigma.runtime.program import Program
@@ -186,15 +187,24 @@ def _metal(compiled: CompiledKernel) -> list[Line]:
     sites: dict[int, dict[SourceLoc, None]] = {
         number: {loc: None} for number, loc in enumerate(places[: len(texts)]) if loc is not None
     }
+    done: set[tuple[SourceLoc, int]] = set()
     for loc, numbers in _folded(compiled.module, own):
-        for number in numbers:
-            sites.setdefault(number, {})[loc] = None
+        if (loc, id(numbers)) not in done:  # an unrolled loop has thousands of one place in the same lines
+            done.add((loc, id(numbers)))
+            for number in numbers:
+                sites.setdefault(number, {})[loc] = None
     return [Line(text, tuple(sites.get(number, {}))) for number, text in enumerate(texts)]
 
 
 def _folded(module: ModuleOp, own: dict[tuple[str, int, int], list[int]]) -> Iterable[tuple[SourceLoc, list[int]]]:
-    """Yield each operation without a line of its own, with the lines of what it is used in."""
+    """Yield each operation without a line of its own, with the lines of what it is used in.
+
+    Of a constant, which all places with the same number share, those of its own Python line are enough if there are any.
+    """
     known: dict[Operation, list[int]] = {}
+    held: dict[tuple[str, int], set[int]] = {}
+    for (file, line, _), numbers in own.items():
+        held.setdefault((file, line), set()).update(numbers)
 
     def lines(op: Operation) -> list[int]:
         if op not in known:
@@ -202,13 +212,22 @@ def _folded(module: ModuleOp, own: dict[tuple[str, int, int], list[int]]) -> Ite
             loc = place(op)
             mine = own.get((loc.file, loc.line, loc.col), []) if loc is not None else []
             users = [use.operation for result in op.results for use in result.uses] if not mine else []
-            known[op] = mine or sorted({line for user in users for line in lines(user)})
+            parts = {id(each): each for each in map(lines, users)}
+            shared = (
+                next(iter(parts.values())) if len(parts) == 1 else sorted({n for each in parts.values() for n in each})
+            )
+            known[op] = mine or shared
         return known[op]
 
     for op in reversed(list(module.walk())):  # users first: the recursion stays flat
         loc = from_location(op.location)
-        if loc is not None and (loc.file, loc.line, loc.col) not in own:
-            yield loc, lines(op)
+        if loc is None or (loc.file, loc.line, loc.col) in own:
+            continue
+        found = lines(op)
+        if len(op.results) == 1 and constant_of(op.results[0]) is not None:
+            near = held.get((loc.file, loc.line), set())
+            found = [number for number in found if number in near] or found
+        yield loc, found
 
 
 def _llvm(compiled: CompiledKernel, threads: tuple[int, int, int]) -> list[Line]:

@@ -13,6 +13,7 @@ import numpy as np
 from enigma.dtypes import BufferType, Space, TextureType
 from enigma.runtime import structs
 from enigma.runtime.arrays import Array
+from enigma.runtime.copies import Why, note
 from enigma.runtime.launch import Geometry
 from enigma.runtime.metal.library import Pipeline
 from enigma.runtime.metal.memory import ALIGNMENT, SMALLEST, Block, Memory
@@ -56,6 +57,8 @@ class Copy:
     length: int
     is_written: bool
     name: str
+    kernel: str
+    why: Why
     reason: str
 
     @property
@@ -64,6 +67,7 @@ class Copy:
 
     def fill(self) -> None:
         """Copy the array to where the GPU sees it."""
+        note(self.kernel, self.name, "metal", self.array.nbytes, "in and out" if self.is_written else "in", self.why)
         self._shared[...] = self.array.reshape(-1).view(np.uint8)
         self.block.memory[self.array.nbytes : self.length] = 0  # an array that ends within a vector is filled up
 
@@ -105,6 +109,12 @@ class Binding:
         if self is other:
             return bool(self.copies)
         return any(mine.disturbs(theirs) for mine in self.uses for theirs in other.uses)
+
+    def label(self) -> None:
+        """Give each buffer the name of its parameter, by which shader validation then speaks of it."""
+        names = {one.index: one.name for one in self.program.arguments if one.texture is None}
+        for index, buffer, offset in self.buffers:
+            buffer.setLabel_(f"{names[index]} from byte {offset}" if offset else names[index])
 
     def encode(self, encoder: Any) -> None:
         """Encode the dispatch: pipeline, arguments, size."""
@@ -154,9 +164,9 @@ class Binder:
         length = -(-array.nbytes // param.dtype.size) * param.dtype.size if param.padded else array.nbytes
         found = self._memory.find(array)
         if length != array.nbytes:
-            reason = "it ends within a vector of the kernel"
+            why, reason = Why.PARTIAL, Why.PARTIAL.value
         elif found is not None and found[1] % multiple:
-            reason = f"it starts {found[1]} bytes into its buffer, which is no multiple of {multiple}"
+            why, reason = Why.OFFSET, f"it starts {found[1]} bytes into its buffer, which is no multiple of {multiple}"
         elif found is not None:
             lease, offset = found
             binding.uses.append(_use(array, is_written=written, is_copied=False))
@@ -165,9 +175,10 @@ class Binder:
             binding.uses.append(_use(array, is_written=written, is_copied=False))
             return buffer, 0
         else:
-            reason = _WHY_COPIED if array.flags.writeable else "it is read-only memory that the GPU does not share"
+            why = Why.PAGES if array.flags.writeable else Why.READ_ONLY
+            reason = why.value
         block = self._take(binding, length)
-        binding.copies.append(Copy(array, block, length, written, param.name, reason))
+        binding.copies.append(Copy(array, block, length, written, param.name, binding.program.name, why, reason))
         binding.uses.append(_use(array, is_written=written, is_copied=True))
         return block.buffer, 0
 
@@ -207,9 +218,6 @@ class Binder:
             binding.buffers.append((index, block.buffer, place))
         binding.values = []
         binding.buffers.sort(key=lambda entry: entry[0])
-
-
-_WHY_COPIED = "its memory is not whole pages that the GPU could share"
 
 
 def _use(array: Array, *, is_written: bool, is_copied: bool) -> Use:

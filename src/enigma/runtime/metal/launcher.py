@@ -13,6 +13,7 @@ from enigma.runtime.metal.binding import Binding
 from enigma.runtime.metal.logs import DeviceLog
 from enigma.runtime.metal.objc import Bridge
 from enigma.runtime.metal.submission import Flight, Queue, Recording
+from enigma.runtime.metal.times import EncoderTimer, of_buffer
 
 
 class Launcher:
@@ -40,6 +41,14 @@ class Launcher:
             recording.finish()
             return recording.microseconds()
 
+    def profiled(self, binding: Binding) -> tuple[float, dict[str, Any]]:
+        """Run a launch as `timed` does; return its time and what else a profiler shows of it."""
+        with self._bridge.pool():
+            timer = EncoderTimer(self._bridge, self._device)
+            recording = self._submitted(binding, timer)
+            recording.finish()
+            return recording.microseconds(), of_buffer(recording.buffer, timer)
+
     def start(self, binding: Binding) -> Flight:
         """Submit a launch and return at once. Raises `LaunchError` within a batch."""
         self._not_in_batch("an asynchronous launch")
@@ -58,6 +67,14 @@ class Launcher:
         for flight in flights:
             flight.wait()
 
+    def quiet(self) -> None:
+        """Run what the batch of this thread has, and wait for everything under way; errors stay with the handles."""
+        self.settle()
+        with self._lock:
+            flights = list(self._flights)
+        for flight in flights:
+            flight.land()
+
     def land_all(self) -> None:
         """Wait for everything that is under way; errors stay with the handles."""
         with self._lock:
@@ -65,9 +82,9 @@ class Launcher:
         for flight in flights:
             flight.land()
 
-    def _submitted(self, binding: Binding) -> Recording:
+    def _submitted(self, binding: Binding, timer: EncoderTimer | None = None) -> Recording:
         self._land_before(binding)
-        recording = self._record(binding)
+        recording = self._record(binding, timer)
         try:
             recording.add(binding)
             recording.commit()
@@ -76,10 +93,10 @@ class Launcher:
             raise
         return recording
 
-    def _record(self, binding: Binding) -> Recording:
+    def _record(self, binding: Binding, timer: EncoderTimer | None = None) -> Recording:
         program = binding.program
         log = DeviceLog(self._bridge, self._device, program.name, program.sites) if program.sites else None
-        return Recording(self._queue, log)
+        return Recording(self._queue, log, timer)
 
     def _land_before(self, binding: Binding) -> None:
         """Wait for those launches under way that must be over before this one begins."""

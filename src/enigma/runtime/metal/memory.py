@@ -12,12 +12,13 @@ import math
 import weakref
 from collections import OrderedDict, deque
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from enigma.errors import DeviceError
 from enigma.runtime.arrays import Array
+from enigma.runtime.dlpack import CPU, exported
 from enigma.runtime.metal.failures import gpu_error
 from enigma.runtime.metal.objc import Bridge
 
@@ -262,6 +263,16 @@ class DeviceBuffer:
     @property
     def __array_interface__(self) -> dict[str, Any]:
         return self.numpy().__array_interface__
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """Return a capsule of DLPack: `torch.from_dlpack(buffer)`. It is memory of the CPU too; bfloat16 is no exception."""
+        return exported(self.numpy(), options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return CPU
+
+    def __buffer__(self, flags: int) -> memoryview:  # from Python 3.12 on: memoryview(buffer)
+        return memoryview(cast("Any", self.numpy()))
 
     def release(self) -> None:
         """Let go of the memory. Raises `DeviceError` when that was done before."""

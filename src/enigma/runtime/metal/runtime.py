@@ -13,11 +13,12 @@ import numpy as np
 from enigma.runtime import launch
 from enigma.runtime.arrays import Array
 from enigma.runtime.base import Runtime
+from enigma.runtime.copies import Packed
 from enigma.runtime.handles import Launch
 from enigma.runtime.launch import Geometry
 from enigma.runtime.metal import objc
 from enigma.runtime.metal.binding import Binder, Binding
-from enigma.runtime.metal.capabilities import DeviceCapabilities, capabilities
+from enigma.runtime.metal.capabilities import DeviceCapabilities, capabilities, newest_language
 from enigma.runtime.metal.capture import capture
 from enigma.runtime.metal.failures import gpu_error
 from enigma.runtime.metal.launcher import Launcher
@@ -25,6 +26,7 @@ from enigma.runtime.metal.library import Libraries, specialised
 from enigma.runtime.metal.memory import DeviceBuffer, Memory
 from enigma.runtime.metal.submission import Queue
 from enigma.runtime.metal.textures import Image, check_filtering, make_image
+from enigma.runtime.metal.times import AT_STAGE_BOUNDARY
 from enigma.runtime.program import Program
 from enigma.runtime.textures import TextureView
 from enigma.trace.node import Param
@@ -71,9 +73,14 @@ class MetalRuntime(Runtime):
         """Return what the device can do."""
         return self._capabilities
 
+    @property
+    def newest_language(self) -> tuple[int, int]:
+        """The newest version of Metal's language that this macOS has: major, minor."""
+        return newest_language(self._bridge.system)
+
     def supports_stage_counters(self) -> bool:
         """Return whether the GPU can tell the time at which the stages of a command buffer begin and end."""
-        return bool(self._device.supportsCounterSampling_(_AT_STAGE_BOUNDARY))
+        return bool(self._device.supportsCounterSampling_(AT_STAGE_BOUNDARY))
 
     @property
     def usable(self) -> bool:
@@ -97,8 +104,9 @@ class MetalRuntime(Runtime):
         `arguments` are those of `run`: every parameter in order.
         """
         program: Program = compiled.program
-        binding = self._bound(program, launch.bind(program, arguments), Geometry((1, 1, 1), (1, 1, 1)))
-        return [
+        moved: list[Packed] = []
+        binding = self._bound(program, launch.bind(program, arguments, None, moved), Geometry((1, 1, 1), (1, 1, 1)))
+        return [f"{one.name}: {one.made.nbytes} bytes are copied, for {one.why.value}" for one in moved] + [
             f"{copy.name}: {copy.array.nbytes} bytes are copied to the GPU"
             f"{' and back' if copy.is_written else ''}, for {copy.reason}"
             for copy in binding.copies
@@ -135,6 +143,10 @@ class MetalRuntime(Runtime):
     def timed(self, run: Callable[[], None]) -> float:
         """Run a launch and return the microseconds that the GPU worked on it. Raises `LaunchError` within a batch."""
         return self._launcher.timed(cast("Binding", run))
+
+    def profiled(self, run: Callable[[], None]) -> tuple[float, dict[str, Any]]:
+        """Run a launch; return the microseconds that the GPU worked on it, and how long it was scheduled and waited before."""
+        return self._launcher.profiled(cast("Binding", run))
 
     @property
     def gathers(self) -> bool:
@@ -175,6 +187,10 @@ class MetalRuntime(Runtime):
         """Run what the batch of this thread has so far, so that outputs can be read."""
         self._launcher.settle()
 
+    def quiet(self) -> None:
+        """Wait until no launch is under way, or gathered, that an array's content could depend on."""
+        self._launcher.quiet()
+
     def synchronize(self) -> None:
         """Wait for everything that is under way. Raises the error of the first launch that failed."""
         self._launcher.synchronize()
@@ -200,7 +216,3 @@ class MetalRuntime(Runtime):
         self._queue.close()
         self._libraries.close()
         self.memory.close()
-
-
-_AT_STAGE_BOUNDARY = 0
-"""MTLCounterSamplingPointAtStageBoundary."""

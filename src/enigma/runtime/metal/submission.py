@@ -14,6 +14,7 @@ from enigma.runtime.metal.binding import Binding
 from enigma.runtime.metal.failures import LOST, code_of, gpu_error, launch_failure
 from enigma.runtime.metal.logs import DeviceLog
 from enigma.runtime.metal.objc import Bridge
+from enigma.runtime.metal.times import EncoderTimer
 from enigma.runtime.metal.validation import findings
 
 COMPLETED = 4
@@ -62,8 +63,8 @@ class Queue:
 class Recording:
     """A command buffer that is being encoded: one compute encoder for as many launches as possible."""
 
-    def __init__(self, queue: Queue, log: DeviceLog | None = None) -> None:
-        self._queue, self.log = queue, log
+    def __init__(self, queue: Queue, log: DeviceLog | None = None, timer: EncoderTimer | None = None) -> None:
+        self._queue, self.log, self._timer = queue, log, timer
         self.buffer = queue.command_buffer(log)
         self._compute: Any = None
         self.bindings: list[Binding] = []
@@ -79,13 +80,20 @@ class Recording:
         if binding.images:
             self._blit(binding, "upload")
         if self._compute is None:
-            self._compute = self.buffer.computeCommandEncoder()
+            self._compute = self._encoder()
             if self._compute is None:
                 raise gpu_error("Metal made no encoder", help="wait for launches in flight: handle.wait()")
+        if self._queue.validates:
+            binding.label()
         binding.encode(self._compute)
         if any(image.is_written for image, _, _ in binding.images):
             self._blit(binding, "download")
         self.bindings.append(binding)
+
+    def _encoder(self) -> Any:
+        if self._timer is None or self._timer.descriptor is None:
+            return self.buffer.computeCommandEncoder()
+        return self.buffer.computeCommandEncoderWithDescriptor_(self._timer.descriptor)
 
     def _blit(self, binding: Binding, way: str) -> None:
         self.end()

@@ -1,0 +1,62 @@
+"""`enigma export`: a kernel as a folder that can be shipped without enigma."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from enigma.cli.arguments import prepare
+from enigma.cli.load import aside
+from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.export.api import write
+from enigma.export.subject import DEVICES, Subject, bundle
+from enigma.export.table import TARGETS, target
+
+
+def _targets() -> str:
+    return "; ".join(f"{each.name}: {each.help}" for each in TARGETS.values())
+
+
+@click.command()
+@kernel_argument
+@click.option("--to", required=True, type=click.Choice(list(TARGETS)), help=f"What the folder is for. {_targets()}.")
+@launch_options
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="The folder to write; default: KERNEL-TARGET.")
+@click.option("--overwrite", is_flag=True, help="Write into a folder that holds something.")
+@click.option(
+    "--device", type=click.Choice(DEVICES), default="sim", show_default=True,
+    help="What computes the reference: sim refuses a launch that goes wrong, cpu is quick.",
+)  # fmt: skip
+@json_option
+def command(
+    kernel: str, *, to: str, out: Path | None, overwrite: bool, device: str, as_json: bool, **launch: Any
+) -> None:
+    """Write a kernel as a folder that can be shipped: its Metal, host code, and a launch to test it by.
+
+    The launch is described as for `enigma run`; its arrays before and after are part of the folder. Nothing in it needs enigma.
+
+    \b
+    Examples:
+      enigma export kernels.py:saxpy --to msl --size 1000 --arg a=2.5
+      enigma export kernels.py:blur --to json --arg x='random((64, 64))' --grid 64,64 --out blur
+      enigma export kernels.py:saxpy --to metallib --inputs make_inputs --overwrite
+    """
+    wanted = target(to)
+    ready = prepare(kernel, **launch)
+    names = {parameter.name for parameter in ready.kernel.parameters}
+    constants = {key: value for key, value in ready.constants.items() if key not in names}
+    launched = Subject(ready.program, list(ready.arguments.values()), ready.grid, ready.threads, constants or None)
+    with aside():
+        made = bundle(launched, device)
+        files = wanted.files(made)
+    folder = out if out is not None else Path(f"{made.name}-{to}")
+    write(folder, files, overwrite=overwrite)
+    if as_json:
+        click.echo(json.dumps({"kernel": made.name, "to": to, "path": str(folder), "files": sorted(files)}, indent=2))
+        return
+    click.echo(f"written to {folder}:")
+    for name in sorted(files):
+        click.echo(f"  {name}")

@@ -1,0 +1,1 @@
+"""Shipping a kernel: folders that hold its Metal, host code and a launch to test it by, and need no enigma."""
