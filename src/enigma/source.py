@@ -13,7 +13,9 @@ from types import CodeType, FrameType, TracebackType
 
 _PACKAGE = str(Path(__file__).parent) + "/"
 _LIBRARY = _PACKAGE + "lib/"  # ready-made kernels are user code to the tracer
-_BETWEEN = frozenset({contextlib.__file__, functools.__file__})  # stand between enigma and who called it, in a `with` say
+_BETWEEN = frozenset(
+    {contextlib.__file__, functools.__file__}
+)  # stand between enigma and who called it, in a `with` say
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,9 @@ def rows_that_overlap_by_one(A: en.f32, Out: en.f32):
         rows[i, k] = A[i] + i.to(en.f32)
 
 
-@accused("out-of-bounds", "en.copy(SHARED_COPY, a, tile)", ones(60), zeros(64), grid=32, threads=32, buffer="A", index=60)
+@accused(
+    "out-of-bounds", "en.copy(SHARED_COPY, a, tile)", ones(60), zeros(64), grid=32, threads=32, buffer="A", index=60
+)
 @en.kernel
 def tile_copied_without_a_predicate(A: en.f32, Out: en.f32):
     t = en.thread_index_in_threadgroup()
@@ -55,7 +57,9 @@ def tile_read_before_the_copy_is_done(A: en.f32, Out: en.f32):
     Out[t] = tile[t % 8, t // 8]
 
 
-@accused("uninitialised-read", "en.gemm(TILED_MMA", ones(8, 8), ones(8, 8), zeros(8, 8), grid=32, threads=32, buffer="tile_b")
+@accused(
+    "uninitialised-read", "en.gemm(TILED_MMA", ones(8, 8), ones(8, 8), zeros(8, 8), grid=32, threads=32, buffer="tile_b"
+)
 @en.kernel
 def product_with_a_tile_nobody_filled(A: en.f32, B: en.f32, C: en.f32):
     t = en.thread_index_in_threadgroup()
@@ -70,8 +74,17 @@ def product_with_a_tile_nobody_filled(A: en.f32, B: en.f32, C: en.f32):
     acc.store(mine.partition_C(c))
 
 
-@accused("data-race", "en.copy(SHARED_COPY, a[None, None, step], tile_a)", ones(8, 32), ones(8, 8), zeros(8, 8), grid=64, threads=64,
-         buffer="tile_a", other="en.gemm(TWO")  # fmt: skip
+@accused(
+    "data-race",
+    "en.copy(SHARED_COPY, a[None, None, step], tile_a)",
+    ones(8, 32),
+    ones(8, 8),
+    zeros(8, 8),
+    grid=64,
+    threads=64,
+    buffer="tile_a",
+    other="en.gemm(TWO",
+)
 @en.kernel
 def tiled_product_without_the_second_barrier(A: en.f32, B: en.f32, C: en.f32):
     TWO = en.make_tiled_mma(en.SimdgroupMmaOp(en.f32), (2, 1, 1))
@@ -91,7 +104,16 @@ def tiled_product_without_the_second_barrier(A: en.f32, B: en.f32, C: en.f32):
     C[t] = tile_c[t // 8, t % 8]
 
 
-@accused("data-race", "front[63 - t]", ones(256), zeros(64), grid=64, threads=64, buffer="stages", also=("uninitialised-read",))
+@accused(
+    "data-race",
+    "front[63 - t]",
+    ones(256),
+    zeros(64),
+    grid=64,
+    threads=64,
+    buffer="stages",
+    also=("uninitialised-read",),
+)
 @en.kernel
 def pipeline_read_without_waiting(A: en.f32, Out: en.f32):
     t, total = en.thread_index_in_threadgroup(), 0.0
@@ -104,7 +126,17 @@ def pipeline_read_without_waiting(A: en.f32, Out: en.f32):
     Out[t] = total
 
 
-@accused("out-of-bounds", "simdgroup_matrix_store(c, Out, 10", ones(8, 8), zeros(72), grid=32, threads=32, buffer="Out", index=72, also=("unwritten-output",))
+@accused(
+    "out-of-bounds",
+    "simdgroup_matrix_store(c, Out, 10",
+    ones(8, 8),
+    zeros(72),
+    grid=32,
+    threads=32,
+    buffer="Out",
+    index=72,
+    also=("unwritten-output",),
+)
 @en.kernel
 def matrix_stored_with_a_longer_row(A: en.f32, Out: en.f32):
     c = en.simdgroup_matrix_load(A, 8)
@@ -118,7 +150,9 @@ def every_simdgroup_stores_its_matrix_there(A: en.f32, Out: en.f32):
     en.simdgroup_matrix_store(c, Out, 8)
 
 
-@accused("out-of-bounds", "x[at]", ones(8), zeros(8), 8, grid=8, threads=8, buffer="x", options={"constants": {"radius": 2}})
+@accused(
+    "out-of-bounds", "x[at]", ones(8), zeros(8), 8, grid=8, threads=8, buffer="x", options={"constants": {"radius": 2}}
+)
 @en.kernel
 def radius_of_a_function_constant(x: en.f32, out: en.f32, n: en.Scalar(en.u32)):
     i = en.thread_position_in_grid
@@ -133,7 +167,16 @@ def radius_of_a_function_constant(x: en.f32, out: en.f32, n: en.Scalar(en.u32)):
 # ---- threads that meet
 
 
-@accused("data-race", "tile[(y + 2) % 4, x]", ones(4, 16), zeros(4, 16), grid=(16, 4), threads=(16, 4), buffer="tile", other="tile[y, x] = ")
+@accused(
+    "data-race",
+    "tile[(y + 2) % 4, x]",
+    ones(4, 16),
+    zeros(4, 16),
+    grid=(16, 4),
+    threads=(16, 4),
+    buffer="tile",
+    other="tile[y, x] = ",
+)
 @en.kernel
 def simdgroup_barrier_for_rows_of_two_simdgroups(A: en.f32, Out: en.f32):
     tile = en.threadgroup_alloc(en.f32, (4, 16))
@@ -143,7 +186,16 @@ def simdgroup_barrier_for_rows_of_two_simdgroups(A: en.f32, Out: en.f32):
     Out[y * 16 + x] = tile[(y + 2) % 4, x]
 
 
-@accused("data-race", "Total[0] += 1.0", zeros(1, dtype=np.uint32), zeros(1), grid=128, threads=32, buffer="Total", other="Total[0] += 1.0")
+@accused(
+    "data-race",
+    "Total[0] += 1.0",
+    zeros(1, dtype=np.uint32),
+    zeros(1),
+    grid=128,
+    threads=32,
+    buffer="Total",
+    other="Total[0] += 1.0",
+)
 @en.kernel
 def lock_without_order(Lock: en.u32, Total: en.f32):
     if en.thread_index_in_threadgroup() == 0:
@@ -195,7 +247,9 @@ def four_threads_set_components_of_a_vector(A: en.u8, Out: en.u8x4):
         Out[t] = words[t]
 
 
-@accused("barrier-divergence", "async_copy_1d_d2t", ones(64), zeros(32), grid=32, threads=32, also=("uninitialised-read",))
+@accused(
+    "barrier-divergence", "async_copy_1d_d2t", ones(64), zeros(32), grid=32, threads=32, also=("uninitialised-read",)
+)
 @en.kernel
 def copy_begun_by_half_of_the_threads(A: en.f32, Out: en.f32):
     tile = en.threadgroup_alloc(en.f32, 64)
@@ -207,8 +261,17 @@ def copy_begun_by_half_of_the_threads(A: en.f32, Out: en.f32):
     Out[t] = tile[t]
 
 
-@accused("data-race", "Out[en.simd_broadcast_first(start)", count(40, np.uint32), zeros(40, dtype=np.uint32), zeros(1, dtype=np.uint32), grid=40,
-         threads=40, buffer="Out", also=("unwritten-output",))  # fmt: skip
+@accused(
+    "data-race",
+    "Out[en.simd_broadcast_first(start)",
+    count(40, np.uint32),
+    zeros(40, dtype=np.uint32),
+    zeros(1, dtype=np.uint32),
+    grid=40,
+    threads=40,
+    buffer="Out",
+    also=("unwritten-output",),
+)
 @en.kernel
 def lanes_counted_where_only_one_is_active(A: en.u32, Out: en.u32, Count: en.u32):
     i = en.thread_position_in_grid
@@ -230,7 +293,9 @@ def quad_sum_that_a_lane_has_left(A: en.f32, Out: en.f32):
     Out[i] = x
 
 
-@accused("unwritten-output", "Out: en.f32", count(70), zeros(70), 70, grid=64, threads=32, buffer="Out", index=64, count=6)
+@accused(
+    "unwritten-output", "Out: en.f32", count(70), zeros(70), 70, grid=64, threads=32, buffer="Out", index=64, count=6
+)
 @en.kernel
 def grid_stride_loop_without_the_stride(A: en.f32, Out: en.f32, n: en.Scalar(en.u32)):
     i = en.thread_position_in_grid
@@ -255,8 +320,17 @@ def overflow_that_a_choice_takes(A: en.i32, Out: en.i32):
     Out[0] = x + step if x > 0 else x
 
 
-@accused("value-changing-conversion", "left[i] - right[i]", values(3, dtype=np.uint32), values(-5, dtype=np.int32), zeros(1, dtype=np.int64),
-         grid=1, threads=1, severity="warning", value=-5)  # fmt: skip
+@accused(
+    "value-changing-conversion",
+    "left[i] - right[i]",
+    values(3, dtype=np.uint32),
+    values(-5, dtype=np.int32),
+    zeros(1, dtype=np.int64),
+    grid=1,
+    threads=1,
+    severity="warning",
+    value=-5,
+)
 @en.kernel
 def difference_of_mixed_signs(left: en.u32, right: en.i32, Out: en.i64):
     i = en.thread_position_in_grid
