@@ -69,7 +69,7 @@ def blocks(page: str) -> list[Block]:
 def outputs(name: str, found: list[Block], folder: Path) -> list[str]:
     """Return what each block prints; they run as one program, from a file, for kernels are read from their source."""
     path = folder / f"{name}.py"
-    path.write_text("".join(block.code for block in found), encoding="utf-8")
+    path.write_text("\n".join(block.code for block in found), encoding="utf-8")
     printed: list[str] = []
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
 
@@ -89,12 +89,12 @@ def outputs(name: str, found: list[Block], folder: Path) -> list[str]:
 
 
 def program(found: list[Block]) -> ast.Module:
-    """Return the blocks as one module, each in a `try` of its own; the lines are those of the blocks one after another."""
+    """Return the blocks as one module, each in a `try` of its own; the lines are those of the blocks with an empty line between."""
     body: list[ast.stmt] = []
-    statements = ast.parse("".join(block.code for block in found)).body
+    statements = ast.parse("\n".join(block.code for block in found)).body
     last = 0
     for block in found:
-        last += block.code.count("\n")
+        last += block.code.count("\n") + 1
         around = ast.parse(
             "try: pass\nexcept _errors as _error: _end_of_block(_error)\nelse: _end_of_block(None)"
         ).body[0]
