@@ -8,11 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from enigma.debug.cost.model import Estimate
+from enigma.markup import heading, line, table
 
 DISCLAIMER = (
     "This is a model, not a measurement: counts follow the traced kernel, registers and times are estimates, "
     "and the chips' numbers are priors of varying confidence."
 )
+
+MEMORY = ("buffer", "space", "read", "written", "atomic", "footprint")
+CHIPS = ("chip", "occupancy", "limited by", "bound", "roofline TFLOP/s", "time", "confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +80,50 @@ class CostReport:
         out = io.StringIO()
         console = Console(file=out, width=width, color_system=None, highlight=False)
         console.print(f"{self.kernel}: grid {self.grid}, threads {self.threads}")
-        console.print(
-            f"{self.flops:,} FLOP ({self.functions:,} functions, {self.matrix_flops:,} by matrices), {self.integer_ops:,} integer"
-            f" operations; {self.footprint:,} bytes, {self.issued:,} with repeats; {self.intensity:.3g} FLOP per byte"
-        )
-        console.print(
-            f"about {self.registers} registers a thread, {self.threadgroup_bytes:,} bytes of threadgroup memory"
-        )
-        memory = Table("buffer", "space", "read", "written", "atomic", "footprint", box=None)
-        for each in self.moved:
-            numbers = (each.read, each.written, each.atomic, each.footprint)
-            memory.add_row(each.buffer, each.space, *(f"{number:,}" for number in numbers))
-        chips = Table("chip", "occupancy", "limited by", "bound", "roofline TFLOP/s", "time", "confidence", box=None)
-        for est in self.estimates:
-            held = f"{est.occupancy.fraction:.0%}" + ("+" if est.occupancy.dynamic else "")
-            low, high = est.seconds
-            chips.add_row(
-                est.chip.name, held, est.occupancy.limit, est.bound, f"{est.roofline_tflops:.3g}",
-                f"{low * 1e6:.3g} to {high * 1e6:.3g} us", est.chip.confidence,
-            )  # fmt: skip
+        for text in self._counts():
+            console.print(text)
+        memory, chips = Table(*MEMORY, box=None), Table(*CHIPS, box=None)
+        for row in self._memory():
+            memory.add_row(*row)
+        for row in self._chips():
+            chips.add_row(*row)
         console.print(memory, "", chips, "", *(f"note: {note}" for note in self.notes), DISCLAIMER, sep="\n")
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
+    def _repr_html_(self) -> str:
+        return "".join([
+            heading(f"{self.kernel}: grid {self.grid}, threads {self.threads}"), *map(line, self._counts()),
+            table(MEMORY, self._memory()), table(CHIPS, self._chips()),
+            *(line(f"note: {note}") for note in self.notes), line(DISCLAIMER),
+        ])  # fmt: skip
+
     def __str__(self) -> str:
         return self.text()
+
+    def _counts(self) -> tuple[str, str]:
+        return (
+            f"{self.flops:,} FLOP ({self.functions:,} functions, {self.matrix_flops:,} by matrices), {self.integer_ops:,} integer"
+            f" operations; {self.footprint:,} bytes, {self.issued:,} with repeats; {self.intensity:.3g} FLOP per byte",
+            f"about {self.registers} registers a thread, {self.threadgroup_bytes:,} bytes of threadgroup memory",
+        )
+
+    def _memory(self) -> list[list[str]]:
+        return [
+            [
+                each.buffer,
+                each.space,
+                *(f"{number:,}" for number in (each.read, each.written, each.atomic, each.footprint)),
+            ]
+            for each in self.moved
+        ]
+
+    def _chips(self) -> list[list[str]]:
+        found: list[list[str]] = []
+        for est in self.estimates:
+            held = f"{est.occupancy.fraction:.0%}" + ("+" if est.occupancy.dynamic else "")
+            low, high = est.seconds
+            found.append([
+                est.chip.name, held, est.occupancy.limit, est.bound, f"{est.roofline_tflops:.3g}",
+                f"{low * 1e6:.3g} to {high * 1e6:.3g} us", est.chip.confidence,
+            ])  # fmt: skip
+        return found

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING
 
 from enigma.errors import CheckError, KernelAssertionError, OutOfBoundsError
+from enigma.markup import RED, heading, pre
 from enigma.runtime.checking.finding import Finding
 from enigma.spec.terms import Fault
 
@@ -134,9 +133,5 @@ class CheckReport:
         return Group(*texts, Text(self.summary, style=style))
 
     def _repr_html_(self) -> str:
-        return "".join([f"<p><b>{escape(self.summary)}</b></p>", *self._parts()])
-
-    def _parts(self) -> Iterator[str]:
-        for finding in self.findings:
-            colour = "#c00" if finding.severity == "error" else "#a60"
-            yield f'<pre style="border-left: 4px solid {colour}; padding-left: 8px">{escape(str(finding))}</pre>'
+        failed = [pre(str(self.failure), RED)] if self.failure is not None else []
+        return "".join([heading(self.summary), *failed, *(finding.html() for finding in self.findings)])
