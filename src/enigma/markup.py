@@ -9,7 +9,7 @@ _PRE = (
     "margin:0 0 4px;padding:6px 10px;overflow:auto;max-height:32em;font:12px/1.4 ui-monospace,Menlo,Consolas,monospace;"
     "text-align:left;white-space:pre;border:1px solid rgba(128,128,128,.35);border-radius:4px"
 )
-RED, AMBER, GREEN = "#d33", "#b70", "#2a2"  # readable on white and on black
+RED, AMBER, GREEN, BLUE = "#d33", "#b70", "#2a2", "#27b"  # readable on white and on black
 
 _CELL = "padding:3px 10px;white-space:nowrap"
 

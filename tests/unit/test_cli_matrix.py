@@ -35,7 +35,7 @@ def none():
     return {"x": None}
 """
 
-ONE_KERNEL = ("emit", "run", "check", "explore", "compare", "reduce", "bench", "explain")
+ONE_KERNEL = ("emit", "run", "check", "explore", "compare", "reduce", "bench", "explain", "export")
 NAMED = (*ONE_KERNEL, "diff")
 AS_JSON = tuple(name for name in NAMED if name != "emit")
 
@@ -110,7 +110,8 @@ def here(kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, prog_name="enigma")
+    needed = ("--to", "json") if arguments[0] == "export" and "--to" not in arguments else ()
+    return CliRunner().invoke(main, [*arguments, *needed], prog_name="enigma")
 
 
 def said(result: Result) -> str:
@@ -143,9 +144,17 @@ QUICK = {
 }
 
 
+def outputs(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return where the commands that write files are to write them."""
+    return {
+        "explore": ("-o", str(folder / "p.html")), "reduce": ("-o", str(folder / "r.py")),
+        "export": ("-o", str(folder / "exported"), "--overwrite"),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("command", NAMED)
 def test_odd_paths_are_paths(command: str, tmp_path: Path) -> None:
-    output = {"explore": ("-o", str(tmp_path / "p.html")), "reduce": ("-o", str(tmp_path / "r.py"))}.get(command, ())
+    output = outputs(tmp_path).get(command, ())
     for name in (
         "ünï/kérnel.py:ädd",
         "with space/a b.py",
@@ -158,13 +167,13 @@ def test_odd_paths_are_paths(command: str, tmp_path: Path) -> None:
         assert result.exit_code == 0, (name, result.output)
 
 
-SIZED = ("run", "check", "compare", "reduce", "bench", "explain")
+SIZED = ("run", "check", "compare", "reduce", "bench", "explain", "export")
 
 
 @pytest.mark.parametrize("command", AS_JSON)
 def test_json_is_all_that_stands_on_standard_output(command: str, tmp_path: Path) -> None:
     """What a file prints when it is imported, and a kernel when it is traced, goes to standard error."""
-    output = {"explore": ("-o", str(tmp_path / "p.html")), "reduce": ("-o", str(tmp_path / "r.py"))}.get(command, ())
+    output = outputs(tmp_path).get(command, ())
     both = ["prints.py:add"] * (2 if command == "diff" else 1)
     size = ("--size", "8") if command in SIZED else ()
     result = run(command, *both, *QUICK.get(command, ()), *output, *size, "--json")
@@ -214,7 +223,7 @@ def test_wrong_usage_is_status_2(command: str) -> None:
         (("-D", "f=3"), 1, "constants={'f': 3} was given"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("command", ["run", "check", "compare", "bench"])
+@pytest.mark.parametrize("command", ["run", "check", "compare", "bench", "export"])
 def test_a_wrong_value_of_an_option_is_one_message(
     command: str, arguments: tuple[str, ...], status: int, message: str
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from enigma.cli.arguments import prepare
+from enigma.cli.load import aside
 from enigma.cli.options import json_option, kernel_argument, launch_options
 from enigma.export.api import write
 from enigma.export.subject import DEVICES, Subject, bundle
@@ -47,11 +48,11 @@ def command(
     ready = prepare(kernel, **launch)
     names = {parameter.name for parameter in ready.kernel.parameters}
     constants = {key: value for key, value in ready.constants.items() if key not in names}
-    made = bundle(
-        Subject(ready.program, list(ready.arguments.values()), ready.grid, ready.threads, constants or None), device
-    )
+    launched = Subject(ready.program, list(ready.arguments.values()), ready.grid, ready.threads, constants or None)
+    with aside():
+        made = bundle(launched, device)
+        files = wanted.files(made)
     folder = out if out is not None else Path(f"{made.name}-{to}")
-    files = wanted.files(made)
     write(folder, files, overwrite=overwrite)
     if as_json:
         click.echo(json.dumps({"kernel": made.name, "to": to, "path": str(folder), "files": sorted(files)}, indent=2))
