@@ -78,6 +78,7 @@ class Comparison:
 
     def raise_if_any(self) -> None:
         """Raise `ComparisonError`, an `AssertionError`, with the whole text if anything differs or failed."""
+        __tracebackhide__ = True  # of pytest
         if not self.ok:
             raise ComparisonError(str(self))
 
