@@ -28,19 +28,8 @@ CLANG = shutil.which("clang++-22")
 needs_clang = pytest.mark.skipif(CLANG is None, reason="clang++-22 is not installed")
 
 BUILT = (
-    "saxpy",
-    "shade",
-    "smooth",
-    "table",
-    "sums",
-    "product",
-    "halve",
-    "volume",
-    "words",
-    "copy b1",
-    "copy f16x2",
-    "copy i8x3",
-)
+    "saxpy", "views", "smooth", "table", "product", "halve", "volume", "mirror", "words", "copy b1", "copy f16x2", "copy i8x3",
+)  # fmt: skip
 """What is compiled and run: every kind of parameter."""
 
 

@@ -109,7 +109,7 @@ inline void refuse(NS::Error** error, const char* text) {
 inline NS::UInteger texel(NS::UInteger format) {
     static const std::map<NS::UInteger, NS::UInteger> sizes = {
         {MTL::PixelFormatR8Unorm, 1}, {MTL::PixelFormatRG8Unorm, 2}, {MTL::PixelFormatRGBA8Unorm, 4},
-        {MTL::PixelFormatR16Float, 2}, {MTL::PixelFormatR32Uint, 4}, {MTL::PixelFormatR32Sint, 4},
+        {MTL::PixelFormatR16Float, 2}, {MTL::PixelFormatRG16Uint, 4}, {MTL::PixelFormatR32Uint, 4}, {MTL::PixelFormatR32Sint, 4},
         {MTL::PixelFormatR32Float, 4}, {MTL::PixelFormatRG32Float, 8}, {MTL::PixelFormatRGBA32Float, 16}};
     return sizes.at(format);
 }

@@ -184,7 +184,7 @@ def test_the_report_as_text_json_and_html() -> None:
     assert "read A" in text and "stride 2" in text and "64/128" in text and "Out[i] = A[2 * i]" in text
     data = json.loads(report.to_json())
     assert data["accesses"][0]["stride"] == 2 and data["threads"] == [256, 1, 1]
-    assert "<td>stride 2</td>" in report._repr_html_()  # pyright: ignore[reportPrivateUsage] - a notebook calls it
+    assert ">stride 2</td>" in report._repr_html_()  # pyright: ignore[reportPrivateUsage] - a notebook calls it
     assert "no access" in str(_advise("x = i + 1"))
 
 
