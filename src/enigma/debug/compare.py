@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from enigma.debug.close import close, is_number, largest_gap
 from enigma.debug.origin import Origin, origin
 from enigma.errors import DeviceError, EnigmaError, EnigmaTypeError, EnigmaValueError, LaunchError, OutOfBoundsError
+from enigma.markup import GREEN, RED, pre
 from enigma.runtime import constants as function_constants
 from enigma.runtime import direct, launch
 from enigma.runtime.base import Compiled, Runtime
@@ -126,7 +126,7 @@ class Comparison:
         }, indent=2)  # fmt: skip
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return pre(str(self), GREEN if self.ok else RED)
 
 
 def _told(found: Origin) -> dict[str, Any]:

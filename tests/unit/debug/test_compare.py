@@ -115,7 +115,7 @@ def test_json_holds_differences_and_steps() -> None:
     assert found["origin"]["steps"][0] == {
         "file": __file__, "line": line_of("out[i] = mean if"), "text": "out[40]", "value": 41.5,
     }  # fmt: skip
-    assert "<pre>" in en.compare(smooth, arguments(), grid=100, oracle=means)._repr_html_()
+    assert "<pre " in en.compare(smooth, arguments(), grid=100, oracle=means)._repr_html_()
 
 
 def test_vectors_integers_and_several_outputs() -> None:
