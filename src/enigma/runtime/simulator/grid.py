@@ -44,17 +44,18 @@ class Undefined(Enum):
 class Batch:
     """The threadgroups `first` to `last - 1` of a launch, numbered with x fastest. The geometry `g` of the grid rows.
 
+    Those that were `picked` by number may be given instead, which only the cost model does.
     `live` marks the lanes that are threads; `starts` is each threadgroup's first row, `member` each row's threadgroup
     counted within the batch. Where threads compete, simdgroups take their turn in order of `rank` and lanes from the last one on;
     if it is None, all in order of their numbers.
     """
 
-    def __init__(self, grid: Size, threads: Size, first: int, last: int) -> None:
+    def __init__(self, grid: Size, threads: Size, first: int, last: int, picked: Array | None = None) -> None:
         self.launched, self.threads, self.first = grid, threads, first
         self.rank: Array | None = None
         self.undefined = Undefined.HARMLESS
         self.counts = group_counts(grid, threads)
-        numbers = np.arange(first, last)
+        numbers = np.arange(first, last) if picked is None else picked
         position = _unflatten(numbers, self.counts)
         sizes = [np.minimum(t, g - p * t) for g, t, p in zip(grid, threads, position, strict=True)]
         totals = sizes[0] * sizes[1] * sizes[2]
