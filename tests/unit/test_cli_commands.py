@@ -511,7 +511,7 @@ def test_diff_of_kernels_and_of_texts_kept_before(folder: Path) -> None:
     assert result.exit_code == 1
     assert "-kernel void plus(" in result.stdout
     assert "+kernel void plus_two(" in result.stdout
-    assert "<b>_two</b>" in Path("d.html").read_text()
+    assert "<b>plus_two</b>" in Path("d.html").read_text()
     right("emit", "wrong.py:plus", "-o", "plus.metal")
     assert right("diff", "plus.metal", "wrong.py:plus") == ""
     assert answer("diff", "plus.metal", "wrong.py:plus")["same"] is True
