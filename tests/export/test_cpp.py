@@ -28,19 +28,8 @@ CLANG = shutil.which("clang++-22")
 needs_clang = pytest.mark.skipif(CLANG is None, reason="clang++-22 is not installed")
 
 BUILT = (
-    "saxpy",
-    "shade",
-    "smooth",
-    "table",
-    "sums",
-    "product",
-    "halve",
-    "volume",
-    "words",
-    "copy b1",
-    "copy f16x2",
-    "copy i8x3",
-)
+    "saxpy", "views", "smooth", "table", "product", "halve", "volume", "mirror", "words", "copy b1", "copy f16x2", "copy i8x3",
+)  # fmt: skip
 """What is compiled and run: every kind of parameter."""
 
 
@@ -251,6 +240,7 @@ _METHOD = re.compile(r"\s+(?:static )?([\w:*]+) (\w+)\((.*)\)(?: const)?;\s*// (
 _CODES = {
     "bool": "Z", "void": "v", "void*": "^v", "NS::UInteger": "Q", "NS::Integer": "q", "NS::Error**": "^@",
     "MTL::Size": "{MTLSize=", "MTL::Region": "{MTLRegion=", "MTL::TextureUsage": "Q", "MTL::ResourceOptions": "Q",
+    "MTL::PipelineOption": "Q", "MTL::ComputePipelineReflection**": "^@",
 }  # fmt: skip
 
 

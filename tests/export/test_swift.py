@@ -75,7 +75,7 @@ def test_the_parser_finds_a_mistake() -> None:
     assert parser().parse(text.encode()).root_node.has_error
 
 
-@pytest.mark.parametrize("name", ["saxpy", "shade", "smooth", "table", "halve", "volume", "words"])
+@pytest.mark.parametrize("name", ["saxpy", "shade", "smooth", "table", "halve", "volume", "words", "views", "mirror"])
 def test_parameters_have_the_places_of_the_metal_text(name: str) -> None:
     bundle = CASES[name].bundle("cpu")
     places = re.findall(r"[*&>] ?(\w+) \[\[(buffer|texture)\((\d+)\)\]\]", bundle.metal)
@@ -125,6 +125,11 @@ def test_systems_follow_the_language() -> None:
     assert ".macOS(.v13), .iOS(.v16)" in package("saxpy")["Package.swift"]
     assert ".macOS(.v14), .iOS(.v17)" in package("table")["Package.swift"]  # bfloat
     assert "options.languageVersion = .version3_1" in wrapper("table")
+    fenced = package("fenced")["Package.swift"]  # of Metal 3.2
+    assert "swift-tools-version:6.0" in fenced
+    assert ".macOS(.v15), .iOS(.v18)" in fenced
+    assert "swiftLanguageModes: [.v5]" in fenced
+    assert "#available" not in wrapper("fenced")
     assert "guard device.supportsFamily(.apple7)" in wrapper("product")
     assert "throw Failure.partialSimdgroup" in wrapper("product")
 
@@ -147,6 +152,15 @@ def test_words_of_swift_are_no_names() -> None:
 @en.kernel
 def float(x: en.f32):
     x[en.thread_position_in_grid] = 1.0
+
+
+def test_structs_of_one_name_are_two_types() -> None:
+    text = wrapper("views")
+    assert re.findall(r"public struct (\w+) \{", text) == ["View", "View_"]
+    assert re.findall(r"(first|second|third): (View_?),", text)[:3] == [
+        ("first", "View"), ("second", "View_"), ("third", "View"),
+    ]  # fmt: skip
+    assert "Views.View_(scale: 2.0, bias: -9223372036854775808)" in test_text("views")
 
 
 def test_a_class_hides_no_type_of_swift() -> None:

@@ -40,10 +40,11 @@ class HostNames:
 def camel(name: str) -> str:
     """Return a Python name as the name of a type.
 
-    >>> camel("row_sums"), camel("saxpy"), camel("_k2_fast")
-    ('RowSums', 'Saxpy', 'K2Fast')
+    >>> camel("row_sums"), camel("saxpy"), camel("_2")
+    ('RowSums', 'Saxpy', 'Kernel2')
     """
-    return "".join(part[:1].upper() + part[1:] for part in re.sub(r"[^A-Za-z0-9]", "_", name).split("_")) or "Kernel"
+    joined = "".join(part[:1].upper() + part[1:] for part in re.sub(r"[^A-Za-z0-9]", "_", name).split("_"))
+    return joined if joined[:1].isalpha() else f"Kernel{joined}"
 
 
 def generated(bundle: Bundle) -> str:

@@ -9,10 +9,11 @@ from enigma.export.bundle import Bundle, GivenConstant, Parameter
 from enigma.export.host import HostNames, generated, memory
 from enigma.export.targets.cpp_language import DATA_TYPES, WORDS, element_type, number_type, remark, size
 from enigma.trace.args import Kind
+from enigma.trace.node import Struct
 
 _LOCALS = (
-    "device", "encoder", "commands", "grid", "threads", "pool", "options", "library", "function", "error", "values", "check",
-    "encode", "run", "read", "make_buffer", "string", "fail", "pipeline", "default_threads",
+    "device", "encoder", "commands", "grid", "threads", "pool", "options", "library", "function", "error", "values", "descriptor",
+    "max_threads", "check", "encode", "run", "read", "make_buffer", "string", "fail", "pipeline", "default_threads",
     "main", "argc", "argv", "vectors", "kernel", "read_numbers", "all_close", "all_equal", "widen", "make_texture", "texels",
     "right",
 )  # fmt: skip
@@ -26,8 +27,8 @@ class Names:
     parameters: dict[int, str]
     buffers: dict[int, str]
     constants: dict[int, str]
-    structs: dict[str, str]
-    members: dict[tuple[str, str], str]
+    structs: dict[Struct, str]
+    members: dict[tuple[Struct, str], str]
 
     def of(self, parameter: Parameter) -> str:
         """Return the name of a parameter."""
@@ -39,8 +40,8 @@ class Names:
         return f"{self.buffers[slot]}.get()" if slot in self.buffers else self.parameters[slot]
 
     def struct(self, parameter: Parameter) -> str:
-        """Return the name of a struct's type."""
-        return self.structs[parameter.argument.type_name]
+        """Return the name of a struct's type; empty for what is none."""
+        return "" if parameter.struct is None else self.structs[parameter.struct]
 
 
 def names_of(bundle: Bundle, name: str) -> Names:
@@ -52,13 +53,14 @@ def names_of(bundle: Bundle, name: str) -> Names:
         for each in bundle.parameters
         if each.kind is Kind.BUFFER
     }
-    structs: dict[str, str] = {}
-    members: dict[tuple[str, str], str] = {}
+    structs: dict[Struct, str] = {}
+    members: dict[tuple[Struct, str], str] = {}
     for each in bundle.parameters:
-        if each.struct is not None and each.struct.name not in structs:
-            structs[each.struct.name] = types.fresh(each.struct.name)
-            inner = HostNames(WORDS, (structs[each.struct.name],))
-            members |= {(each.struct.name, member.name): inner.fresh(member.name) for member in each.struct.members}
+        struct = each.struct
+        if struct is not None and struct not in structs:
+            structs[struct] = types.fresh(struct.name)
+            inner = HostNames(WORDS, (structs[struct],))
+            members |= {(struct, member.name): inner.fresh(member.name) for member in struct.members}
     return Names(
         parameters, buffers, {each.constant.index: constants.fresh(each.constant.name) for each in bundle.constants},
         structs, members,
@@ -103,10 +105,10 @@ def _buffers(bundle: Bundle) -> list[Parameter]:
 
 
 def _structs(bundle: Bundle) -> Iterator[Parameter]:
-    seen: set[str] = set()
+    seen: set[Struct] = set()
     for each in bundle.parameters:
-        if each.struct is not None and each.struct.name not in seen:
-            seen.add(each.struct.name)
+        if each.struct is not None and each.struct not in seen:
+            seen.add(each.struct)
             yield each
 
 
@@ -115,7 +117,7 @@ def _struct(parameter: Parameter, names: Names) -> list[str]:
     if struct is None:
         return []
     kind = names.struct(parameter)
-    members = [(names.members[struct.name, each.name], number_type(each.dtype)) for each in struct.members]
+    members = [(names.members[struct, each.name], number_type(each.dtype)) for each in struct.members]
     places = [
         f"static_assert(offsetof({kind}, {name}) == {offset});"
         for (name, _), offset in zip(members, struct.offsets, strict=True)
@@ -166,6 +168,7 @@ def _constructor(bundle: Bundle, name: str, stem: str, names: Names) -> list[str
             f"std::optional<{number_type(each.constant.dtype)}> {names.constants[each.constant.index]} = std::nullopt"
             for each in optional
         ),
+        f"NS::UInteger max_threads = {bundle.max_threads}",
     ]
     family = [
         f"if (!device->supportsFamily(MTL::GPUFamilyApple{bundle.family})) {{",
@@ -185,14 +188,19 @@ def _constructor(bundle: Bundle, name: str, stem: str, names: Names) -> list[str
         f'if (!library) fail("the Metal compiler refused {bundle.name}", error);',
         *(_specialised(bundle, names) if bundle.constants else _plain(bundle)),
         f'if (!function) fail("the library has no function {bundle.entry}", error);',
-        "pipeline_ = NS::TransferPtr(device->newComputePipelineState(function.get(), &error));",
+        "auto descriptor = NS::TransferPtr(MTL::ComputePipelineDescriptor::alloc()->init());",
+        "descriptor->setComputeFunction(function.get());",
+        "descriptor->setMaxTotalThreadsPerThreadgroup(max_threads);",
+        "pipeline_ = NS::TransferPtr(",
+        "    device->newComputePipelineState(descriptor.get(), MTL::PipelineOptionNone, nullptr, &error));",
         f'if (!pipeline_) fail("there is no pipeline of {bundle.name}", error);',
         "queue_ = NS::TransferPtr(device->newCommandQueue());",
         'if (!queue_) fail("there is no command queue", nullptr);',
     ]
     default = " A constant that is not given has its default." if optional else ""
     return [
-        f"/// Compiles the kernel.{default} Throws std::runtime_error with what Metal says of it.",
+        f"/// Compiles the kernel for threadgroups of up to max_threads threads.{default}",
+        "/// Throws std::runtime_error with what Metal says of it.",
         *_call(f"explicit {name}", arguments, " {"),
         *_indented(body),
         "}",

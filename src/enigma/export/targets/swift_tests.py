@@ -12,6 +12,7 @@ from enigma.export.targets.swift_wrapper import Names, names_of
 from enigma.export.vectors import expected_file, input_file
 from enigma.runtime.textures import view
 from enigma.trace.args import Kind
+from enigma.trace.node import Struct
 
 _TO_FLOAT: Mapping[Numeric, str] = {
     f32: "",
@@ -92,7 +93,7 @@ def _passed(parameter: Parameter, name: str, names: Names) -> str:
     if parameter.struct is not None:
         members = zip(parameter.struct.members, parameter.given, strict=True)
         written = (
-            f"{names.members[parameter.struct.name, each.name]}: {value(given, each.dtype)}" for each, given in members
+            f"{names.members[parameter.struct, each.name]}: {value(given, each.dtype)}" for each, given in members
         )
         return f"{name}.{names.struct(parameter)}({', '.join(written)})"
     if parameter.kind is Kind.SCALAR:
@@ -162,18 +163,18 @@ def _stem(file: str) -> str:
 def _layout(bundle: Bundle, name: str, names: Names) -> list[str]:
     """Return a test that a struct lies in memory as Metal has it."""
     lines: list[str] = []
-    seen: set[str] = set()
+    seen: set[Struct] = set()
     for each in bundle.parameters:
         struct = each.struct
-        if struct is None or struct.name in seen:
+        if struct is None or struct in seen:
             continue
-        seen.add(struct.name)
+        seen.add(struct)
         kind = f"{name}.{names.struct(each)}"
         lines += [
             f"func testLayoutOf{names.struct(each)}() {{",
             f"    XCTAssertEqual(MemoryLayout<{kind}>.stride, {struct.size})",
             *(
-                f"    XCTAssertEqual(MemoryLayout<{kind}>.offset(of: \\.{names.members[struct.name, member.name]}), {offset})"
+                f"    XCTAssertEqual(MemoryLayout<{kind}>.offset(of: \\.{names.members[struct, member.name]}), {offset})"
                 for member, offset in zip(struct.members, struct.offsets, strict=True)
             ),
             "}",

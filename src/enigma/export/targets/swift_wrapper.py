@@ -17,10 +17,11 @@ from enigma.export.targets.swift_language import (
     size,
 )
 from enigma.trace.args import Kind
+from enigma.trace.node import Struct
 
 _LOCALS = (
     "device", "pipeline", "queue", "encoder", "commands", "grid", "threads", "source", "options", "library", "function", "error",
-    "values", "into", "check", "encode", "run", "read", "makeBuffer",
+    "values", "descriptor", "maxThreads", "into", "check", "encode", "run", "read", "makeBuffer",
     "kernel", "vector", "texture", "texels", "numbers", "assertClose",
 )  # fmt: skip
 """Names in the class and its test that no parameter may hide."""
@@ -34,8 +35,8 @@ class Names:
     buffers: dict[int, str]
     offsets: dict[int, str]
     constants: dict[int, str]
-    structs: dict[str, str]
-    members: dict[tuple[str, str], str]
+    structs: dict[Struct, str]
+    members: dict[tuple[Struct, str], str]
 
     def of(self, parameter: Parameter) -> str:
         """Return the name of a parameter."""
@@ -46,8 +47,8 @@ class Names:
         return self.buffers.get(parameter.argument.slot, self.of(parameter))
 
     def struct(self, parameter: Parameter) -> str:
-        """Return the name of a struct's type."""
-        return self.structs[parameter.argument.type_name]
+        """Return the name of a struct's type; empty for what is none."""
+        return "" if parameter.struct is None else self.structs[parameter.struct]
 
 
 def names_of(bundle: Bundle, name: str) -> Names:
@@ -62,13 +63,14 @@ def names_of(bundle: Bundle, name: str) -> Names:
     buffers = {slot: locals_.fresh(f"{stem}Buffer") for slot, stem in stems.items()}
     offsets = {slot: locals_.fresh(f"{stem}Offset") for slot, stem in stems.items()}
     constants = HostNames(WORDS, _LOCALS)
-    structs: dict[str, str] = {}
-    members: dict[tuple[str, str], str] = {}
+    structs: dict[Struct, str] = {}
+    members: dict[tuple[Struct, str], str] = {}
     for each in bundle.parameters:
-        if each.struct is not None and each.struct.name not in structs:
-            structs[each.struct.name] = types.fresh(each.struct.name)
+        struct = each.struct
+        if struct is not None and struct not in structs:
+            structs[struct] = types.fresh(struct.name)
             inner = HostNames(WORDS)
-            members |= {(each.struct.name, member.name): inner.fresh(member.name) for member in each.struct.members}
+            members |= {(struct, member.name): inner.fresh(member.name) for member in struct.members}
     return Names(
         parameters, buffers, offsets, {each.constant.index: constants.fresh(each.constant.name) for each in bundle.constants},
         structs, members,
@@ -103,10 +105,10 @@ def _indented(lines: list[str]) -> list[str]:
 
 
 def _structs(bundle: Bundle) -> Iterator[Parameter]:
-    seen: set[str] = set()
+    seen: set[Struct] = set()
     for each in bundle.parameters:
-        if each.struct is not None and each.struct.name not in seen:
-            seen.add(each.struct.name)
+        if each.struct is not None and each.struct not in seen:
+            seen.add(each.struct)
             yield each
 
 
@@ -144,7 +146,7 @@ def _struct(parameter: Parameter, names: Names) -> list[str]:
     struct = parameter.struct
     if struct is None:
         return []
-    members = [(names.members[struct.name, each.name], number_type(each.dtype)) for each in struct.members]
+    members = [(names.members[struct, each.name], number_type(each.dtype)) for each in struct.members]
     return [
         f"/// What the kernel takes as `{parameter.name}`, laid out as in Metal.",
         f"public struct {names.struct(parameter)} {{",
@@ -182,8 +184,9 @@ def _init(bundle: Bundle, name: str, names: Names) -> list[str]:
         "device: MTLDevice? = MTLCreateSystemDefaultDevice()",
         *(f"{names.constants[each.constant.index]}: {number_type(each.constant.dtype)}" for each in needed),
         *(f"{names.constants[each.constant.index]}: {number_type(each.constant.dtype)}? = nil" for each in optional),
+        f"maxThreads: Int = {bundle.max_threads}",
     ]
-    constants = "; a constant that is nil has its default" if optional else ""
+    default = "A constant that is nil has its default. " if optional else ""
     family = [
         f"guard device.supportsFamily(.apple{bundle.family}) else {{ throw Failure.unsupportedDevice }}",
     ]
@@ -195,13 +198,17 @@ def _init(bundle: Bundle, name: str, names: Names) -> list[str]:
         *_math(bundle),
         f"let library = try device.makeLibrary(source: {name}.source, options: options)",
         *(_specialised(bundle, names) if bundle.constants else _plain(bundle)),
-        "pipeline = try device.makeComputePipelineState(function: function)",
+        "let descriptor = MTLComputePipelineDescriptor()",
+        "descriptor.computeFunction = function",
+        "descriptor.maxTotalThreadsPerThreadgroup = maxThreads",
+        "pipeline = try device.makeComputePipelineState(descriptor: descriptor, options: [], reflection: nil)",
         "guard let queue = device.makeCommandQueue() else { throw Failure.outOfMemory }",
         "self.device = device",
         "self.queue = queue",
     ]
     return [
-        f"/// Compiles the kernel{constants}. Throws what Metal says of it.",
+        "/// Compiles the kernel for threadgroups of up to `maxThreads` threads.",
+        f"/// {default}Throws what Metal says of it.",
         *_call("public init", arguments, " throws {"),
         *_indented(body),
         "}",

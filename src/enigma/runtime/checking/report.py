@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from enigma.errors import CheckError, EnigmaValueError, KernelAssertionError, OutOfBoundsError
+from enigma.markup import BLUE, RED, heading, pre
 from enigma.runtime.checking.finding import Finding
 from enigma.spec.terms import Fault
 
@@ -160,8 +159,9 @@ class CheckReport:
         outside = any(finding.kind is Fault.OUT_OF_BOUNDS for finding in found)
         first, *rest = found
         error = (OutOfBoundsFound if outside else CheckError)(
-            first.message, loc=first.loc, notes=first.notes, help=first.help, more=[str(each) for each in rest]
-        )
+            first.message, loc=first.loc, notes=first.notes, help=first.help, more=[str(each) for each in rest],
+            kinds=[str(each.kind) for each in found],
+        )  # fmt: skip
         error.report = self
         if self.failure is not None:  # what the kernel asserts often tells why
             raise self.failure from error
@@ -169,7 +169,7 @@ class CheckReport:
 
     def _raise_order(self) -> None:
         error = CheckError(
-            f"results of {self.kernel} depend on the order of threads",
+            self.summary,
             notes=[(str(each).removeprefix("note: "), None) for each in self.order_differences],
             help="make them the same in any order, or leave the severity at a warning where that is meant",
         )
@@ -197,15 +197,7 @@ class CheckReport:
         return Group(*texts, Text(self.summary, style=style))
 
     def _repr_html_(self) -> str:
-        return "".join([f"<p><b>{escape(self.summary)}</b></p>", *self._parts()])
-
-    def _parts(self) -> Iterator[str]:
-        for finding in self.findings:
-            colour = "#c00" if finding.severity == "error" else "#a60"
-            yield _boxed(str(finding), colour)
-        for each in self.order_differences:
-            yield _boxed(str(each), "#07a")
-
-
-def _boxed(text: str, colour: str) -> str:
-    return f'<pre style="border-left: 4px solid {colour}; padding-left: 8px">{escape(text)}</pre>'
+        failed = [pre(str(self.failure), RED)] if self.failure is not None else []
+        findings = (finding.html() for finding in self.findings)
+        orders = (pre(str(each), BLUE) for each in self.order_differences)
+        return "".join([heading(self.summary), *failed, *findings, *orders])
