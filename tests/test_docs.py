@@ -69,7 +69,7 @@ def blocks(page: str) -> list[Block]:
 def outputs(name: str, found: list[Block], folder: Path) -> list[str]:
     """Return what each block prints; they run as one program, from a file, for kernels are read from their source."""
     path = folder / f"{name}.py"
-    path.write_text("".join(block.code for block in found), encoding="utf-8")
+    path.write_text("\n".join(block.code for block in found), encoding="utf-8")
     printed: list[str] = []
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
 
@@ -89,12 +89,12 @@ def outputs(name: str, found: list[Block], folder: Path) -> list[str]:
 
 
 def program(found: list[Block]) -> ast.Module:
-    """Return the blocks as one module, each in a `try` of its own; the lines are those of the blocks one after another."""
+    """Return the blocks as one module, each in a `try` of its own; the lines are those of the blocks with an empty line between."""
     body: list[ast.stmt] = []
-    statements = ast.parse("".join(block.code for block in found)).body
+    statements = ast.parse("\n".join(block.code for block in found)).body
     last = 0
     for block in found:
-        last += block.code.count("\n")
+        last += block.code.count("\n") + 1
         around = ast.parse(
             "try: pass\nexcept _errors as _error: _end_of_block(_error)\nelse: _end_of_block(None)"
         ).body[0]
@@ -194,6 +194,10 @@ def test_a_puzzle_shows_what_is_wrong_with_an_attempt_and_a_solution_that_equals
     wrong, right = (page[slice(*block.output)] for block in blocks(page) if block.output is not None)
     assert re.search(r"^kernel \w+: \d+ (error|warning)", wrong, re.MULTILINE)
     assert re.fullmatch(r"kernel \w+: nothing found\nTrue\n", right)
+    task, solution = page.split('## A solution\n\n<details markdown="1">\n<summary>Show it</summary>\n')
+    assert "expected = " in task, "the task says what must come out"
+    assert right in solution, "the solution is folded away"
+    assert solution.endswith("\n</details>\n")
 
 
 @pytest.mark.parametrize("name", sorted(make_reference.pages()))

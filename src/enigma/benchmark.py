@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from enigma.markup import table
 from enigma.runtime.profiling.measure import check_counts
 
 
@@ -48,6 +49,11 @@ class BenchResult:
     def stdev_us(self) -> float:
         """The standard deviation; 0 of a single run."""
         return statistics.stdev(self.samples_us) if len(self.samples_us) > 1 else 0.0
+
+    def _repr_html_(self) -> str:
+        times = (self.median_us, self.min_us, self.max_us, self.mean_us, self.stdev_us)
+        heads = ("runs", "median us", "min us", "max us", "mean us", "stdev us")
+        return table(heads, [[str(self.n), *(f"{time:.2f}" for time in times)]], caption=self.label)
 
 
 def bench(

@@ -101,7 +101,7 @@ class CompiledKernel:
         """Write the kernel as a folder that can be shipped, and return its path: what `enigma.export(compiled, ...)` does.
 
         `args` are the arguments in order; of a compiled jit function, its size and its numbers may be left out. `launch` is
-        `grid`, `threads`, `constants`, `device` and `overwrite`.
+        `grid`, `threads`, `constants`, `device`, `rtol`, `atol` and `overwrite`.
 
             compiled.export(x, y, 2.0, grid=1000, to="msl", path="saxpy")
         """

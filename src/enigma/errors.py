@@ -37,7 +37,7 @@ class EnigmaError(Exception):
             print(error)
     """
 
-    errors: tuple[EnigmaError, ...] = ()  # of a group
+    errors: Sequence[Any] = ()  # of a group
 
     def __init__(
         self,

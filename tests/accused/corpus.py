@@ -15,7 +15,7 @@ from enigma.runtime.checking.report import CheckReport
 
 MODULES = (
     "bounds", "uninitialised", "unwritten", "races", "racing_groups", "barriers", "collectives", "launches", "numbers", "loops",
-    "field",
+    "field", "unusual_memory", "unusual_order", "unusual_numbers",
 )  # fmt: skip
 
 
@@ -119,6 +119,6 @@ def values(*numbers: Any, dtype: Any = np.float32) -> Callable[[list[Any]], Any]
 
 def load() -> list[Case]:
     """Return all cases, wrong and right."""
-    for module in (*MODULES, "right"):
+    for module in (*MODULES, "right", "suspicious"):
         importlib.import_module(f"tests.accused.{module}")
     return CASES

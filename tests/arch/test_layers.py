@@ -11,7 +11,7 @@ from tests.arch.tree import Module, imports, modules
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
-        "_version errors mistakes source config context",
+        "_version errors mistakes markup source config context",
         "dtypes layout",
         "spec",
         "trace",

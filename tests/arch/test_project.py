@@ -49,6 +49,16 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
 
 
+def test_apple_s_compiler_reads_what_clang_reads() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    step = re.search(r"run: python -m pytest (.*)\n +env:\n +ENIGMA_TEST_XCRUN", workflow)
+    assert step is not None
+    given = [ROOT / path for path in step[1].split()]
+    for path in (ROOT / "tests").rglob("*.py"):
+        if re.search(r"^ +assert_legal\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+            assert any(path == one or one in path.parents for one in given), f"{path} is missing in the step with xcrun"
+
+
 def test_the_python_versions_are_the_same_everywhere() -> None:
     classified = [c.rpartition(" ")[2] for c in PROJECT["project"]["classifiers"] if re.search(r":: 3\.\d+$", c)]
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")

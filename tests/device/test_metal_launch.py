@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import make_dataclass
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 import enigma as en
 from enigma.errors import DeviceError, LaunchError
+from enigma.runtime import choose
+from enigma.runtime.metal.memory import DeviceBuffer
 from enigma.runtime.metal.runtime import MetalRuntime
 from tests.device.fake_metal import Machine
 from tests.device.fake_metal.commands import SCHEDULING, WAITING
@@ -51,6 +54,44 @@ def test_a_warm_launch_takes_ten_messages_at_most(machine: Machine, kind: str) -
     np.testing.assert_array_equal(out, wanted.astype(np.float32))
     copy = 3 if kernel is textured else 0  # into the texture: an encoder, the copy, its end
     assert len(sent) - copy <= 10, sent
+
+
+def test_each_launch_of_a_warm_batch_takes_four_messages_at_most(machine: Machine) -> None:
+    rt = MetalRuntime()
+    a, b, out = rt.array(A), rt.array(B), rt.zeros(N)
+    prepared = rt.prepare(en.compile(add), [a, b], N * 4)
+    scaled = rt.bind_whole(en.compile(_scaled).program, [a, out, 3.0], _size(N))
+    several = rt.bind_whole(en.compile(many).program, [a, 2.0, b, 4, -5, out], _size(N))
+    prepared.dispatch(N, 32)
+    for count in (1, 50):
+        with machine.messages() as sent, rt.batch():
+            for _ in range(count):
+                prepared.dispatch(N, 32)
+                scaled()
+                several()
+        assert len(sent) <= 6 + 4 * 3 * count, sent
+    np.testing.assert_array_equal(out, (A * 2 + 0.5 * 4 - 5).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["run", "dispatch", "an object's launch", "under way"])
+def test_every_way_to_launch_again_takes_ten_messages_at_most(machine: Machine, kind: str) -> None:
+    rt = MetalRuntime()
+    a, b, out = rt.array(A), rt.array(B), rt.zeros(N)
+    program = en.compile(add).program
+    prepared = rt.prepare(en.compile(add), [a, b], N * 4)
+    ways: dict[str, Any] = {
+        "run": lambda: rt.run(program, [a, b, out], N, 32),
+        "dispatch": lambda: prepared.dispatch(N, 32),
+        "an object's launch": lambda: add.launch(a, b, out, grid=N, threads=32, device="metal"),
+        "under way": lambda: prepared.dispatch_async(N, 32).wait(),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choose, "_make", lambda name: rt)
+        ways[kind]()
+        with machine.messages() as sent:
+            ways[kind]()
+    # a handle asks for the two times besides
+    assert len(sent) <= (12 if kind == "under way" else 10), sent
 
 
 @en.kernel
@@ -348,6 +389,37 @@ def test_a_buffer_that_was_released_is_refused(machine: Machine) -> None:
         assert inner.numpy().tolist() == [[0, 0, 0], [0, 0, 0]]
     with pytest.raises(DeviceError, match="was released"):
         inner.numpy()
+
+
+def test_an_array_over_a_buffer_keeps_the_memory_when_that_is_released(machine: Machine) -> None:
+    rt = MetalRuntime()
+    for look in (np.asarray, DeviceBuffer.numpy, lambda one: np.from_dlpack(one)):
+        buffer = rt.buffer((2, 3), np.int32)
+        seen = look(buffer)
+        seen[1, 2] = 7
+        assert buffer.numpy()[1, 2] == 7
+        buffer.release()
+        others = [rt.zeros((2, 3), np.int32) for _ in range(3)]
+        assert seen.tolist() == [[0, 0, 0], [0, 0, 7]]
+        others[0][...] = 9
+        assert seen[1, 2] == 7 and not np.any(others[1:])
+        del seen, buffer, others
+    brain = rt.buffer(4, ml_dtypes.bfloat16)
+    assert np.asarray(brain).nbytes == 8
+
+
+def test_a_buffer_that_is_released_while_the_gpu_uses_it_stays_until_the_launch_is_over(machine: Machine) -> None:
+    rt = MetalRuntime()
+    a, out = rt.buffer(N), rt.zeros(N)
+    a.numpy()[:] = A
+    prepared = rt.prepare(en.compile(saxpy), [a, out], scalars=[N, 2.0], inout=["Y"])
+    handle = prepared.dispatch_async(N, 32)
+    a.release()
+    prepared.release()
+    others = [rt.zeros(N) for _ in range(4)]  # none of them is the memory that is in use
+    handle.wait()
+    np.testing.assert_array_equal(out, A * 2)
+    assert not np.any(others)
 
 
 def test_a_closed_runtime_is_refused(machine: Machine) -> None:

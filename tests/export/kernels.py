@@ -114,6 +114,40 @@ def speaks(x: en.f32):
     x[i] = 1.0
 
 
+def other_view() -> Any:
+    """Return another struct of the name View."""
+
+    @dataclass
+    class View:
+        scale: en.Scalar[en.f32]
+        bias: en.Scalar[en.i64]
+
+    return View
+
+
+Other = other_view()
+
+
+@en.kernel
+def views(first: View, second: Other, third: View, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = first.zoom * second.scale + second.bias.to(en.f32) + third.zoom
+
+
+@en.kernel
+def mirror(source: en.Texture2D[en.u16], target: en.Texture2D[en.u16, Literal["write"]]):
+    x, y = en.thread_position_in_grid_xyz("x"), en.thread_position_in_grid_xyz("y")
+    target.write(source.read(source.width() - 1 - x, y), x, y)
+
+
+@en.kernel
+def fenced(x: en.u32, out: en.u32):
+    i = en.thread_position_in_grid
+    x[i] = i
+    en.atomic_thread_fence("mem_device", "release", "device")
+    out[i] = i + 1
+
+
 @en.kernel
 def words(
     self: en.u32,
@@ -202,6 +236,13 @@ CASES = {
     "volume": Case(
         volume, lambda: (np.arange(7, dtype=np.int32), f32(2, 3, 7, 2), f32(1, 7)), 7,
     ),
+    "views": Case(
+        views, lambda: (View(False, 0.5, 1, 2), Other(2.0, -(1 << 63)), View(True, 4.0, 1, 2), np.zeros(3, np.float32)), 3
+    ),
+    "mirror": Case(
+        mirror, lambda: (np.arange(24, dtype=np.uint16).reshape(3, 4, 2), np.zeros((3, 4, 2), np.uint16)), (4, 3), (4, 3)
+    ),
+    "fenced": Case(fenced, lambda: (np.zeros(40, np.uint32), np.zeros(40, np.uint32)), 40),
     "fast_sine": Case(fast_sine, lambda: (f32(10), np.zeros(10, np.float32)), 10),
     "words": Case(
         words,

@@ -132,6 +132,19 @@ def test_what_a_kernel_needs() -> None:
     assert made["halve"]["parameters"][2]["metal"] == "texture2d_array<uint, access::read>"
 
 
+def test_a_tolerance_may_be_wider(tmp_path: Path) -> None:
+    case = CASES["table"]
+    launch = {"grid": 32, "threads": 32, "to": "json"}
+    folder = en.export(case.kernel, *case.arguments(), **launch, rtol=0.25, path=tmp_path)
+    _, x, bins = json.loads((folder / "table.json").read_text())["reference"]["parameters"]
+    assert x["tolerance"] == {"relative": 0.25, "absolute": 1e-6}
+    assert bins["tolerance"] == {"relative": 0.0, "absolute": 0.0}  # integers are exact
+    for wrong in (-1.0, float("nan"), float("inf")):
+        assert mistake(case.kernel, *case.arguments(), **launch, atol=wrong) == (
+            f"atol is {wrong}, but it must be at least 0, and finite / write atol=1e-4, or leave it out"
+        )
+
+
 def test_a_kernel_that_prints_needs_the_log() -> None:
     about = reflection(Case(speaks, lambda: (f32(1),), 1).bundle())
     assert about["language"] == {"metal": "3.2", "math": "default", "fast_math": False, "logging": True}

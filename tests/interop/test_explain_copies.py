@@ -88,4 +88,6 @@ def test_only_the_latest_are_remembered() -> None:
 
 @pytest.mark.parametrize("why", copies.Why)
 def test_every_reason_says_what_to_do(why: copies.Why) -> None:
-    assert why.remedy and "{" not in why.remedy.format(name="A")
+    for is_tensor in (False, True):
+        said = why.remedy("A", is_tensor=is_tensor)
+        assert said and "{" not in said

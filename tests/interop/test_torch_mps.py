@@ -78,11 +78,21 @@ def test_a_tensor_that_starts_in_the_middle_is_read_there_and_copied_where_the_g
     assert on_mps(half)(given.half()[3:], 7.0).tolist() == [7.0, *given[4:].tolist()]
 
 
-def test_transposed_and_expanded_inputs_are_copied() -> None:
+def test_transposed_and_expanded_inputs_are_copied_which_is_said() -> None:
     run = on_mps(twice)
+    enigma.explain_copies(forget=True)
     given = torch.arange(6.0).reshape(2, 3)
     assert torch.equal(run(given.T), given.T * 2)
     assert run(torch.ones(1).expand(5)).tolist() == [2] * 5
+    assert on_mps(scaler(enigma.f16))(torch.ones(8).half()[3:], 7.0).tolist() == [7, 1, 1, 1, 1]
+    assert str(enigma.explain_copies(forget=True)).splitlines()[1:] == [
+        "  twice: A, 24 bytes in, once on mps: its elements do not follow one another in memory",
+        "    help: pass a contiguous tensor: keep A.contiguous() where it is launched more than once",
+        "  twice: A, 20 bytes in, once on mps: its elements do not follow one another in memory",
+        "    help: pass a contiguous tensor: keep A.contiguous() where it is launched more than once",
+        "  scaled: A, 10 bytes in, once on mps: it starts within its buffer where the kernel's vectors may not",
+        "    help: let the part begin at a multiple of 16 bytes, of 256 for constant memory, or pass a copy once: A.clone()",
+    ]
 
 
 def test_an_update_in_place_lands_in_the_tensor() -> None:

@@ -125,6 +125,19 @@ def test_the_library_takes_and_fills_tensors() -> None:
     assert torch.equal(out, a.T)
 
 
+def test_inputs_that_are_not_contiguous_are_copied_which_is_said() -> None:
+    held, out = torch.arange(12.0).reshape(3, 4), torch.zeros(12)
+    enigma.explain_copies(forget=True)
+    for given in (held.T, held[:, ::2], torch.ones(1).expand(7), held.to(memory_format=torch.contiguous_format)):
+        twice[given.numel(), 32](given, out[: given.numel()])
+        assert torch.equal(out[: given.numel()], given.reshape(-1) * 2)
+    report = enigma.explain_copies(forget=True)
+    assert [one.nbytes for one, _ in report.copies] == [48, 24, 28]
+    assert report.copies[0][0].remedy == (
+        "pass a contiguous tensor: keep A.contiguous() where it is launched more than once"
+    )
+
+
 WRONG = {
     "not contiguous output": (lambda: (torch.zeros(5), torch.zeros(10)[::2]), "Out is not contiguous"),
     "transposed output": (lambda: (torch.zeros(6), torch.zeros(2, 3).T), "Out is not contiguous"),

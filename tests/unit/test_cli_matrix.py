@@ -35,8 +35,9 @@ def none():
     return {"x": None}
 """
 
-ONE_KERNEL = ("emit", "run", "check", "explore", "compare", "reduce", "bench", "explain")
+ONE_KERNEL = ("emit", "run", "check", "explore", "compare", "reduce", "bench", "explain", "export")
 NAMED = (*ONE_KERNEL, "diff")
+SIZED = ("run", "check", "compare", "reduce", "bench", "explain", "export")
 AS_JSON = tuple(name for name in NAMED if name != "emit")
 
 FILES: dict[str, str | bytes] = {
@@ -131,21 +132,33 @@ def test_a_file_or_name_that_is_no_kernel_is_one_message_and_status_1(command: s
     if command == "diff" and name == "k.txt":
         pytest.skip("a text is something to compare")
     for options in ([], ["--json"]) if command in AS_JSON else ([],):
-        result = run(command, *both, *options)
+        result = run(command, *both, *NEEDED.get(command, ()), *options)
         assert WRONG[name] in said(result)
         assert result.exit_code == 1
 
+
+NEEDED = {"export": ("--to", "msl")}
+"""What a command cannot do without, besides the kernel."""
 
 QUICK = {
     "bench": ("--repeat", "1", "--warmup", "0"),
     "compare": ("--oracle", "plain"),
     "reduce": ("--oracle", "two_more"),
+    "export": ("--overwrite",),
 }
+OUTPUTS = {"explore": "p.html", "reduce": "r.py", "export": "folder"}
+
+
+def quickly(command: str, name: str, folder: Path) -> tuple[str, ...]:
+    """Return arguments with which a command takes little time and writes below a folder."""
+    names = [name] * (2 if command == "diff" else 1)
+    size = ("--size", "8") if command in SIZED else ()
+    output = ("-o", str(folder / OUTPUTS[command])) if command in OUTPUTS else ()
+    return (command, *names, *NEEDED.get(command, ()), *QUICK.get(command, ()), *size, *output)
 
 
 @pytest.mark.parametrize("command", NAMED)
 def test_odd_paths_are_paths(command: str, tmp_path: Path) -> None:
-    output = {"explore": ("-o", str(tmp_path / "p.html")), "reduce": ("-o", str(tmp_path / "r.py"))}.get(command, ())
     for name in (
         "ünï/kérnel.py:ädd",
         "with space/a b.py",
@@ -153,21 +166,14 @@ def test_odd_paths_are_paths(command: str, tmp_path: Path) -> None:
         "co:lon/k:k.py:add",
         "co:lon/k:k.py",
     ):
-        both = [name] * (2 if command == "diff" else 1)
-        result = run(command, *both, *QUICK.get(command, ()), *output, *(("--size", "8") if command in SIZED else ()))
+        result = run(*quickly(command, name, tmp_path))
         assert result.exit_code == 0, (name, result.output)
-
-
-SIZED = ("run", "check", "compare", "reduce", "bench", "explain")
 
 
 @pytest.mark.parametrize("command", AS_JSON)
 def test_json_is_all_that_stands_on_standard_output(command: str, tmp_path: Path) -> None:
     """What a file prints when it is imported, and a kernel when it is traced, goes to standard error."""
-    output = {"explore": ("-o", str(tmp_path / "p.html")), "reduce": ("-o", str(tmp_path / "r.py"))}.get(command, ())
-    both = ["prints.py:add"] * (2 if command == "diff" else 1)
-    size = ("--size", "8") if command in SIZED else ()
-    result = run(command, *both, *QUICK.get(command, ()), *output, *size, "--json")
+    result = run(*quickly(command, "prints.py:add", tmp_path), "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)
     assert "from the import" in result.stderr
@@ -214,11 +220,11 @@ def test_wrong_usage_is_status_2(command: str) -> None:
         (("-D", "f=3"), 1, "constants={'f': 3} was given"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("command", ["run", "check", "compare", "bench"])
+@pytest.mark.parametrize("command", ["run", "check", "compare", "bench", "export"])
 def test_a_wrong_value_of_an_option_is_one_message(
     command: str, arguments: tuple[str, ...], status: int, message: str
 ) -> None:
-    result = run(command, "k.py:add", *arguments)
+    result = run(command, "k.py:add", *NEEDED.get(command, ()), *arguments)
     assert message in said(result)
     assert result.exit_code == status
 
@@ -239,12 +245,14 @@ def test_a_number_that_does_not_fit_a_buffer_is_told(tmp_path: Path) -> None:
         (("diff", "k.py:add", "two.py:sub", "--html"), 2),
         (("reduce", "k.py:add", "--oracle", "two_more", "--size", "4", "-o"), 2),
         (("layout", "(4,8)", "-o"), 1),
+        (("export", "k.py:add", "--to", "msl", "--size", "4", "-o"), 0),
     ],
 )
 def test_an_output_that_cannot_be_written_is_one_message(arguments: tuple[str, ...], status: int) -> None:
     result = run(*arguments, "there")
-    said(result)
     assert result.exit_code == status
+    if status:
+        said(result)  # a folder is what export writes
     result = run(*arguments, "k.py/below.html")
     said(result)
     assert result.exit_code == 1

@@ -9,7 +9,7 @@ from typing import IO, Any
 import click
 
 from enigma._version import __version__
-from enigma.cli.users import place
+from enigma.debug.users import place
 from enigma.errors import EnigmaError, InternalError
 
 BUG = 70

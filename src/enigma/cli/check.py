@@ -10,16 +10,18 @@ from rich.console import Console
 
 from enigma.cli.arguments import prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.cli.options import json_option, kernel_argument, launch_options, rounds_option
 from enigma.compile import compile
-from enigma.debug.check import check
+from enigma.debug.check import MAX_ROUNDS, check
 
 
 @click.command()
 @kernel_argument
 @launch_options
 @click.option("--nan", is_flag=True, help="Also tell where NaN is born.")
-@click.option("--schedules", type=click.IntRange(1), default=2, show_default=True, help="Orders of simdgroups to try.")
+@click.option("--schedules", type=click.IntRange(1), default=2, show_default=True, help="Orders of threads to try.")
+@click.option("--strict", is_flag=True, help="Fail too where the order of threads shows in a buffer.")
+@rounds_option(MAX_ROUNDS)
 @click.option(
     "--explore",
     "page",
@@ -29,12 +31,22 @@ from enigma.debug.check import check
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, kernel: str, *, nan: bool, schedules: int, page: Path | None, as_json: bool, **launch: Any
+    ctx: click.Context,
+    kernel: str,
+    *,
+    nan: bool,
+    schedules: int,
+    strict: bool,
+    max_rounds: int,
+    page: Path | None,
+    as_json: bool,
+    **launch: Any,
 ) -> None:
     """Run a kernel in the simulator and tell everything that is wrong: where, which thread, which element.
 
     Races, indices outside of buffers, uninitialised reads, outputs never written, barriers that not all threads reach,
-    numbers that Metal leaves undefined. The status is 1 if something was found.
+    numbers that Metal leaves undefined. The status is 1 if something was found; that a buffer depends on the order of
+    threads, as a sum of floats by atomic operations does, is a note that counts with --strict only.
 
     \b
     Examples:
@@ -47,6 +59,7 @@ def command(
         report = check(
             ready.kernel, *ready.arguments.values(), grid=ready.grid, threads=ready.threads, constants=ready.constants,
             check="everything" if nan else True, schedules=schedules, seed=launch["seed"],
+            max_rounds=max_rounds,
         )  # fmt: skip
     if page is not None:
         names = {parameter.name for parameter in ready.kernel.parameters}
@@ -59,4 +72,4 @@ def command(
     else:
         console = Console(highlight=False)
         console.print(report if console.is_terminal else str(report), soft_wrap=True, markup=False)
-    ctx.exit(0 if report.ok else 1)
+    ctx.exit(0 if report.ok and not (strict and report.order_differences) else 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,9 +15,10 @@ from enigma.cli.options import json_option, kernel_argument, launch_options
 @click.command()
 @kernel_argument
 @launch_options
-@click.option("--chip", metavar="NAME", help='One chip, such as "M2 Max"; default: all.')
+@click.option("--chip", metavar="NAME", help='One chip, such as "M2 Max" or m2-max; default: all.')
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the report.")
 @json_option
-def command(kernel: str, *, chip: str | None, as_json: bool, **launch: Any) -> None:
+def command(kernel: str, *, chip: str | None, page: Path | None, as_json: bool, **launch: Any) -> None:
     """Say what a launch moves and computes, and what it would cost on each Apple chip.
 
     It is a model: bytes and operations are counted, registers, occupancy and times are estimates. Nothing is run.
@@ -24,7 +26,8 @@ def command(kernel: str, *, chip: str | None, as_json: bool, **launch: Any) -> N
     \b
     Examples:
       enigma explain kernels.py:saxpy --grid 1000000 --arg a=2 --arg n=1000000
-      enigma explain kernels.py:matmul --grid 512,512 --threads 16,16 --chip "M2 Max" --json
+      enigma explain kernels.py:matmul --grid 512,512 --threads 16,16 --chip m2-max --json
+      enigma explain kernels.py:matmul --grid 512,512 --threads 16,16 --html matmul.html
     """
     from enigma.debug.cost.explain import explain  # NumPy's simulator is heavy
 
@@ -34,4 +37,7 @@ def command(kernel: str, *, chip: str | None, as_json: bool, **launch: Any) -> N
         report = explain(
             ready.kernel, grid=ready.grid, threads=ready.threads, scalars=scalars, constants=ready.constants, chip=chip
         )
+    if page is not None:
+        page.write_text(report.html(), encoding="utf-8")
+        click.echo(f"written to {page}", err=True)
     click.echo(report.to_json() if as_json else report.text())

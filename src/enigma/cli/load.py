@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from enigma.cli.users import is_users
+from enigma.debug.users import is_users
 from enigma.errors import EnigmaError
 from enigma.trace.kernel import KernelDef
 

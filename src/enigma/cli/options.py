@@ -48,6 +48,14 @@ def device_option(default: str | None = None) -> Callable[[F], F]:
     )  # fmt: skip
 
 
+def rounds_option(default: int) -> Callable[[F], F]:
+    """Return the option that says when a loop is taken for endless."""
+    return click.option(
+        "--max-rounds", type=click.IntRange(1), default=default, show_default=True,
+        help="Rounds of a loop after which it is taken for endless.",
+    )  # fmt: skip
+
+
 def definitions(defines: Sequence[str]) -> dict[str, Any]:
     """Return the values of `--define`. Raises `click.BadParameter`."""
     return dict(_define(text) for text in defines)

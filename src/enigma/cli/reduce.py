@@ -12,13 +12,14 @@ import click
 
 from enigma.cli.arguments import Launch, prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.cli.options import json_option, kernel_argument, launch_options, rounds_option
 from enigma.debug.check import check
 from enigma.debug.compare import compare
 from enigma.debug.reduce import ATTEMPTS, Case, reduce
 from enigma.debug.reproducer import Wanted, program
 from enigma.errors import EnigmaError, EnigmaValueError, LaunchError
 from enigma.runtime.launch import default_threads, size3
+from enigma.spec.terms import Fault
 
 
 @click.command()
@@ -32,6 +33,7 @@ from enigma.runtime.launch import default_threads, size3
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The program; default: KERNEL_reduced.py."
 )
+@rounds_option(100_000)
 @click.option("--attempts", type=click.IntRange(1), default=ATTEMPTS, show_default=True, help="Runs at most.")
 @json_option
 def command(
@@ -42,6 +44,7 @@ def command(
     checks: bool,
     output: Path | None,
     attempts: int,
+    max_rounds: int,
     as_json: bool,
     **launch: Any,
 ) -> None:
@@ -56,11 +59,12 @@ def command(
     """
     ready = prepare(kernel, **launch)
     names = [name.strip() for name in targets.split(",") if name.strip()]
-    fails = _checked(ready) if checks else _compared(ready, names, oracle)
+    fails = _checked(ready, max_rounds) if checks else _compared(ready, names, oracle)
     threads = ready.threads or tuple(default_threads(size3(ready.grid, "grid")))
     with aside():
         found = reduce(Case(ready.arguments, ready.grid, threads), fails, attempts)
-    wanted = Wanted(ready.kernel.name, oracle, names, checks)
+    endless = found.failure.startswith(Fault.STEP_BUDGET.value)
+    wanted = Wanted(ready.kernel.name, oracle, names, checks, max_rounds if endless else None)
     source = Path(ready.loaded.file).read_text(encoding="utf-8")
     text = program(
         source, wanted, found.case.arguments, found.case.grid, found.case.threads, ready.constants, found.failure
@@ -109,24 +113,37 @@ def _compared(ready: Launch, targets: list[str], oracle: str | None) -> Fails:
             return f"{error.message.partition(':')[0]} on {name}"
         if not found.differences:
             return ""
-        # an element that nobody writes is another failure than a wrong one: a smaller grid must not pass for it
-        wrong, missing = found.differences[0], isinstance(found.origin, str)
-        return f"{wrong.buffer} {'is not written' if missing else 'differs'} on {wrong.target}"
+        # an element that nobody writes, or NaN, is another failure than a wrong number: a smaller launch must not pass for it
+        wrong = found.differences[0]
+        strange = {"nan": "is NaN", "inf": "is infinite", "-inf": "is infinite"}.get(str(float(wrong.got)))
+        how = "is not written" if isinstance(found.origin, str) else strange or "differs"
+        return f"{wrong.buffer} {how} on {wrong.target}"
 
     return fails
 
 
-def _checked(ready: Launch) -> Fails:
+def _checked(ready: Launch, rounds: int) -> Fails:
+    wanted = ""
+
     def fails(case: Case) -> str:
+        nonlocal wanted
         try:
             report = check(
-                ready.kernel, *case.copies(), grid=case.grid, threads=case.threads, constants=ready.constants
+                ready.kernel,
+                *case.copies(),
+                grid=case.grid,
+                threads=case.threads,
+                constants=ready.constants,
+                max_rounds=rounds,
             )
         except LaunchError:
             return ""
         except EnigmaError as error:
             return type(error).__name__
         kinds = dict.fromkeys(f"{each.kind.value} in {Path(each.file).name}:{each.line}" for each in report.findings)
-        return next(iter(kinds), "")
+        # a smaller launch may find more, and that before
+        found = wanted if wanted in kinds else next(iter(kinds), "")
+        wanted = wanted or found
+        return found
 
     return fails

@@ -23,7 +23,7 @@ from enigma.spec.multiples import Made, divides
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra, Effect, Role
 from enigma.trace.kernel import KernelDef
-from enigma.trace.node import For, Op, Traced, Value
+from enigma.trace.node import Block, For, Op, Traced, Value, walk
 
 Array = NDArray[Any]
 
@@ -31,6 +31,11 @@ MATRIX = "8 x 8"
 """The pattern of a simdgroup's matrix."""
 
 LINE = 128
+LANES = 32
+
+_ROW = 16
+"""Elements between two lanes from which on they are taken to be in different rows of a tile."""
+
 BANKS = 32
 WORD = 4
 _NOWHERE = np.iinfo(np.int64).min
@@ -117,7 +122,7 @@ class _Advisor:
 
     def report(self) -> AccessReport:
         facts = [self.facts(seen) for seen in observe(self.traced, self.threads) if _space(seen) is not Space.THREAD]
-        joined = _neighbours(facts)
+        joined = _neighbours(facts, _stretches(self.traced.body))
         found: dict[Access, int] = {}
         for each in facts:
             access = _access(each, joined.get(id(each)))
@@ -274,13 +279,41 @@ def _conflict(row: Array, element: int, width: int) -> int:
     return -(-most // -(-len(words) // BANKS))
 
 
-def _neighbours(facts: Sequence[_Facts]) -> dict[int, tuple[int, int]]:
+def _stretches(block: Block) -> dict[int, int]:
+    """Return of each access to an element a number that it shares with those of its buffer and kind that could be made at once.
+
+    Between two reads nothing may write to the buffer, between two writes nothing may read it, and no barrier may stand between.
+    """
+    found: dict[int, int] = {}
+    now: dict[tuple[int, bool], int] = {}
+    for number, node in enumerate(block.nodes):
+        inside = [inner for each in node.blocks for inner in walk(each)]
+        for other in (node, *inside):
+            if not isinstance(other, Op) or other.row.effect is Effect.PURE:
+                continue
+            buffers = [id(x) for x in other.operands if isinstance(x.type, BufferType)]
+            if not buffers and other.row.effect is Effect.SYNC:
+                now = dict.fromkeys(now, number)
+            for buffer in buffers:
+                if other.row.effect is not Effect.READ:
+                    now[buffer, False] = number
+                if other.row.effect is not Effect.WRITE or other is not node:
+                    now[buffer, True] = number
+        if isinstance(node, Op) and node.row.effect in (Effect.READ, Effect.WRITE) and node.operands:
+            found[id(node)] = now.setdefault((id(node.operands[0]), node.row.effect is Effect.WRITE), number)
+        for each in node.blocks:
+            found |= _stretches(each)
+    return found
+
+
+def _neighbours(facts: Sequence[_Facts], stretches: Mapping[int, int]) -> dict[int, tuple[int, int]]:
     """Return which accesses could be part of one vector: the vector's length and the place in it."""
-    groups: dict[tuple[int, int, str], list[_Facts]] = {}
+    groups: dict[tuple[int, int, str, int], list[_Facts]] = {}
     for each in facts:
         scalar = each.dtype in _PACKED and each.seen.node.row.algebra in (Algebra.LOAD, Algebra.STORE)
         if scalar and each.type.space is Space.DEVICE and each.stride != 1:
-            key = (id(each.seen.block), id(each.seen.node.operands[0]), each.kind)
+            node = each.seen.node
+            key = (id(each.seen.block), id(node.operands[0]), each.kind, stretches[id(node)])
             groups.setdefault(key, []).append(each)
     found: dict[int, tuple[int, int]] = {}
     for group in groups.values():
@@ -290,7 +323,8 @@ def _neighbours(facts: Sequence[_Facts]) -> dict[int, tuple[int, int]]:
                 run = 1
                 while run < min(4, len(places)) and places[run] == places[0] + run:
                     run += 1
-                run = run - run % 2 or 1
+                if run == 3 and abs(group[0].stride or 0) != 3:  # what is three of more is two and one
+                    run = 2
                 for place in range(run if run > 1 else 0):
                     found[id(offsets[places[place]])] = (run, place)
                 places = places[run:]
@@ -367,7 +401,7 @@ def _judged(each: _Facts, joined: tuple[int, int] | None) -> tuple[str, str]:
     dense = (
         each.stride is not None
         and "runs" not in each.pattern
-        and each.stride * each.type.element.size == each.dtype.size
+        and abs(each.stride) * each.type.element.size == each.dtype.size
     )
     if each.lines[1] == each.whole + 1 and dense:
         return "shifted", (
@@ -383,10 +417,21 @@ def _judged_scattered(each: _Facts) -> tuple[str, str]:
         return "rows apart", (
             f"the 8 rows of the matrix touch {cost}; where several simdgroups need it, load it from a tile in threadgroup memory"
         )
+    if each.depends == "data" and each.kind == "atomic":
+        return "gather", (
+            f"the index comes from memory, and lanes touch up to {cost}; collect in threadgroup memory first, and then change "
+            "each element once for each threadgroup"
+        )
     if each.depends == "data":
         return "gather", (
             f"the index comes from memory, and lanes touch up to {cost}; sort the work by index, or stage what is read "
             "again in threadgroup memory"
+        )
+    if " in runs of " in each.pattern and each.stride is not None and abs(each.stride) <= 1:
+        run = int(each.pattern.rsplit(" ", 1)[1])
+        return "short rows", (
+            f"only {run} lanes in a row take neighbouring elements, {cost}; let all {LANES} do, such as in a threadgroup that is "
+            f"{LANES} threads wide"
         )
     if each.stride is not None and abs(each.stride) > 1:
         return "strided", (
@@ -402,6 +447,10 @@ def _judged_neighbours(each: _Facts, joined: tuple[int, int]) -> tuple[str, str]
         return "not vectorised", ""
     index = _index_text(each)
     call = f"{each.name}.load({index}, {lanes})" if each.kind == "read" else f"{each.name}.store({index}, vector)"
+    if lanes == 3:
+        return "not vectorised", (
+            f"3 neighbouring elements are moved one by one, which wastes no line; {call} writes it as one, though packed"
+        )
     return "not vectorised", f"{lanes} neighbouring elements are moved one by one; {call} moves them at once"
 
 
@@ -413,7 +462,24 @@ def _judged_banks(each: _Facts) -> tuple[str, str]:
             f"the matrix's rows fall into few of the {BANKS} banks, so that it takes {each.conflict} times the turns; make the "
             "rows of the tile 16 bytes longer"
         )
-    return "bank conflict", (
-        f"the lanes' words fall into few of the {BANKS} banks, so that the access takes {each.conflict} turns; pad the rows by "
-        "one element, such as (32, 33) for a tile of (32, 32), or swizzle the tile"
+    turns = (
+        f"the lanes' words fall into few of the {BANKS} banks, so that the access takes {each.conflict} times the turns"
     )
+    stride, element = abs(each.stride or 0), each.type.element.size
+    if 1 < stride < _ROW:
+        return "bank conflict", (
+            f"{turns}; lanes are {stride} elements apart: let neighbouring lanes take neighbouring elements, or swizzle the memory"
+        )
+    row = stride or BANKS
+    longer = _padded(row, element)
+    return "bank conflict", (
+        f"{turns}; make the rows {longer - row} element{'s' if longer > row + 1 else ''} longer, "
+        f"such as ({BANKS}, {longer}) for a tile of ({BANKS}, {row}), or swizzle the tile"
+    )
+
+
+def _padded(row: int, element: int) -> int:
+    """Return how many elements a row has whose words are odd in number, so that a column lies in all banks."""
+    if element >= 2 * WORD:
+        return row + 1
+    return next(n for n in range(row + 1, row + 2 * WORD + 1) if n * element % WORD == 0 and n * element // WORD % 2)

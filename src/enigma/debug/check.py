@@ -40,8 +40,8 @@ def check(
     - "value-changing-conversion", "integer-overflow", "division-by-zero", "shift-out-of-range": of numbers.
     - "nan-born": an operation makes NaN of numbers. "step-budget": a loop goes round more than `max_rounds` times.
 
-    Where atomic operations make the order of simdgroups count, the kernel runs `schedules` times, from the second time on in orders
-    of chance that `seed` begins; those runs work on copies.
+    Where atomic operations make the order of threads count, the kernel runs `schedules` times, from the second time on in orders
+    of chance that `seed` begins; those runs work on copies. What ends up different is `report.order_differences`.
 
     Raises `LaunchError` for arguments that do not fit, `EnigmaTypeError` for something that is no kernel, `EnigmaValueError` for a
     kind that there is not. An assertion of the kernel that fails is told by the report's `failure`.

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from enigma.debug.close import close, is_number, largest_gap
 from enigma.debug.origin import Origin, origin
 from enigma.errors import DeviceError, EnigmaError, EnigmaTypeError, EnigmaValueError, LaunchError, OutOfBoundsError
+from enigma.markup import GREEN, RED, pre
 from enigma.runtime import constants as function_constants
 from enigma.runtime import direct, launch
 from enigma.runtime.base import Compiled, Runtime
@@ -78,6 +78,7 @@ class Comparison:
 
     def raise_if_any(self) -> None:
         """Raise `ComparisonError`, an `AssertionError`, with the whole text if anything differs or failed."""
+        __tracebackhide__ = True  # of pytest
         if not self.ok:
             raise ComparisonError(str(self))
 
@@ -115,11 +116,7 @@ class Comparison:
         ]  # fmt: skip
         made: Any = None
         if isinstance(self.origin, Origin):
-            steps = [
-                {"file": s.loc.file, "line": s.loc.line, "text": s.text, "value": _plain(s.value)}
-                for s in self.origin.steps
-            ]
-            made = {"thread": self.origin.thread, "threadgroup": self.origin.threadgroup, "steps": steps}
+            made = {**_told(self.origin), "shared": [_told(each) for each in self.origin.shared]}
         elif self.origin is not None:
             made = {"unknown": self.origin}
         failures = {target: str(error) for target, error in self.failures.items()}
@@ -129,7 +126,17 @@ class Comparison:
         }, indent=2)  # fmt: skip
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return pre(str(self), GREEN if self.ok else RED)
+
+
+def _told(found: Origin) -> dict[str, Any]:
+    steps = [
+        {"file": step.loc.file, "line": step.loc.line, "text": step.text, "value": _plain(step.value)}
+        for step in found.steps
+    ]
+    return {
+        "buffer": found.buffer, "index": found.index, "thread": found.thread, "threadgroup": found.threadgroup, "steps": steps,
+    }  # fmt: skip
 
 
 def _largest(value: float) -> str:

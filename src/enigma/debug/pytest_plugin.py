@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from enigma.debug.compare import compare
+from enigma.debug.compare import ComparisonError, compare
 from enigma.errors import DeviceError, EnigmaTypeError
 from enigma.runtime.choose import runtime
 
@@ -25,7 +25,7 @@ DEVICES = ("sim", "cpu", "metal")
 TAILS = (1, 31, 32, 33, 255, 256, 1023)
 """Sizes around simdgroups and threadgroups: what a kernel forgets shows at one of them."""
 
-MARK = "enigma_device(*devices, reason=None): run this test on these devices only"
+MARK = "enigma_device(*devices, reason=None): run this test on these devices only; reason is shown where it is skipped"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,16 +64,39 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = chosen(metafunc.config)
     mark = metafunc.definition.get_closest_marker("enigma_device")
     params: list[Any] = []
-    allowed = [str(name) for name in mark.args] if mark is not None else asked
-    for name in allowed:
-        if name not in DEVICES:
-            raise pytest.UsageError(f"{metafunc.definition.nodeid}: there is no device {name!r}")
+    for name in _allowed(mark, metafunc.definition.nodeid) or asked:
         missing = None if name in asked else f"not asked for: --enigma-device={','.join(asked)}"
-        if missing is not None and mark is not None and mark.kwargs.get("reason"):
-            missing = f"{mark.kwargs['reason']} ({missing})"
-        marks = [pytest.mark.skip(reason=missing)] if missing is not None else []
+        marks = [pytest.mark.skip(reason=_reason(mark, missing))] if missing is not None else []
         params.append(pytest.param(name, id=name, marks=marks))
     metafunc.parametrize("enigma_device", params, indirect=True)
+
+
+def _allowed(mark: pytest.Mark | None, test: str) -> list[str]:
+    """Return the devices that a marker names, none if it names none. Fails for a name that is no device."""
+    names = [str(name) for name in mark.args] if mark is not None else []
+    for name in names:
+        if name not in DEVICES:
+            pytest.fail(f"{test}: there is no device {name!r}: they are {', '.join(DEVICES)}", pytrace=False)
+    return names
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a marked test that takes no device from a fixture, where none of the devices of its marker is asked for and there."""
+    mark = item.get_closest_marker("enigma_device")
+    if mark is None or "enigma_device" in getattr(item, "fixturenames", ()):
+        return
+    asked = chosen(item.config)
+    lacking = [
+        absent(name) if name in asked else f"not asked for: --enigma-device={','.join(asked)}"
+        for name in _allowed(mark, item.nodeid) or asked
+    ]
+    if all(lacking):
+        pytest.skip(_reason(mark, "; ".join(dict.fromkeys(str(why) for why in lacking))))
+
+
+def _reason(mark: pytest.Mark | None, why: str) -> str:
+    given = mark.kwargs.get("reason") if mark is not None else None
+    return f"{given} ({why})" if given else why
 
 
 @pytest.fixture
@@ -82,9 +105,7 @@ def enigma_device(request: pytest.FixtureRequest) -> str:
     name = str(request.param)
     reason = absent(name)
     if reason is not None:
-        mark = request.node.get_closest_marker("enigma_device")
-        why = mark.kwargs.get("reason") if mark is not None else None
-        pytest.skip(f"no device {name}: {reason}" + (f" ({why})" if why else ""))
+        pytest.skip(_reason(request.node.get_closest_marker("enigma_device"), f"no device {name}: {reason}"))
     return name
 
 
@@ -116,6 +137,7 @@ class Comparer:
         `oracle` and the tolerances are those of `enigma.compare`. `grid(n)` is the grid, n threads if it is not given.
         Raises `ComparisonError`, an `AssertionError`, at the first size that differs.
         """
+        __tracebackhide__ = True  # pytest shows the test's own line, and the message
         names = [parameter.name for parameter in kernel.parameters]
         for n in sizes:
             made = inputs(n, np.random.default_rng(self.seed))
@@ -124,11 +146,11 @@ class Comparer:
                 targets=(self.device,), oracle=oracle, constants=constants, rtol=rtol, atol=atol,
             )  # fmt: skip
             if not result.ok:
-                print(f"size {n} on {self.device}:")
-                result.raise_if_any()
+                raise ComparisonError(f"at size {n}: {result}")
 
 
 def _in_order(made: Any, names: Sequence[str]) -> list[Any]:
+    __tracebackhide__ = True
     if isinstance(made, Mapping):
         held = cast("Mapping[str, Any]", made)
         unknown = [name for name in held if name not in names]

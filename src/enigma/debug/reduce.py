@@ -58,8 +58,8 @@ def reduce(case: Case, fails: Fails, attempts: int = ATTEMPTS) -> Reduced:
     """Return the smallest case that still fails as this one does.
 
     Equal sizes are taken for one size: the number `n`, the arrays of n elements and the grid of n threads shrink together, and
-    an array of n * m elements with either. Then the arrays become ones, counts or zeros where that still fails, and as many
-    of their elements as can be become zero.
+    an array of n * m elements with either. Of an array the first elements stay, or the last ones. Then the arrays become ones,
+    counts or zeros where that still fails, and as many of their elements as can be become zero.
 
     Raises `EnigmaValueError` for a case that does not fail.
     """
@@ -119,8 +119,8 @@ def _factors(extent: int, sizes: list[int]) -> tuple[int, ...]:
     return ()
 
 
-def _resized(case: Case, old: int, new: int) -> Case:
-    """Return a case in which one size is another wherever it stands."""
+def _resized(case: Case, old: int, new: int, *, last: bool = False) -> Case:
+    """Return a case in which one size is another wherever it stands: of arrays its first elements, or its `last`."""
     sizes = _sizes(case)
 
     def changed(extent: int) -> list[tuple[int, int]]:
@@ -131,17 +131,17 @@ def _resized(case: Case, old: int, new: int) -> Case:
     arrays = case.arrays()
     for name, value in case.arguments.items():
         if name in arrays:
-            arguments[name] = _cut(arrays[name], [changed(extent) for extent in arrays[name].shape])
+            arguments[name] = _cut(arrays[name], [changed(extent) for extent in arrays[name].shape], last=last)
         else:
             arguments[name] = new if isinstance(value, int) and not isinstance(value, bool) and value == old else value
     grid = tuple(max(1, prod(now for _, now in changed(extent))) for extent in case.grid)
     return replace(case, arguments=arguments, grid=grid)
 
 
-def _cut(array: Array, axes: list[list[tuple[int, int]]]) -> Array:
+def _cut(array: Array, axes: list[list[tuple[int, int]]], *, last: bool) -> Array:
     """Return an array with each axis, taken apart into its factors, cut to their new sizes."""
     apart = array.reshape([old for axis in axes for old, _ in axis])
-    kept = apart[tuple(slice(0, now) for axis in axes for _, now in axis)]
+    kept = apart[tuple(slice(old - now, old) if last else slice(0, now) for axis in axes for old, now in axis)]
     return np.ascontiguousarray(kept).reshape([prod(now for _, now in axis) for axis in axes])
 
 
@@ -158,18 +158,27 @@ def _smaller_sizes(case: Case, search: _Search) -> Case:
 
 def _shrunk(case: Case, size: int, search: _Search) -> Case:
     """Return the case with one size as small as may be: one of a few small ones, or what halving the distance finds."""
-    least, low = case, 0
-    for small in (1, 2, 4, 8, 16, 32, 33):
+    for small in sorted({*_SMALL, *case.threads}):
         if small >= size:
             break
-        tried = _resized(case, size, small)
-        if search.same(tried):
-            return tried
-        low = small
-    high = size
+        for last in (False, True):
+            tried = _resized(case, size, small, last=last)
+            if search.same(tried):
+                return tried
+    least = _halved(case, size, search, last=False)
+    # what is wrong may hang on one element far behind: as the last one of what is left it is soon alone
+    left = next((now for now in _sizes(least) if now not in _sizes(case)), None)
+    return least if left is None else _halved(least, left, search, last=True)
+
+
+_SMALL = (1, 2, 4, 8, 16, 32, 33, 64, 128, 256, 512)
+
+
+def _halved(case: Case, size: int, search: _Search, *, last: bool) -> Case:
+    least, low, high = case, 0, size
     while high - low > 1:
         middle = (low + high) // 2
-        tried = _resized(case, size, middle)
+        tried = _resized(case, size, middle, last=last)
         if search.same(tried):
             least, high = tried, middle
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from html import escape
+
+from enigma.markup import heading, line, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,10 @@ class AccessReport:
         return json.dumps(asdict(self), indent=2)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in _HEADS)
-        rows: list[str] = []
-        for each in self.accesses:
-            cells = "".join(f"<td>{escape(cell)}</td>" for cell in _cells(each))
-            rows.append(f'<tr title="{escape(each.source.strip())}">{cells}</tr>')
-            if each.help:
-                rows.append(f'<tr><td></td><td colspan="{len(_HEADS) - 1}"><em>{escape(each.help)}</em></td></tr>')
-        skipped = "".join(f"<p>not analysed: {escape(text)}</p>" for text in self.skipped)
-        return f"<table><caption>{escape(self._title())}</caption><tr>{head}</tr>{''.join(rows)}</table>{skipped}"
+        if not self.accesses:
+            return heading(self._title()) + line("no access to device, constant or threadgroup memory")
+        shown = table(_HEADS, [*map(_cells, self.accesses)], [each.help for each in self.accesses], self._title())
+        return shown + "".join(line(f"not analysed: {text}") for text in self.skipped)
 
 
 def _cells(each: Access) -> tuple[str, ...]:

@@ -179,7 +179,8 @@ class Sample:
         """Note where an operation accesses memory."""
         seen = self.found.setdefault(id(node), Seen(node, self.inside[-1]))
         index = self.values[id(node.operands[1])]
-        seen.times.append((np.broadcast_to(index.array, self.batch.shape).astype(np.int64), active))
+        places = index.array.view(np.int32) if index.array.dtype == np.uint32 else index.array  # 2^32 - 1 is before 0
+        seen.times.append((np.broadcast_to(places, self.batch.shape).astype(np.int64), active))
         seen.depends |= index.depends
 
     def matrix(self, node: Op, active: Array) -> None:

@@ -7,23 +7,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from enigma.errors import EnigmaValueError
-from enigma.export.bundle import Files
+from enigma.export.bundle import Files, Tolerance
 from enigma.export.subject import bundle, subject
 from enigma.export.table import target
 
 
 def export(
     kernel: Any, *args: Any, to: str, path: Any = None, grid: Any = None, threads: Any = None,
-    constants: Mapping[Any, Any] | None = None, device: str = "sim", overwrite: bool = False, **named: Any,
+    constants: Mapping[Any, Any] | None = None, device: str = "sim", rtol: float | None = None,
+    atol: float | None = None, overwrite: bool = False, **named: Any,
 ) -> Path:  # fmt: skip
     """Write a kernel as a folder that can be shipped without enigma, and return its path (default `NAME-TO`).
 
     `to` is what the folder is for: "msl", "torch" and others, which docs/export.md lists. `args`, `named`, `grid`, `threads` and
     `constants` are a launch, as in `kernel.launch`: it is run on copies, and its arrays before and after are part of the folder, to
-    test the kernel by.
-    `device` is what runs it: "sim" refuses a launch that goes wrong, "cpu" is quick. `kernel` may be compiled, or be an
-    `@enigma.jit` function of one launch. A folder that holds something is left alone unless `overwrite` is True; files of other
-    names in it stay.
+    test the kernel by. `device` is what runs it: "sim" refuses a launch that goes wrong, "cpu" is quick. `rtol` and `atol` are
+    how far floats may be from that, as in `enigma.compare`. `kernel` may be compiled, or be an `@enigma.jit` function of one
+    launch. A folder that holds something is left alone unless `overwrite` is True; files of other names in it stay.
 
     Raises `EnigmaValueError` for an unknown target and a folder that cannot be written, `ToolchainError` where the target needs
     tools that are missing, `EnigmaTypeError` for a kernel that the target cannot have, `LaunchError` and `CheckError` for a launch
@@ -41,7 +41,7 @@ def export(
     ['README.md', 'halves.json', 'halves.metal', 'vectors']
     """
     wanted = target(to)
-    made = bundle(subject(kernel, args, named, grid, threads, constants), device)
+    made = bundle(subject(kernel, args, named, grid, threads, constants), device, Tolerance(rtol, atol))
     folder = Path(path) if path is not None else Path(f"{made.name}-{to}")
     write(folder, wanted.files(made), overwrite=overwrite)
     return folder

@@ -180,6 +180,12 @@ class Bundle:
         return bool(self.program.sites)
 
     @property
+    def max_threads(self) -> int:
+        """The threads that a pipeline is made for: those of the reference launch, up to whole simdgroups."""
+        x, y, z = self.geometry.threads
+        return -(-x * y * z // SIMDGROUP) * SIMDGROUP
+
+    @property
     def thread_multiple(self) -> int:
         """What the threads of every threadgroup, partial ones too, must be a multiple of."""
         return SIMDGROUP if self.program.needs_whole_simdgroups else 1
@@ -211,10 +217,30 @@ class Bundle:
             )  # fmt: skip
 
 
-def parameter(program: Program, argument: Argument, access: Access, given: Any, expected: Array | None) -> Parameter:
-    """Return a parameter with its part of the reference launch, and how exact that is."""
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far results may be from the reference where the usual tolerance is not meant: None leaves it."""
+
+    relative: float | None = None
+    absolute: float | None = None
+
+    def of(self, usual: tuple[float, float]) -> tuple[float, float]:
+        """Return what holds in place of the usual tolerance."""
+        relative, absolute = usual
+        return (
+            relative if self.relative is None else self.relative,
+            absolute if self.absolute is None else self.absolute,
+        )
+
+
+def parameter(
+    program: Program, argument: Argument, access: Access, given: Any, expected: Array | None, wanted: Tolerance
+) -> Parameter:  # fmt: skip
+    """Return a parameter with its part of the reference launch, and how exact that is: integers are, whatever is wanted."""
     dtype = argument.params[0].dtype
     close = tolerance(dtype, program.traced.math)
     if argument.texture is not None and expected is not None and expected.dtype == np.uint8:
         close = (0.0, 1.0)  # a fraction that is stored as one of 256
+    elif dtype.is_float:
+        close = wanted.of(close)
     return Parameter(argument, access, given, expected, close)

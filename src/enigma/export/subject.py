@@ -10,7 +10,7 @@ import numpy as np
 
 from enigma.compile import CompiledKernel
 from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
-from enigma.export.bundle import Access, Bundle, GivenConstant, Parameter, parameter
+from enigma.export.bundle import Access, Bundle, GivenConstant, Parameter, Tolerance, parameter
 from enigma.runtime import constants as function_constants
 from enigma.runtime import direct, launch
 from enigma.runtime.arrays import Array
@@ -23,6 +23,8 @@ from enigma.spec.terms import Buffer, Effect, Role, Texture
 from enigma.trace.kernel import KernelDef
 from enigma.trace.node import Op
 from enigma.trace.tensor import Tensor
+
+_USUAL = Tolerance()
 
 DEVICES = ("sim", "cpu")
 """What computes the reference: the simulator, which refuses a launch that goes wrong, or the CPU, which is quick."""
@@ -124,11 +126,16 @@ def _several(name: str, launches: Sequence[str]) -> EnigmaTypeError:
     )  # fmt: skip
 
 
-def bundle(of: Subject, device: str) -> Bundle:
+def bundle(of: Subject, device: str, tolerance: Tolerance = _USUAL) -> Bundle:
     """Run the launch on copies of its arguments and return the kernel with what was there before and after.
 
     Raises `LaunchError` for arguments that do not fit, and from the simulator `CheckError` for a launch that goes wrong.
     """
+    for name, value in (("rtol", tolerance.relative), ("atol", tolerance.absolute)):
+        if value is not None and not 0 <= value < float("inf"):
+            raise EnigmaValueError(
+                f"{name} is {value}, but it must be at least 0, and finite", help=f"write {name}=1e-4, or leave it out"
+            )
     if device not in DEVICES:
         raise EnigmaValueError(
             f"the reference is computed on 'sim' or 'cpu', but device is {device!r}",
@@ -152,7 +159,7 @@ def bundle(of: Subject, device: str) -> Bundle:
     ]
     after = [_copy(value, 1) for value in before]
     where.bind_whole(where.specialise(of.program, of.constants), after, geometry)()
-    return Bundle(of.program, _parameters(of.program, before, after), constants, geometry, device)
+    return Bundle(of.program, _parameters(of.program, before, after, tolerance), constants, geometry, device)
 
 
 def _copy(value: Any, parts: int) -> Any:
@@ -174,7 +181,9 @@ def _constants(program: Program, given: Mapping[Any, Any] | None) -> tuple[Given
     )
 
 
-def _parameters(program: Program, before: Sequence[Any], after: Sequence[Any]) -> tuple[Parameter, ...]:
+def _parameters(
+    program: Program, before: Sequence[Any], after: Sequence[Any], tolerance: Tolerance
+) -> tuple[Parameter, ...]:  # fmt: skip
     access = _accesses(program)
     numbers, results = iter(before), iter(after)
     made: list[Parameter] = []
@@ -184,7 +193,7 @@ def _parameters(program: Program, before: Sequence[Any], after: Sequence[Any]) -
         made.append(
             parameter(
                 program, argument, how, tuple(given) if argument.struct is not None else given[0],
-                left[0] if how.writes else None,
+                left[0] if how.writes else None, tolerance,
             )
         )  # fmt: skip
     return tuple(made)

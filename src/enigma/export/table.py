@@ -28,6 +28,8 @@ TARGETS = {
     for each in (
         Target("msl", "the Metal text", "msl"),
         Target("metallib", "a compiled library (needs Xcode)", "metallib"),
+        Target("swift", "a Swift package with a typed wrapper and the launch as its test", "swift"),
+        Target("cpp", "C++ host code on metal-cpp, with a program that tests it", "cpp"),
         Target("torch", "a Python file for PyTorch's MPS tensors", "torch"),
         Target("json", "the reflection alone", "json"),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from html import escape
 
+from enigma.markup import line, table
 from enigma.runtime import copies
 from enigma.runtime.copies import Copied
 
@@ -61,14 +61,12 @@ class CopyReport:
 
     def _repr_html_(self) -> str:
         if not self.copies:
-            return f"<p>{escape(self.summary)}</p>"
-        head = "".join(f"<th>{name}</th>" for name in _HEADS)
-        rows: list[str] = []
-        for one, times in self.copies:
-            cells = (one.kernel, one.argument, one.device, f"{one.nbytes:,}", one.direction, str(times), one.reason)
-            rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-            rows.append(f'<tr><td></td><td colspan="{len(_HEADS) - 1}"><em>{escape(one.remedy)}</em></td></tr>')
-        return f"<table><caption>{escape(self.summary)}</caption><tr>{head}</tr>{''.join(rows)}</table>"
+            return line(self.summary)
+        rows = [
+            (one.kernel, one.argument, one.device, f"{one.nbytes:,}", one.direction, str(times), one.reason)
+            for one, times in self.copies
+        ]
+        return table(_HEADS, rows, [one.remedy for one, _ in self.copies], self.summary)
 
 
 def explain_copies(*, forget: bool = False) -> CopyReport:

@@ -12,6 +12,7 @@ from enigma.dtypes import BufferType, Numeric, Space
 from enigma.errors import DeviceError, LaunchError
 from enigma.interop.operation import Operation
 from enigma.runtime import constants
+from enigma.runtime.copies import Why, note
 from enigma.runtime.launch import Geometry, check_extents, check_scalar, whole_simdgroups
 from enigma.runtime.program import Program
 from enigma.trace.node import Param
@@ -131,12 +132,18 @@ class Shader:
                 loc=param.loc, help="pass the whole tensor that the layout describes",
             )  # fmt: skip
         written = param.slot in self._made.program.written
-        if written and not x.is_contiguous():
+        if x.is_contiguous():
+            return self._aligned(param, x, written=written)
+        if written:
             raise LaunchError(
                 f"{param.name} is not contiguous (strides {x.stride()})",
                 help="let the kernel update a contiguous tensor",
             )
-        return self._aligned(param, x, written=written)
+        self._note(param, x, Why.STRIDED)
+        return x.contiguous()  # in memory of its own, which starts where the GPU can read
+
+    def _note(self, param: Param, x: Any, why: Why) -> None:
+        note(self._made.name, param.name, "mps", x.numel() * x.element_size(), "in", why, is_tensor=True)
 
     def _aligned(self, param: Param, x: Any, *, written: bool) -> Any:
         """Return the tensor, or a copy of one that starts where the GPU cannot read."""
@@ -150,6 +157,7 @@ class Shader:
                 f"{param.name} starts {offset} bytes into its memory, but the kernel writes it at multiples of {multiple}",
                 help=f"update a copy, then copy back: {param.name}.clone()",
             )
+        self._note(param, x, Why.OFFSET)
         return x.clone()
 
     def _refuse_overlap(self, bound: Sequence[Any]) -> None:

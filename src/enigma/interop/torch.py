@@ -165,8 +165,7 @@ def on_cpu(made: Operation, runtime: Runtime | None) -> Callable[..., Any]:
         outputs = _outputs(made, inputs, torch.zeros)
         geometry = made.geometry(inputs, outputs, limit=rt.max_threads)
         if geometry is not None:
-            whole = [x.contiguous() if _is_copied(made, a, x) else x for a, x in zip(made.inputs, inputs, strict=True)]
-            rt.run(made.program, made.arguments(whole, outputs), geometry.grid, geometry.threads, made.constants)
+            rt.run(made.program, made.arguments(inputs, outputs), geometry.grid, geometry.threads, made.constants)
         return _result(outputs)
 
     return run
@@ -181,15 +180,10 @@ def on_mps(made: Operation) -> Callable[..., Any]:
         outputs = _outputs(made, inputs, torch.zeros)
         geometry = made.geometry(inputs, outputs, limit=MAX_THREADS)
         if geometry is not None:
-            whole = [x.contiguous() if _is_copied(made, a, x) else x for a, x in zip(made.inputs, inputs, strict=True)]
-            shader.run(made.arguments(whole, outputs), geometry)
+            shader.run(made.arguments(inputs, outputs), geometry)
         return _result(outputs)
 
     return run
-
-
-def _is_copied(made: Operation, argument: Argument, x: Any) -> bool:
-    return not argument.is_scalar and argument.name not in made.updated and not x.is_contiguous()
 
 
 def _fake(made: Operation) -> Callable[..., Any]:

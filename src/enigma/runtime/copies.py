@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from enigma.runtime import pytorch
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 KEPT = 256
@@ -26,10 +28,10 @@ class Why(Enum):
     OFFSET = "it starts within its buffer where the kernel's vectors may not"
     FOREIGN = "the other library keeps its arrays in memory of its own"
 
-    @property
-    def remedy(self) -> str:
-        """What to do so that nothing is copied; it names the array `{name}`."""
-        return _REMEDIES[self]
+    def remedy(self, name: str, *, is_tensor: bool = False) -> str:
+        """Return what to do with the array of this name, or tensor of PyTorch, so that nothing is copied."""
+        said = _FOR_TENSORS.get(self, _REMEDIES[self]) if is_tensor else _REMEDIES[self]
+        return said.format(name=name)
 
 
 _REMEDIES = {
@@ -40,6 +42,12 @@ _REMEDIES = {
     Why.READ_ONLY: "make it with rt.array({name}), which the GPU uses where it is",
     Why.OFFSET: "let the part begin at a multiple of 16 bytes, or make it an array of its own with rt.array({name})",
     Why.FOREIGN: "nothing: this library always copies",
+}
+
+_FOR_TENSORS = {
+    Why.STRIDED: "pass a contiguous tensor: keep {name}.contiguous() where it is launched more than once",
+    Why.UNALIGNED: "pass a copy once, {name}.clone(), or cut whole elements off the memory it lies in",
+    Why.OFFSET: "let the part begin at a multiple of 16 bytes, of 256 for constant memory, or pass a copy once: {name}.clone()",
 }
 
 
@@ -64,9 +72,12 @@ _lock = Lock()
 _seen: dict[Copied, int] = {}
 
 
-def note(kernel: str, argument: str, device: str, nbytes: int, direction: str, why: Why) -> None:
+def note(
+    kernel: str, argument: str, device: str, nbytes: int, direction: str, why: Why, *, is_tensor: bool = False
+) -> None:  # fmt: skip
     """Remember that an argument was copied. Launches that copy nothing never come here."""
-    one = Copied(kernel, argument, device, nbytes, direction, why.value, why.remedy.format(name=argument))
+    remedy = why.remedy(argument, is_tensor=is_tensor)
+    one = Copied(kernel, argument, device, nbytes, direction, why.value, remedy)
     with _lock:
         count = _seen.pop(one, 0)
         if len(_seen) >= KEPT:
@@ -98,7 +109,8 @@ class Packed:
     def fill(self, kernel: str, device: str) -> None:
         """Copy what the argument holds now."""
         self.made[...] = self.given
-        note(kernel, self.name, device, self.made.nbytes, "in", self.why)
+        is_tensor = pytorch.tensor_under(self.given) is not None
+        note(kernel, self.name, device, self.made.nbytes, "in", self.why, is_tensor=is_tensor)
 
 
 def packed(array: Array, name: str) -> Packed | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, cast
 
+from enigma import context
 from enigma.context import current
 from enigma.errors import EnigmaError, EnigmaTypeError, LaunchError
 from enigma.runtime.base import Runtime
@@ -138,6 +139,9 @@ class JitDef:
 
     def __repr__(self) -> str:
         return f"<enigma.jit {self.name}>"
+
+    def _repr_html_(self) -> str:
+        return context.load_explorer().jit_html(self)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Run the function on arrays, on the default device; returns what it returns, arrays for tensors."""

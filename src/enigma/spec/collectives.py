@@ -16,6 +16,7 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import EXACT, LATER, ulps
 from enigma.spec.spelling import Call, Spelling, Template
 from enigma.spec.terms import ANY_LANES, BIT, Effect, Level, Static, Var
+from enigma.spec.work import Work
 
 NUMBERS: tuple[Numeric, ...] = (f32, f16, bf16, i32, u32, i64, u64, i16, u16, i8, u8)
 WHOLE = tuple(d for d in NUMBERS if d.width < 64)
@@ -26,6 +27,8 @@ B = Var(
     "B", (*(d for d in NUMBERS if d.is_integer), b1), lanes=ANY_LANES, whole=tuple(d for d in WHOLE if d.is_integer)
 )
 ANY = Var("ANY", (*NUMBERS, b1), lanes=ANY_LANES, whole=(*WHOLE, b1))
+
+LANES = 32
 
 FOLDS = {"add": "+", "mul": "*", "min": "min()", "max": "max()", "and": "&", "or": "|", "xor": "^"}
 """The operator that does with two values what a reduction does with those of all lanes."""
@@ -82,6 +85,7 @@ def _reduction(group: Group, function: str, kind: str, what: str, var: Var) -> I
         prelude={} if bits else across_msl.helpers(group.prefix, function), llvm=lambda b, x: b.reduce(kind, x, width),
         ref=lambda np, env, x: across.reduce(np, env, x, kind, width), ulp=ulps(64, 64) if kind in ("add", "mul") else EXACT,
         domain=(0.25, 1.5), example=f"{name}(x)", folds=FOLDS[kind],
+        work=(Work.REDUCE if width == LANES else Work.QUAD_REDUCE,),
     )  # fmt: skip
 
 
@@ -94,7 +98,7 @@ def _prefix(group: Group, total: str, kind: str, what: str, *, inclusive: bool) 
         msl=across_msl.arithmetic(name), prelude=across_msl.helpers(group.prefix, function), cuda=LATER,
         llvm=lambda b, x: b.scan(kind, x, width, inclusive=inclusive),
         ref=lambda np, env, x: across.scan(np, env, x, kind, width, inclusive=inclusive), ulp=ulps(64, 64), domain=(0.25, 1.5),
-        example=f"{name}(x)",
+        example=f"{name}(x)", work=(Work.SCAN,) if width == LANES else (),
     )  # fmt: skip
 
 
@@ -117,7 +121,7 @@ def _shuffle(
         name=name, params={"x": ANY, param: u32}, result=ANY, doc=doc, effect=Effect.SYNC, together=together,
         msl=across_msl.moving(name, ("x",), f", ushort({{{param}}})"), cuda=LATER,
         llvm=lambda b, x, by: b.shuffle(x, llvm(b, by), width),
-        ref=meaning, example=f"{name}(x, 1)",
+        ref=meaning, example=f"{name}(x, 1)", work=(Work.SHUFFLE if uniform else Work.ANY_SHUFFLE,),
     )  # fmt: skip
 
 
@@ -143,7 +147,7 @@ def _shuffles(group: Group) -> tuple[Intrinsic, ...]:
             doc="The value of x in the first active lane.", msl=across_msl.moving(f"{group.prefix}_broadcast_first", ("x",)),
             cuda=LATER, llvm=lambda b, x: b.shuffle(x, b.first(width), width),
             ref=lambda np, env, x: across.gather(np, env, x, across.first(np, env, width), width),
-            example=f"{group.prefix}_broadcast_first(x)"),
+            example=f"{group.prefix}_broadcast_first(x)", work=(Work.VOTE, Work.SHUFFLE)),
     )  # fmt: skip
 
 
@@ -189,7 +193,7 @@ def _fills(group: Group) -> tuple[Intrinsic, ...]:
             llvm=lambda b, x, other, by, *, modulo: lower(b, x, other, by, modulo, up=up),
             ref=lambda np, env, x, other, by, *, modulo: across.fill(
                 np, env, x, other, np.minimum(by.astype(np.int64), modulo) * (-1 if up else 1), width, modulo),
-            example=f"{name}(x, fill, 1)",
+            example=f"{name}(x, fill, 1)", work=(Work.SHUFFLE, Work.SHUFFLE, Work.COMPARE),
         )  # fmt: skip
 
     return (
@@ -209,25 +213,27 @@ def _votes(group: Group) -> tuple[Intrinsic, ...]:
             name=f"{prefix}_ballot", params={"p": BIT}, result=u32, effect=Effect.SYNC, msl=mask("ballot", "{p}"), cuda=LATER,
             doc=f"In which active lanes p is true: bit k stands for lane k of the {called}.",
             llvm=lambda b, p: b.ballot(p, width), ref=lambda np, env, p: across.ballot(np, env, p, width),
-            example=f"{prefix}_ballot(p)"),
+            example=f"{prefix}_ballot(p)", work=(Work.VOTE,)),
         Intrinsic(
             name=f"{prefix}_active_threads_mask", params={}, result=u32, effect=Effect.SYNC, cuda=LATER,
             msl=mask("active_threads_mask", ""), doc=f"Which lanes are active: bit k stands for lane k of the {called}.",
             llvm=lambda b: b.ballot(b.constant(True, b1), width),
             ref=lambda np, env: across.ballot(np, env, np.full_like(env.active, True), width),
-            example=f"{prefix}_active_threads_mask()"),
+            example=f"{prefix}_active_threads_mask()", work=(Work.VOTE,)),
         Intrinsic(
             name=f"{prefix}_all", params={"p": BIT}, result=BIT, effect=Effect.SYNC, msl=Call(f"{prefix}_all"), cuda=LATER,
             doc="Whether p is true in all active lanes.", llvm=lambda b, p: b.reduce("and", p, width),
-            ref=lambda np, env, p: across.ballot(np, env, ~p, width) == 0, example=f"{prefix}_all(p)", folds=FOLDS["and"]),
+            ref=lambda np, env, p: across.ballot(np, env, ~p, width) == 0, example=f"{prefix}_all(p)", folds=FOLDS["and"],
+            work=(Work.VOTE,)),
         Intrinsic(
             name=f"{prefix}_any", params={"p": BIT}, result=BIT, effect=Effect.SYNC, msl=Call(f"{prefix}_any"), cuda=LATER,
             doc="Whether p is true in any active lane.", llvm=lambda b, p: b.reduce("or", p, width),
-            ref=lambda np, env, p: across.ballot(np, env, p, width) != 0, example=f"{prefix}_any(p)", folds=FOLDS["or"]),
+            ref=lambda np, env, p: across.ballot(np, env, p, width) != 0, example=f"{prefix}_any(p)", folds=FOLDS["or"],
+            work=(Work.VOTE,)),
         Intrinsic(
             name=f"{prefix}_is_first", params={}, result=BIT, effect=Effect.SYNC, msl=Call(f"{prefix}_is_first"), cuda=LATER,
             doc=f"Whether this is the first active lane of the {called}: true in exactly one of them.",
             llvm=lambda b: b.cmp("eq", b.lane(width), b.first(width)),
             ref=lambda np, env: env.active & (env.lanes % width == across.first(np, env, width)),
-            example=f"{prefix}_is_first()"),
+            example=f"{prefix}_is_first()", work=(Work.VOTE,)),
     )  # fmt: skip

@@ -18,7 +18,8 @@ class Hazard:
 
     `where(np, *operands, **attributes)` returns the lanes in which it holds, or None where the operands' dtypes exclude it.
     `message` may name the operands by their parameters, `{result}`, and `{of}` and `{to}` for the dtypes of the first operand and
-    the result. A `minor` one has a meaning in Metal too. An `implied` one counts only where nobody wrote the operation.
+    the result. A `minor` one has a meaning in Metal too. An `implied` one counts only where nobody wrote the operation. `shown` is
+    the operand that a finding has as its value. `help_of_widest` takes the help's place for integers of 64 bits.
     """
 
     fault: Fault
@@ -27,6 +28,8 @@ class Hazard:
     help: str
     minor: bool = False
     implied: bool = False
+    shown: int = 0
+    help_of_widest: str = ""
 
 
 def _is_float(x: Any) -> bool:
@@ -100,11 +103,14 @@ def _changed(np: Any, x: Any, *, dtype: Any) -> Any:
 
 
 _WIDER = "compute in a wider dtype (x.to(enigma.i64)), or in an unsigned one, which wraps around in Metal too"
+_UNSIGNED = (
+    "compute in an unsigned dtype, which wraps around in Metal too (x.to(enigma.u64)), or keep the operands smaller"
+)
 _OVER = "{to} cannot hold the result, and Metal leaves it undefined"
 
 
 def _overflow(where: Callable[..., Any], what: str) -> Hazard:
-    return Hazard(Fault.INTEGER_OVERFLOW, where, f"{what}: {_OVER}", _WIDER, minor=True)
+    return Hazard(Fault.INTEGER_OVERFLOW, where, f"{what}: {_OVER}", _WIDER, help_of_widest=_UNSIGNED)
 
 
 SUM = (_overflow(_sum, "{x} + {y} overflows"),)
@@ -119,7 +125,7 @@ QUOTIENT = (
 )  # fmt: skip
 SHIFT = (
     Hazard(Fault.SHIFT_OUT_OF_RANGE, _amount, "{of} is shifted by {n} bits, of which only the lowest count: it moves by less",
-           "guard it: where(n < width, x << n, 0) for what you mean by a shift of all bits", minor=True),
+           "guard it: where(n < width, x << n, 0) for what you mean by a shift of all bits", minor=True, shown=1),
 )  # fmt: skip
 CONVERSION = (
     Hazard(Fault.VALUE_CHANGING_CONVERSION, _unfit, "{x} does not fit into {to}, and Metal leaves undefined what it becomes",

@@ -33,6 +33,7 @@ from enigma.spec.terms import (
     Variadic,
     Vec,
 )
+from enigma.spec.work import Work
 
 Lowering = Callable[..., Any] | Unsupported
 """`llvm(b, *operands, **attributes)`: builds the value with the CPU JIT's builder `b` (emit/simt/ops.py)."""
@@ -71,6 +72,7 @@ class Intrinsic:
     - `headers`: what Metal source that uses it includes beside the standard library.
     - `hazards`: operands with which Metal leaves the result undefined, or that nobody means: the simulator's checkers ask.
     - `flops`: float operations that the threads of `together` do as one, where `algebra` does not tell: the cost model asks.
+    - `work`: the instructions that each component takes, where neither `algebra` nor `llvm` tells: the cost model asks.
     - `check(bound, attrs)`: extra rule over the bound dtypes and the compile-time arguments; returns what is wrong, or None.
     """
 
@@ -111,6 +113,7 @@ class Intrinsic:
     hazards: tuple[Hazard, ...] = ()
     folds: str | None = None
     flops: int = 0
+    work: tuple[Work, ...] = ()
 
     def __repr__(self) -> str:
         return f"<intrinsic {self.name}>"

@@ -41,7 +41,7 @@ KNOWN: dict[str, tuple[str, int | None, tuple[int, int], int, str]] = {
     "n": ("uniform", 0, (1, 1), 4, "good"),
     "7": ("uniform", 0, (1, 1), 4, "good"),
     "lane // 8": ("uniform in runs of 8", 0, (1, 1), 16, "good"),
-    "lane % 16 + lane // 16 * 64": ("stride 1 in runs of 16", 1, (2, 2), 64, "scattered"),
+    "lane % 16 + lane // 16 * 64": ("stride 1 in runs of 16", 1, (2, 2), 64, "short rows"),
     "i ^ 5": ("irregular", None, (1, 1), 128, "good"),
     "Idx[i]": ("irregular", None, (0, 0), 0, "gather"),
     "Idx[group] * 32 + lane": ("stride 1", 1, (1, 1), 128, "good"),
@@ -106,7 +106,7 @@ Out[y * 32 + x] = tile[x * {width} + y]"""
     row, column = (access for access in _advise(body, threads=(32, 32, 1)).accesses if access.space == "threadgroup")
     assert (row.conflict, row.verdict, row.lines) == (1, "good", None)
     assert (column.conflict, column.verdict, column.pattern) == (conflict, verdict, f"stride {width}")
-    assert ("(32, 33)" in column.help) == (conflict > 1)
+    assert (f"(32, {width + 1}) for a tile of (32, {width})" in column.help) == (conflict > 1)
 
 
 @pytest.mark.parametrize(("dtype", "index", "conflict"), [
@@ -184,7 +184,7 @@ def test_the_report_as_text_json_and_html() -> None:
     assert "read A" in text and "stride 2" in text and "64/128" in text and "Out[i] = A[2 * i]" in text
     data = json.loads(report.to_json())
     assert data["accesses"][0]["stride"] == 2 and data["threads"] == [256, 1, 1]
-    assert "<td>stride 2</td>" in report._repr_html_()  # pyright: ignore[reportPrivateUsage] - a notebook calls it
+    assert ">stride 2</td>" in report._repr_html_()  # pyright: ignore[reportPrivateUsage] - a notebook calls it
     assert "no access" in str(_advise("x = i + 1"))
 
 
@@ -193,3 +193,102 @@ def test_what_is_no_kernel_is_refused() -> None:
         en.advise(3)
     with pytest.raises(en.LaunchError, match="the limit is"):
         _advise("Out[i] = A[i]", threads=(64, 64, 1))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "width", "better"),
+    [
+        ("f32", 32, 33),
+        ("f16", 32, 34),
+        ("f16", 33, 34),
+        ("i8", 32, 36),
+        ("i8", 64, 68),
+        ("bf16", 64, 66),
+        ("u16", 36, 38),
+    ],
+)
+def test_the_padding_that_is_advised_ends_the_conflict(dtype: str, width: int, better: int) -> None:
+    """A column lies in all banks if the rows are an odd number of words."""
+
+    def column(row: int) -> en.Access:
+        body = f"""x, y, _ = en.arch.thread_idx()
+tile = en.threadgroup_alloc(en.{dtype}, 32 * {row})
+tile[y * {row} + x] = A[y * 32 + x]
+en.barrier()
+A[y * 32 + x] = tile[x * {row} + y]"""
+        report = _advise(body.replace("A[", "D["), threads=(32, 32, 1), parameters=f", D: en.{dtype}")
+        return [access for access in report.accesses if access.space == "threadgroup"][1]
+
+    assert (column(width).conflict or 0) > 1
+    assert f"(32, {better}) for a tile of (32, {width})" in column(width).help
+    assert (column(better).conflict, column(better).verdict) == (1, "good")
+
+
+def test_small_strides_of_threadgroup_memory_have_no_rows() -> None:
+    body = """tile = en.threadgroup_alloc(en.f32, 1024)
+tile[lane] = A[i]
+en.barrier()
+Out[i] = tile[2 * lane]"""
+    access = next(each for each in _advise(body).accesses if each.pattern == "stride 2")
+    assert (access.conflict, access.verdict) == (2, "bank conflict")
+    assert "lanes are 2 elements apart" in access.help
+    assert "rows" not in access.help
+
+
+JOINED = {
+    "x = A[4 * i] + A[4 * i + 1]": 2,
+    "x = A[4 * i]\n{store}\nx += A[4 * i + 1]": 0,
+    "x = A[4 * i]\nif x > 0:\n    {store}\nx += A[4 * i + 1]": 0,
+    "x = A[4 * i]\nfor k in range(n):\n    {store}\nx += A[4 * i + 1]": 0,
+    'x = A[4 * i]\nen.barrier("mem_device")\nx += A[4 * i + 1]': 0,
+    "x = A[4 * i]\nOut[i] = x\nx += A[4 * i + 1]": 2,  # another buffer
+    "{store}\nx = A[4 * i] + A[4 * i + 1]": 2,
+    "x = A[4 * i] + A[4 * i + 1]\n{store}\nx += A[4 * i + 2] + A[4 * i + 3]": 2,
+    "x = A[3 * i] + A[3 * i + 1] + A[3 * i + 2]": 3,
+}
+
+
+@pytest.mark.parametrize("body", JOINED)
+def test_reads_are_joined_only_where_nothing_is_written_between(body: str) -> None:
+    found = _advise(body.format(store="A[4 * i + 2] = 1.0") + "\nOut[i] = x").accesses
+    advised = [each for each in found if each.buffer == "A" and each.kind == "read" and ".load(" in each.help]
+    want = JOINED[body]
+    assert (f", {want})" in advised[0].help) if want else not advised
+    if body.count("A[4 * i +") == 4:
+        assert [each.help.split("; ")[1][:20] for each in advised] == ["A.load(4 * i, 2) mov", "A.load(4 * i + 2, 2)"]
+
+
+@pytest.mark.parametrize(
+    ("body", "joined"),
+    [
+        ("Out[2 * i] = 1.0\nOut[2 * i + 1] = 2.0", True),
+        ("Out[2 * i] = 1.0\nx = Out[2 * i]\nOut[2 * i + 1] = x", False),
+        ('Out[2 * i] = 1.0\nen.barrier("mem_device")\nOut[2 * i + 1] = 2.0', False),
+        ("Out[2 * i] = 1.0\nx = A[i]\nOut[2 * i + 1] = x", True),
+    ],
+)
+def test_writes_are_joined_only_where_nothing_is_read_between(body: str, joined: bool) -> None:
+    assert any("Out.store(" in each.help for each in _advise(body).accesses) == joined
+
+
+def test_an_index_may_cross_zero_in_a_sample() -> None:
+    """What only a launch knows is sampled: n - 1 - i is a stride of -1 however small the sample of n is."""
+    assert (_read("Out[i] = A[n - 1 - i]").pattern, _read("Out[i] = A[i - 1]").pattern) == ("stride -1", "stride 1")
+    assert _read("Out[i] = A[n - 1 - i]").verdict == "shifted"
+
+
+def test_narrow_threadgroups_have_short_rows() -> None:
+    body = "x, y, _ = en.arch.thread_idx()\nOut[y * 512 + x] = A[y * 512 + x]"
+    narrow, wide = (_read(body, threads=threads) for threads in ((8, 8), (32, 8)))
+    assert (narrow.pattern, narrow.lines, narrow.verdict) == ("stride 1 in runs of 8", (4, 4), "short rows")
+    assert "only 8 lanes in a row" in narrow.help
+    assert "32 threads wide" in narrow.help
+    assert wide.verdict == "good"
+
+
+def test_atomics_at_random_are_collected_first() -> None:
+    access = next(
+        each for each in _advise("en.atomic_fetch_add(Idx, Idx[i] % 4096, 1)").accesses if each.kind == "atomic"
+    )
+    assert access.verdict == "gather"
+    assert "collect in threadgroup memory first" in access.help

@@ -115,7 +115,7 @@ def test_another_order_of_simdgroups_is_run_where_it_can_show() -> None:
     report = en.check(slots, out, following, grid=256, threads=64)
     assert report.ok and report.schedules == 2 and report.order_dependent == ("Out",)
     np.testing.assert_array_equal(out, np.arange(256))
-    assert "the order of simdgroups shows in Out" in str(report)
+    assert "the order of threads shows in Out" in str(report)
     assert en.check(shifted, f32(9), f32(8), grid=8).schedules == 1
 
 

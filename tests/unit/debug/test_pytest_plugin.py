@@ -57,13 +57,25 @@ def test_on_metal(enigma_device):
 def test_on_cpu(enigma_device):
     assert enigma_device == "cpu"
 
+@pytest.mark.enigma_device("metal", reason="its own memory")
+def test_marked_without_a_fixture():
+    raise RuntimeError("this must not run")
+
+@pytest.mark.enigma_device("metal", "sim")
+def test_marked_with_one_that_is_there():
+    pass
+
+@pytest.mark.enigma_device(reason="all")
+def test_marked_with_none(enigma_device):
+    pass
+
 def test_names(enigma_compare):
     enigma_compare(halved, lambda n, rng: {"y": 1}, oracle=half)
 """
 
 
-def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    (folder / "test_kernels.py").write_text(TESTS)
+def run(folder: Path, *options: str, text: str = TESTS) -> subprocess.CompletedProcess[str]:
+    (folder / "test_kernels.py").write_text(text)
     # an installed enigma brings its plugin by itself, and no plugin can be there twice
     env = {
         **os.environ,
@@ -93,11 +105,17 @@ def test_tests_run_on_each_device_and_the_forgotten_tail_is_found(tmp_path: Path
         assert f"test_by_hand[{device}] PASSED" in text
         assert f"test_tail_forgotten[{device}] FAILED" in text
         assert f"out[32] is -1 on {device}, but" in text
-        assert f"size 33 on {device}:" in text
+        assert f"ComparisonError: at size 33: only_full on {device}, compared with the oracle" in text
     assert "no thread writes out[32]" in text
     assert "test_on_cpu[cpu] PASSED" in text
     assert "test_on_metal[metal] SKIPPED" in text
     assert "its own precision (not asked for: --enigma-device=sim,cpu)" in text
+    assert "its own memory (not asked for: --enigma-device=sim,cpu)" in text
+    assert "test_marked_with_one_that_is_there PASSED" in text
+    for device in ("sim", "cpu"):
+        assert f"test_marked_with_none[{device}] PASSED" in text
+    # of a failure the test's own line is shown, and not those of the plugin
+    assert "pytest_plugin.py" not in text.partition("short test summary")[0]
     assert "inputs returned y, but the kernel has the parameters x, out, n" in text
     assert done.returncode == 1
 
@@ -110,7 +128,7 @@ def test_an_absent_device_is_skipped_with_its_reason(tmp_path: Path) -> None:
     assert "test_right[metal] SKIPPED" in done.stdout
     reason = absent("metal")
     assert f"no device metal: {reason}\n" in done.stdout
-    assert f"no device metal: {reason} (its own precision)" in done.stdout
+    assert f"its own precision (no device metal: {reason})" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -121,3 +139,9 @@ def test_a_wrong_device_is_a_usage_error(tmp_path: Path, names: str, message: st
     done = run(tmp_path, f"--enigma-device={names}")
     assert done.returncode == 4
     assert message in done.stderr + done.stdout
+
+
+def test_a_wrong_device_in_a_marker_is_told(tmp_path: Path) -> None:
+    done = run(tmp_path, text=TESTS.replace('enigma_device("cpu")', 'enigma_device("gpu")'))
+    assert "there is no device 'gpu': they are sim, cpu, metal" in done.stdout
+    assert "Traceback" not in done.stdout

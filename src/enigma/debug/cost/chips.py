@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from enigma.spec.work import Work
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:
@@ -30,11 +32,67 @@ class Chip:
     sources: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The least and the most of a number that the sources give, how sure they are, and which they are."""
+
+    low: float
+    high: float
+    confidence: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the cores of an Apple GPU family do.
+
+    - `kinds`: cycles of one of the four schedulers of a core for an instruction of a simdgroup.
+    - `threadgroup_bytes`, `cache_bytes`: bytes for each clock of a core, of threadgroup memory and of the cache.
+    """
+
+    kinds: dict[Work, Rate]
+    threadgroup_bytes: Rate
+    cache_bytes: Rate
+
+
+CONFIDENCE = ("high", "medium", "low")
+"""How sure a number is, the surest first."""
+
+
 @cache
 def chips() -> tuple[Chip, ...]:
     """Return every chip of the table, M1 first."""
-    table = json.loads(files("enigma.debug.cost").joinpath("chips.json").read_text(encoding="utf-8"))
+    table = _table()
     return tuple(_chip(row, table["sources"]) for row in table["chips"])
+
+
+@cache
+def rates(family: int) -> Rates:
+    """Return what the cores of a family do."""
+    table = _table()
+    row = next(row for row in table["rates"] if family in row["families"])
+
+    def rate(entry: dict[str, Any], key: str) -> Rate:
+        low, high = entry[key]
+        return Rate(low, high, entry["confidence"], table["sources"][entry["source"]])
+
+    kinds = {Work(name): rate(entry, "cycles") for name, entry in row["kinds"].items()}
+    return Rates(kinds, rate(row["threadgroup_bytes"], "per_clock"), rate(row["cache_bytes"], "per_clock"))
+
+
+def find(name: str) -> Chip | None:
+    """Return the chip of a name, however it is spelled: "M4 Max", "m4-max", "m4max"."""
+    wanted = _plain(name)
+    return next((chip for chip in chips() if _plain(chip.name) == wanted), None)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower().strip().removeprefix("apple") if letter.isalnum())
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return json.loads(files("enigma.debug.cost").joinpath("chips.json").read_text(encoding="utf-8"))
 
 
 def _chip(row: dict[str, Any], sources: dict[str, str]) -> Chip:

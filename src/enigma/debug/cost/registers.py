@@ -6,18 +6,21 @@ from enigma.dtypes import BufferType, Numeric, Space
 from enigma.spec.terms import MEMORY, Algebra
 from enigma.trace.node import Block, For, If, Node, Op, Traced, Value, While, walk
 
-OVERHEAD = 8
-"""Registers for what no program says: addresses, the thread's own indices."""
+OVERHEAD = 16
+"""Registers of 16 bits for what no program says: addresses, the thread's own indices."""
+
+LARGEST = 256
+"""Registers of 16 bits that a thread can have; a kernel that needs more spills to memory."""
 
 
 def registers(traced: Traced) -> int:
-    """Return the 32-bit registers of a thread; what the compiler recomputes, spills or reorders is not known."""
-    words = OVERHEAD + sum(
-        -(-bytes_of(node) // 4)
+    """Return the 16-bit registers of a thread; what the compiler recomputes, spills or reorders is not known."""
+    halves = OVERHEAD + sum(
+        -(-bytes_of(node) // 2)
         for node in walk(traced.body)
         if isinstance(node, Op) and node.row.algebra is Algebra.LOCAL
     )
-    return words + _most(traced.body, {})
+    return halves + _most(traced.body, {})
 
 
 def threadgroup_bytes(traced: Traced) -> int:
@@ -40,8 +43,10 @@ def _space(node: Op) -> Space | None:
     return node.result.type.space if node.result is not None and isinstance(node.result.type, BufferType) else None
 
 
-def _words(value: Value) -> int:
-    return -(-value.type.size // 4) if isinstance(value.type, Numeric) else 0
+def _halves(value: Value) -> int:
+    if not isinstance(value.type, Numeric):
+        return 0
+    return value.type.parts * max(value.type.element.size // 2, 1)
 
 
 def _used(node: Node) -> list[Value]:
@@ -70,17 +75,17 @@ def _made(node: Node) -> list[Value]:
 
 
 def _most(block: Block, outside: dict[int, int]) -> int:
-    """Return the most words alive at once in a block, those of `outside` alive all the time."""
+    """Return the most registers alive at once in a block, those of `outside` alive all the time."""
     last = {id(value): place for place, node in enumerate(block.nodes) for value in _used(node)}
     last |= {id(value): len(block.nodes) for value in block.yields}
-    alive = {**outside, **{id(value): _words(value) for value in block.args}}
+    alive = {**outside, **{id(value): _halves(value) for value in block.args}}
     most = sum(alive.values())
     for place, node in enumerate(block.nodes):
         for inner in node.blocks:
             most = max(most, _most(inner, alive))
         for value in _made(node):
             if id(value) in last:
-                alive[id(value)] = _words(value)
+                alive[id(value)] = _halves(value)
         most = max(most, sum(alive.values()))
         for key in [key for key in alive if key not in outside and last.get(key, -1) <= place]:
             del alive[key]

@@ -8,26 +8,28 @@ from html import escape
 from typing import Any
 
 from enigma.compile import CompiledKernel
+from enigma.markup import heading, pre
+from enigma.runtime.jit import JitDef
 from enigma.trace.kernel import KernelDef
-
-_PRE = (
-    "margin:0;padding:6px 10px;overflow:auto;max-height:32em;font-size:12px;line-height:1.4;text-align:left;"
-    "border:1px solid rgba(128,128,128,.35);border-radius:4px"
-)
 
 
 def kernel_html(kernel: KernelDef) -> str:
     """Return a kernel as HTML: its signature and its source."""
     names = ", ".join(f"{p.name}: {p.kind.name.lower()}" for p in kernel.parameters)
     head = f"<div><b>enigma.kernel</b> <code>{escape(kernel.name)}({escape(names)})</code></div>"
-    return head + _pre(_source(kernel))
+    return head + pre(_source(kernel))
+
+
+def jit_html(function: JitDef) -> str:
+    """Return a jit function as HTML: its source."""
+    return heading(f"enigma.jit {function.name}") + pre(_source(function))
 
 
 def compiled_html(compiled: CompiledKernel) -> str:
     """Return a compiled kernel as HTML: its Metal source, and its other stages to unfold."""
-    parts = [f"<div><b>{escape(repr(compiled)[1:-1])}</b></div>", _pre(compiled.metal_source)]
+    parts = [heading(repr(compiled)[1:-1]), pre(compiled.metal_source)]
     for title, stage in (("traced IR", "ir"), ("MLIR", "mlir")):
-        parts.append(f"<details><summary>{title}</summary>{_pre(compiled.asm[stage])}</details>")
+        parts.append(f"<details><summary>{title}</summary>{pre(compiled.asm[stage])}</details>")
     return "".join(parts)
 
 
@@ -36,7 +38,3 @@ def _source(kernel: Any) -> str:
         return textwrap.dedent(inspect.getsource(kernel.fn))
     except (OSError, TypeError):
         return "the source of this kernel cannot be had"
-
-
-def _pre(text: str) -> str:
-    return f'<pre style="{_PRE}">{escape(text.rstrip())}</pre>'

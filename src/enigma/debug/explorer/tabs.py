@@ -160,6 +160,7 @@ def _findings(report: Any) -> str:
             escape(who), str(each.count),
         ))  # fmt: skip
         marks.append(_mark(file, each.line, getattr(each, "column", 0)))
+    orders = "".join(f"<p>{escape(str(each))}</p>" for each in getattr(report, "order_differences", ()))
     if not rows:
-        return '<p class="good">The checked run found nothing.</p>'
-    return _table(("line", "kind", "what", "buffer", "index", "first seen", "times"), rows, marks)
+        return f'<p class="good">The checked run found nothing.</p>{orders}'
+    return _table(("line", "kind", "what", "buffer", "index", "first seen", "times"), rows, marks) + orders

@@ -20,6 +20,7 @@ from enigma.interop.mps import cast_of
 from enigma.runtime import constants
 from enigma.runtime.program import Program
 from enigma.trace.args import Kind
+from enigma.trace.node import Struct
 
 _CONSTANT_START, _START = 256, 4
 _LINE = 80
@@ -104,10 +105,10 @@ class _Names:
 
     def __init__(self, bundle: Bundle) -> None:
         self.function = _global(bundle.name)
-        structs = {p.struct.name: p.struct for p in bundle.parameters if p.struct is not None}
-        self.structs: dict[str, str] = {}
-        for name in structs:
-            self.structs[name] = _global(name, [self.function, *self.structs.values()])
+        self.structs: dict[Struct, str] = {}  # two structs of one name are two classes
+        for struct in dict.fromkeys(p.struct for p in bundle.parameters):
+            if struct is not None:
+                self.structs[struct] = _global(struct.name, [self.function, *self.structs.values()])
         taken = [self.function, *self.structs.values()]
         self.parameters: dict[str, str] = {}
         for parameter in bundle.parameters:
@@ -167,13 +168,13 @@ def _size(size: tuple[int, int, int]) -> str:
 
 
 def _structs(bundle: Bundle, names: _Names) -> Iterator[str]:
-    seen: set[str] = set()
+    seen: set[Struct] = set()
     for parameter in bundle.parameters:
         struct = parameter.struct
-        if struct is None or struct.name in seen:
+        if struct is None or struct in seen:
             continue
-        seen.add(struct.name)
-        yield f"\nclass {names.structs[struct.name]}(NamedTuple):"
+        seen.add(struct)
+        yield f"\nclass {names.structs[struct]}(NamedTuple):"
         yield f'    """What is passed by value in {parameter.name}."""\n'
         for member in struct.members:
             yield f"    {_field(member.name)}: {_python(member.dtype)}"
@@ -229,7 +230,7 @@ def _cast(parameter: Parameter) -> str | None:
 
 def _annotation(parameter: Parameter, names: _Names) -> str:
     if parameter.struct is not None:
-        return names.structs[parameter.struct.name]
+        return names.structs[parameter.struct]
     return _python(parameter.dtype) if parameter.kind is Kind.SCALAR else "torch.Tensor"
 
 
@@ -333,7 +334,9 @@ def _value(parameter: Parameter, names: _Names) -> str:
     if struct is None:
         return _number(parameter.given)
     fields = zip(struct.members, parameter.given, strict=True)
-    return f"{names.structs[struct.name]}({', '.join(f'{_field(member.name)}={_number(value)}' for member, value in fields)})"
+    return (
+        f"{names.structs[struct]}({', '.join(f'{_field(member.name)}={_number(value)}' for member, value in fields)})"
+    )
 
 
 def _number(value: Any) -> str:

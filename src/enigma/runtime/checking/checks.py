@@ -9,6 +9,7 @@ from enigma.errors import EnigmaValueError
 from enigma.runtime.checking.contents import Uninitialised, Unwritten
 from enigma.runtime.checking.races import Races
 from enigma.runtime.checking.recorder import Recorder
+from enigma.runtime.checking.uses import Components
 from enigma.runtime.checking.values import BornNaN, Hazards
 from enigma.runtime.simulator.grid import Batch, Size
 from enigma.runtime.simulator.memory import Access
@@ -56,20 +57,25 @@ class Checks(Observer):
         self, traced: Traced, arrays: Mapping[str, Array], wanted: frozenset[Fault], recorder: Recorder, grid: Size
     ) -> None:
         self.wanted, self.recorder, self.grid = wanted, recorder, grid
+        components = Components(traced)
         self._races = Races(traced, recorder.problem) if Fault.DATA_RACE in wanted else None
         self._uninitialised = (
-            Uninitialised(traced.name, recorder.problem) if Fault.UNINITIALISED_READ in wanted else None
+            Uninitialised(traced, components, recorder.problem) if Fault.UNINITIALISED_READ in wanted else None
         )
-        self._unwritten = Unwritten(traced, arrays, recorder.finding) if Fault.UNWRITTEN_OUTPUT in wanted else None
-        self._values: list[Hazards | BornNaN] = [Hazards(traced.name, wanted, recorder.problem)]
+        self._unwritten = (
+            Unwritten(traced, components, arrays, recorder.finding) if Fault.UNWRITTEN_OUTPUT in wanted else None
+        )
+        self._values: list[Hazards | BornNaN] = [Hazards(traced, wanted, recorder.problem)]
         if Fault.NAN_BORN in wanted:
-            self._values.append(BornNaN(traced.name, recorder.problem))
+            self._values.append(BornNaN(traced, recorder.problem))
         self._computes: dict[int, list[Hazards | BornNaN]] = {}
 
     def batch(self, batch: Batch) -> None:
         """Some threadgroups start."""
         if self._races is not None:
             self._races.batch(batch)
+        if self._uninitialised is not None:
+            self._uninitialised.batch(batch)
 
     def access(self, access: Access) -> None:
         """Lanes are about to read or write memory."""

@@ -3,17 +3,21 @@
 A release hands on what its thread knows, together with all that the thread has done; an acquire of the same element takes it
 over. A barrier shares it in the threadgroup. Knowledge is sparse: up to which step the accesses of a thread, a simdgroup or a
 threadgroup are known. It is kept only from the first release on, so kernels without one cost nothing.
+
+Barriers and fences name the memory that they order, so each kind of memory has clocks of its own. As in C++, an acquire has
+what was released at the element before the read, by the write that it sees or by one since which it has only been read and changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from enigma.runtime.checking.shadow import SIMDGROUP, THREADGROUP
 from enigma.spec.terms import ThreadScope
 
+_ALL = 63
 Unit = tuple[int, int]
 """A thread, simdgroup or threadgroup: by how many bits its threads' numbers are shifted, and its number."""
 
@@ -44,13 +48,13 @@ class Order(Enum):
 
 
 class Clocks:
-    """The knowledge of all threads, and what has been released at each element."""
+    """The knowledge of all threads of one kind of memory, and what has been released at each element."""
 
     def __init__(self) -> None:
         self.active = False
         self._known: dict[Unit, Knowledge] = {}
-        self._released: dict[Hashable, Knowledge] = {}
-        self._seen: dict[int, list[Hashable]] = {}  # elements that a thread has read without acquiring
+        self._released: dict[Hashable, dict[Unit, Knowledge]] = {}  # at an element, to whom
+        self._seen: dict[int, dict[Unit, Knowledge]] = {}  # what a thread has read without acquiring it
         self._fenced: dict[int, tuple[Knowledge, ThreadScope]] = {}
 
     def knows(self, thread: int, other: int, step: int) -> bool:
@@ -64,13 +68,17 @@ class Clocks:
         self, thread: int, place: Hashable, orders: frozenset[Order], *, reads: bool, writes: bool, now: Now
     ) -> None:
         """A thread uses an element in one step."""
-        if reads:
+        if reads and (released := self._released.get(place)) is not None:
             if Order.ACQUIRE in orders:
-                self._acquire(thread, [place], ThreadScope.DEVICE)
-            elif self.active:
-                self._seen.setdefault(thread, []).append(place)
+                self._acquire(thread, released, ThreadScope.DEVICE)
+            else:
+                seen = self._seen.setdefault(thread, {})
+                for unit, knowledge in released.items():
+                    seen.setdefault(unit, Knowledge()).join(knowledge)
         if not writes:
             return
+        if not reads:  # who reads the element from here on has nothing of what was released before
+            self._released.pop(place, None)
         if Order.RELEASE in orders:
             self._release(thread, place, self._all(thread, now), ThreadScope.DEVICE)
         elif (fenced := self._fenced.get(thread)) is not None:
@@ -81,12 +89,12 @@ class Clocks:
         if scope is ThreadScope.THREAD:
             return
         if Order.ACQUIRE in orders:
-            self._acquire(thread, self._seen.get(thread, ()), scope)
+            self._acquire(thread, self._seen.get(thread, {}), scope)
         if Order.RELEASE in orders:
             self.active = True
             self._fenced[thread] = (self._all(thread, now), scope)
 
-    def barrier(self, bits: int, units: Iterable[int], threads: Iterable[int]) -> None:
+    def barrier(self, bits: int, units: Iterable[int]) -> None:
         """The threads of these units have waited for each other."""
         if not self._known:
             return
@@ -110,15 +118,15 @@ class Clocks:
 
     def _release(self, thread: int, place: Hashable, knowledge: Knowledge, scope: ThreadScope) -> None:
         self.active = True
-        for key in _reached(thread, place, scope):
-            self._released.setdefault(key, Knowledge()).join(knowledge)
+        released = self._released.setdefault(place, {})
+        for unit in _within(thread, scope):
+            released.setdefault(unit, Knowledge()).join(knowledge)
 
-    def _acquire(self, thread: int, places: Iterable[Hashable], scope: ThreadScope) -> None:
-        for place in places:
-            # what has been released to a unit is there for every scope that the unit lies in
-            for key in _reached(thread, place, scope)[: None if scope is ThreadScope.DEVICE else 2]:
-                if (released := self._released.get(key)) is not None:
-                    self._known.setdefault((0, thread), Knowledge()).join(released)
+    def _acquire(self, thread: int, released: Mapping[Unit, Knowledge], scope: ThreadScope) -> None:
+        # what has been released to a unit is there for every scope that the unit lies in
+        for unit in _within(thread, scope):
+            if (knowledge := released.get(unit)) is not None:
+                self._known.setdefault((0, thread), Knowledge()).join(knowledge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +138,7 @@ class Now:
     threadgroup: int
 
 
-def _reached(thread: int, place: Hashable, scope: ThreadScope) -> list[Hashable]:
-    """Return under which names a release in this scope can be found: for the simdgroup, the threadgroup, all."""
-    names: list[Hashable] = [
-        (place, SIMDGROUP, thread >> SIMDGROUP),
-        (place, THREADGROUP, thread >> THREADGROUP),
-        (place, 0, 0),
-    ]
-    return names[: {ThreadScope.SIMDGROUP: 1, ThreadScope.THREADGROUP: 2}.get(scope, 3)]
+def _within(thread: int, scope: ThreadScope) -> list[Unit]:
+    """Return the units of a thread in which a scope reaches it: its simdgroup, its threadgroup, all threads."""
+    units = [(SIMDGROUP, thread >> SIMDGROUP), (THREADGROUP, thread >> THREADGROUP), (_ALL, 0)]
+    return units[: {ThreadScope.SIMDGROUP: 1, ThreadScope.THREADGROUP: 2}.get(scope, 3)]

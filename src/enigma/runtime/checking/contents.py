@@ -10,7 +10,9 @@ import numpy as np
 from enigma.dtypes import Space
 from enigma.runtime.checking.data_dependence import written_by_data
 from enigma.runtime.checking.finding import Finding
-from enigma.runtime.simulator.memory import Access, Kind
+from enigma.runtime.checking.uses import Components
+from enigma.runtime.simulator.grid import Batch
+from enigma.runtime.simulator.memory import Access, Kind, Memory
 from enigma.runtime.simulator.observer import Observer
 from enigma.runtime.simulator.problem import Array, Problem
 from enigma.spec.terms import Fault
@@ -18,26 +20,62 @@ from enigma.trace.node import Param, Traced
 
 Report = Callable[[Problem], None]
 
+NAMES = "xyzw"
+
 
 class Uninitialised(Observer):
     """Finds reads of threadgroup memory, or of a thread's own array, that no thread has written."""
 
-    def __init__(self, kernel: str, report: Report) -> None:
-        self.kernel, self.report = kernel, report
+    def __init__(self, traced: Traced, components: Components, report: Report) -> None:
+        self.kernel, self.report, self.components = traced.name, report, components
+        self._parts: dict[int, tuple[Memory, Array]] = {}  # of vectors: which components have been written
+
+    def batch(self, batch: Batch) -> None:
+        """Other threadgroups have other memory."""
+        self._parts.clear()
 
     def access(self, access: Access) -> None:
         """Compare what is read with what has been written."""
         written = access.memory.written
-        if written is None or access.kind is Kind.WRITE or access.node.result is None:
+        if written is None:
             return
-        unknown = ~written[access.flat]
-        if not unknown.any() or not (lanes := access.active & unknown).any():
+        parts = self._written_parts(access.memory) if access.memory.data.ndim > 1 else None
+        if access.kind is Kind.WRITE:
+            if parts is not None:
+                flat = np.broadcast_to(access.flat, access.active.shape)[access.active]
+                which = self.components.of(access.node)
+                parts[flat[:, None], np.arange(parts.shape[1]) if which is None else list(which)] = True
             return
+        if access.node.result is None:
+            return
+        which = self.components.of(access.node) if parts is not None else None
+        if parts is None:
+            unknown = ~written[access.flat]
+        elif which is None:
+            unknown = ~parts[access.flat].all(axis=-1)
+        else:
+            unknown = ~parts[access.flat][..., list(which)].all(axis=-1)
+        if unknown.any() and (lanes := access.active & unknown).any():
+            self._tell(access, lanes, parts, which)
+
+    def _written_parts(self, memory: Memory) -> Array:
+        known = self._parts.get(id(memory))
+        if known is None:
+            known = self._parts[id(memory)] = (memory, np.zeros(memory.data.shape, np.bool_))
+        return known[1]
+
+    def _tell(self, access: Access, lanes: Array, parts: Array | None, which: tuple[int, ...] | None) -> None:
         memory = access.memory
         index = first_of(access.index, lanes)
+        of = ""
+        if parts is not None:
+            there = parts[first_of(access.flat, lanes)]
+            missing = [n for n in (which if which is not None else range(len(there))) if not there[n]]
+            if len(missing) < len(there) and len(there) <= len(NAMES):
+                of = f"component {NAMES[missing[0]]} of "
         first = "write it" if memory.space is Space.THREAD else "write it, wait with enigma.barrier(),"
         self.report(Problem(
-            Fault.UNINITIALISED_READ, f"{access.kind.value} of element {index} of {memory}, which nobody has written",
+            Fault.UNINITIALISED_READ, f"{access.kind.value} of {of}element {index} of {memory}, which nobody has written",
             access.node.loc, lanes, access.batch, self.kernel, f"{first} and then read it; memory of a kernel is not zero at first",
             buffer=memory.name, index=index,
         ))  # fmt: skip
@@ -50,8 +88,10 @@ class Unwritten:
     are no output, and a kernel whose data decides which elements it writes means it.
     """
 
-    def __init__(self, traced: Traced, arrays: Mapping[str, Array], report: Callable[[Finding], None]) -> None:
-        self.traced, self.report = traced, report
+    def __init__(
+        self, traced: Traced, components: Components, arrays: Mapping[str, Array], report: Callable[[Finding], None]
+    ) -> None:
+        self.traced, self.components, self.report = traced, components, report
         by_data = written_by_data(traced)
         self.params: dict[str, Param] = {
             param.name: param for param in traced.params if not param.is_scalar and param.name not in by_data
@@ -65,6 +105,8 @@ class Unwritten:
         if memory.space is not Space.DEVICE or memory.name not in self.params:
             return
         if access.kind is not Kind.WRITE:
+            if self.components.of(access.node) == ():  # what is read only to be put back, as by Out[i].x = 1
+                return
             self.params.pop(memory.name)
             return
         if memory.name not in self.seen:
@@ -100,12 +142,14 @@ def _blank(array: Array) -> Array:
 def _left(traced: Traced, param: Param, left: Array, grid: tuple[int, int, int]) -> Finding:
     index, count, size = int(np.argmax(left)), int(left.sum()), len(left)
     threads = int(np.prod(grid, dtype=np.int64))
-    covers = (
-        f"the grid has {threads} threads for {size} elements: grid counts threads, not threadgroups" if threads < size
-        else "check the index, and what keeps threads from their store"
-    )  # fmt: skip
+    if threads >= size:
+        help = "check the index, and what keeps threads from their store"
+    elif size - count <= threads:
+        help = f"the grid has {threads} threads for {size} elements: grid counts threads, not threadgroups"
+    else:  # a thread writes several
+        help = f"check the index, and the grid: it has {threads} threads for {size} elements"
     what: Any = "element" if param.texture is None else "texel"
     return Finding(
         Fault.UNWRITTEN_OUTPUT, "warning", f"{count} of {size} {what}s of {param.name} are never written, the first is {index}",
-        covers, traced.name, param.loc, count, param.name, index, note=f"in kernel {traced.name}",
+        help, traced.name, param.loc, count, param.name, index, note=f"in kernel {traced.name}",
     )  # fmt: skip

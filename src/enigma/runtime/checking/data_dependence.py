@@ -72,8 +72,8 @@ class _Tracker:
             value for term, value in zip(terms, node.operands, strict=True) if not isinstance(term, Buffer | Texture)
         ]
         for term, value in memory:
-            # of a store the last operand is the value, which may come from anywhere
-            places = others[:-1] if node.result is None else others
+            # the value, which may come from anywhere, is the last operand of a store, and of a texture's the first
+            places = others if node.result is not None else others[1:] if isinstance(term, Texture) else others[:-1]
             if term.written and (by_data or self._known(*places)):
                 self.written.add(id(value))
         reads = bool(memory) and node.row.effect in (Effect.READ, Effect.SYNC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from enigma.markup import AMBER, RED, pre
 from enigma.source import SourceLoc
 from enigma.spec.terms import Fault
 
@@ -82,6 +83,13 @@ class Finding:
             lines.append(f"{place}: note: {text}" if place is not None else f"  note: {text}")
             lines += _shown(place)
         return "\n".join([*lines, f"  help: {self.help}"])
+
+    def html(self) -> str:
+        """Return the same text for a notebook, with a bar in the colour of its severity."""
+        return pre(str(self), RED if self.severity == "error" else AMBER)
+
+    def _repr_html_(self) -> str:
+        return self.html()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as what JSON can hold: a dictionary of texts, numbers, lists and None."""

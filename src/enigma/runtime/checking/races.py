@@ -1,7 +1,8 @@
 """Finds data races: two threads use an element, at least one changes it, not both in one step, and nothing orders the two.
 
 What orders two accesses: the same thread; a barrier that both threads have waited at and that names the memory; release and
-acquire. That a simdgroup runs in lock step is nothing that Metal promises, so it does not count.
+acquire, by operations or by fences that name the memory. That a simdgroup runs in lock step is nothing that Metal promises, so it
+does not count.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Races(Observer):
     """Watches every access of memory that threads share and that the kernel changes."""
 
     def __init__(self, traced: Traced, report: Report) -> None:
-        self.kernel, self.report, self.clocks = traced.name, report, Clocks()
+        self.kernel, self.report = traced.name, report
+        self.clocks = {part: Clocks() for part in _Part}
         self.changed, self.synchronizes = _changed(traced), _synchronizes(traced)
         self.names = {id(param.value): param.name for param in traced.params}
         self._device: dict[int, tuple[Memory, Shadow]] = {}
@@ -73,7 +75,7 @@ class Races(Observer):
             return
         scope = next((value for value in node.attrs.values() if isinstance(value, ThreadScope)), None)
         if scope is not None:
-            self._fence(node, scope, active)
+            self._fence(node, flags, scope, active)
         elif node.row.together is Level.THREADGROUP:
             self._barrier(flags, active, batch)
         else:
@@ -105,25 +107,27 @@ class Races(Observer):
         rows = here[batch.member]
         for part in _NAMED[flags]:
             self._waited[part][rows] = self._joined[part][rows] = len(self._steps)
-        if self.clocks.active and flags is not MemFlags.NONE:
-            self.clocks.barrier(THREADGROUP, (np.flatnonzero(here) + batch.first).tolist(), ())
+            if self.clocks[part].active:
+                self.clocks[part].barrier(THREADGROUP, (np.flatnonzero(here) + batch.first).tolist())
 
     def _simdgroup_barrier(self, flags: MemFlags, active: Array) -> None:
         rows = active.any(axis=1)
         for part in _NAMED[flags]:
             self._joined[part][rows] = len(self._steps)
-        if self.clocks.active and flags is not MemFlags.NONE:
-            self.clocks.barrier(SIMDGROUP, (self._threads[rows, 0] >> SIMDGROUP).tolist(), ())
+            if self.clocks[part].active:
+                self.clocks[part].barrier(SIMDGROUP, (self._threads[rows, 0] >> SIMDGROUP).tolist())
 
-    def _fence(self, node: Op, scope: ThreadScope, active: Array) -> None:
+    def _fence(self, node: Op, flags: MemFlags, scope: ThreadScope, active: Array) -> None:
         if not self.synchronizes:
             return
         order = next(value for value in node.attrs.values() if isinstance(value, FenceOrder))
         for row, lane in zip(*(place.tolist() for place in np.nonzero(active)), strict=True):
-            self.clocks.fence(int(self._threads[row, lane]), _ORDERS[order], scope, self._now(row, len(self._steps)))
+            thread = int(self._threads[row, lane])
+            for part in _NAMED[flags]:
+                self.clocks[part].fence(thread, _ORDERS[order], scope, self._now(part, row, len(self._steps)))
 
-    def _now(self, row: int, step: int) -> Now:
-        return Now(step, int(self._joined[_Part.DEVICE][row, 0]), int(self._waited[_Part.DEVICE][row, 0]))
+    def _now(self, part: _Part, row: int, step: int) -> Now:
+        return Now(step, int(self._joined[part][row, 0]), int(self._waited[part][row, 0]))
 
     # ---- accesses
 
@@ -152,11 +156,13 @@ class Races(Observer):
         reads = access.node.result is not None
         turns = access.batch.turns(access.active)
         for n in range(len(lanes.flat)) if turns is None else turns.tolist():
-            row = int(lanes.rows[n])
-            self.clocks.atomic(
-                int(lanes.thread[n]), (id(access.memory), int(lanes.flat[n])), orders, reads=reads, writes=changes,
-                now=self._now(row, lanes.step),
-            )  # fmt: skip
+            row, thread, place = int(lanes.rows[n]), int(lanes.thread[n]), (id(access.memory), int(lanes.flat[n]))
+            for part, clocks in self.clocks.items():
+                # an operation's own order is one of all buffers; for textures there are fences
+                wanted = orders if part is not _Part.TEXTURE else frozenset[Order]()
+                clocks.atomic(
+                    thread, place, wanted, reads=reads, writes=changes, now=self._now(part, row, lanes.step)
+                )  # fmt: skip
 
     def _write(self, access: Access, shadow: Shadow, value: Array) -> None:
         lanes = _Lanes(self, access)
@@ -191,9 +197,9 @@ class Races(Observer):
         racing = (other != NOBODY) & (other != lanes.thread) & ~ordered
         if not racing.any():
             return
-        if self.clocks.active:
+        if (clocks := self.clocks[_part(access.memory)]).active:
             for n in np.flatnonzero(racing).tolist():
-                racing[n] = not self.clocks.knows(int(lanes.thread[n]), int(other[n]), int(step[n]))
+                racing[n] = not clocks.knows(int(lanes.thread[n]), int(other[n]), int(step[n]))
             if not racing.any():
                 return
         self._race(access, lanes, racing, other, step, what, kept)
@@ -233,26 +239,14 @@ class Races(Observer):
         mine, theirs = int(lanes.thread[n]), int(other[n])
         apart = mine >> THREADGROUP != theirs >> THREADGROUP
         same = "; both write the same value" if minor else ""
+        help = _help(memory, apart=apart, at_once=step is None, minor=minor)
         self.report(Problem(
             Fault.DATA_RACE,
             f"data race: {access.kind.value} of {memory}[{index}], which {_called(theirs, batch, apart)} {what}{same}",
-            access.node.loc, mask, batch, self.kernel, self._help(memory, apart, minor), buffer=memory.name, index=index,
+            access.node.loc, mask, batch, self.kernel, help, buffer=memory.name, index=index,
             value=_scalar(memory.data[lanes.flat[n]]), other=node.loc,
             other_note=f"the other access, by {_called(theirs, batch, apart)}: nothing orders the two", minor=minor,
         ))  # fmt: skip
-
-    def _help(self, memory: Memory, apart: bool, minor: bool) -> str:
-        if minor:
-            return (
-                "let one thread write it (if enigma.thread_index_in_threadgroup() == 0:), or give each its own element"
-            )
-        if apart:
-            return (
-                "nothing waits for other threadgroups: use atomic operations (enigma.atomic_fetch_add), give each threadgroup its "
-                "own elements, or launch a second kernel"
-            )
-        flag = "mem_texture" if memory.texture else f"mem_{memory.space.value}"
-        return f'wait between the two for all threads of the threadgroup: enigma.barrier("{flag}"); or use atomic operations'
 
     def _shadow(self, memory: Memory) -> Shadow | None:
         if memory.space is Space.THREADGROUP:
@@ -291,6 +285,21 @@ class _Lanes:
         made = np.zeros(self.active.shape, np.bool_)
         made[self.rows[chosen], self.lanes[chosen]] = True
         return made
+
+
+def _help(memory: Memory, *, apart: bool, at_once: bool, minor: bool) -> str:
+    what = "texel" if memory.texture else "element"
+    if minor:
+        return f"let one thread write it (if enigma.thread_index_in_threadgroup() == 0:), or give each its own {what}"
+    atomics = [] if memory.texture else ["use atomic operations (enigma.atomic_fetch_add)"]
+    if apart:
+        rest = f"give each threadgroup its own {what}s, or launch a second kernel"
+        return f"nothing waits for other threadgroups: {', '.join([*atomics, rest])}"
+    if at_once:
+        return ", or ".join([f"give each thread its own {what}, let one thread write it", *atomics])
+    flag = "mem_texture" if memory.texture else f"mem_{memory.space.value}"
+    waits = f'wait between the two for all threads of the threadgroup: enigma.barrier("{flag}")'
+    return waits if memory.texture else f"{waits}; or use atomic operations"
 
 
 def _part(memory: Memory) -> _Part:

@@ -64,13 +64,25 @@ class Recorder:
         self._entries.clear()
 
     def findings(self) -> list[Finding]:
-        """Return what was found in all runs, errors first, otherwise in the order in which it happened."""
+        """Return what was found in all runs, errors first, otherwise in the order in which it happened.
+
+        A warning of what is an error too, in other lanes at the same place, tells nothing more.
+        """
         self.close()
-        return sorted(self._findings.values(), key=lambda finding: finding.severity != "error")
+        graver = {_place_of(finding) for finding in self._findings.values() if finding.severity == "error"}
+        kept = (
+            finding for finding in self._findings.values()
+            if finding.severity == "error" or _place_of(finding) not in graver
+        )  # fmt: skip
+        return sorted(kept, key=lambda finding: finding.severity != "error")
 
 
 def _place(loc: SourceLoc | None) -> Any:
     return None if loc is None else (loc.file, loc.line, loc.col)
+
+
+def _place_of(finding: Finding) -> Any:
+    return (finding.kind, _place(finding.loc), _place(finding.other), finding.buffer)
 
 
 def _finding(entry: _Entry) -> Finding:

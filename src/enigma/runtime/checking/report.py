@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from enigma.errors import CheckError, KernelAssertionError, OutOfBoundsError
+from enigma.errors import CheckError, EnigmaValueError, KernelAssertionError, OutOfBoundsError
+from enigma.markup import BLUE, RED, heading, pre
 from enigma.runtime.checking.finding import Finding
 from enigma.spec.terms import Fault
 
@@ -21,13 +21,47 @@ class OutOfBoundsFound(CheckError, OutOfBoundsError):
 
 
 @dataclass(frozen=True, slots=True)
+class OrderDifference:
+    """A buffer whose contents depend on the order in which threads take their turns; printed, it is a line.
+
+    `count` elements differ, the first at `index`, where the two orders have left `values`. `how` they differ: "rounding" where they
+    are floats that differ by no more than sums of another order, "places" where the same numbers lie elsewhere, "values" otherwise.
+    """
+
+    buffer: str
+    index: int
+    values: tuple[Any, Any]
+    count: int
+    how: str
+
+    def __str__(self) -> str:
+        one, other = (f"{value:.9g}" if isinstance(value, float) else str(value) for value in self.values)
+        what = f"{self.buffer}[{self.index}] is {one}, or {other} in another order of threads"
+        more = f" ({self.count} elements differ)" if self.count > 1 else ""
+        return f"note: {what}{more}: {_HOW[self.how]}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as what JSON can hold."""
+        values = [None if isinstance(value, float) and not math.isfinite(value) else value for value in self.values]
+        return {"buffer": self.buffer, "index": self.index, "values": values, "count": self.count, "how": self.how}
+
+
+_HOW = {
+    "rounding": "floats that are added up in another order are rounded otherwise",
+    "places": "the same numbers in other places, as where slots are handed out",
+    "values": "right only if you mean any of them",
+}
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReport:
     """What a checked run of a kernel found: `.findings`, one for each kind and place, errors first; `.ok` if there are none.
 
-    - `kernel`: its name. `schedules`: how many orders of the simdgroups were run; a second one only where it can matter.
+    - `kernel`: its name. `schedules`: how many orders of the threads were run; a second one only where it can matter.
     - `failure`: the assertion of the kernel that failed, or None.
-    - `order_dependent`: buffers whose contents differ between two orders. With atomic operations that may be meant (slots are
-      handed out in another order, a sum of floats is rounded otherwise), so it is no finding.
+    - `order_differences`: an `OrderDifference` for each buffer whose contents differ between two orders of threads, and
+      `order_dependent`: their names. With atomic operations that may be meant (slots are handed out in another order, a sum of
+      floats is rounded otherwise), so it is no finding, and `ok` does not count it.
 
     >>> import enigma, numpy as np
     >>> @enigma.kernel
@@ -42,13 +76,18 @@ class CheckReport:
     kernel: str
     findings: list[Finding]
     schedules: int = 1
-    order_dependent: tuple[str, ...] = ()
+    order_differences: tuple[OrderDifference, ...] = ()
     failure: KernelAssertionError | None = None
 
     @property
     def ok(self) -> bool:
         """Whether nothing was found, and no assertion of the kernel failed."""
         return not self.findings and self.failure is None
+
+    @property
+    def order_dependent(self) -> tuple[str, ...]:
+        """The buffers whose contents depend on the order of threads."""
+        return tuple(each.buffer for each in self.order_differences)
 
     @property
     def errors(self) -> list[Finding]:
@@ -62,7 +101,8 @@ class CheckReport:
 
     def __str__(self) -> str:
         failed = [str(self.failure)] if self.failure is not None else []
-        return "\n".join([*failed, *map(str, self.findings), self.summary])
+        parts = [*failed, *self.findings, *self.order_differences, self.summary]
+        return "\n".join(map(str, parts))
 
     def __repr__(self) -> str:
         return f"<check of {self.kernel}: {self._counts()}>"
@@ -70,7 +110,7 @@ class CheckReport:
     @property
     def summary(self) -> str:
         """One line: the kernel, and how many errors and warnings there are."""
-        order = f"; the order of simdgroups shows in {', '.join(self.order_dependent)}" if self.order_dependent else ""
+        order = f"; the order of threads shows in {', '.join(self.order_dependent)}" if self.order_dependent else ""
         return f"kernel {self.kernel}: {self._counts()}{order}"
 
     def _counts(self) -> str:
@@ -83,14 +123,16 @@ class CheckReport:
         return ", ".join(parts) or "nothing found"
 
     def to_json(self) -> str:
-        """Return the report as JSON: `kernel`, `ok`, `schedules`, `order_dependent`, and `findings`, an object for each.
+        """Return the report as JSON.
 
-        An object has the fields of `Finding` as texts, numbers, lists of three for positions, and null.
+        `kernel`, `ok`, `failure`, `schedules`, `order_dependent`, `order_differences`, and `findings`, an object for each with the
+        fields of `Finding` as texts, numbers, lists of three for positions, and null.
         """
         return json.dumps(
             {
                 "kernel": self.kernel, "ok": self.ok, "failure": None if self.failure is None else str(self.failure),
                 "schedules": self.schedules, "order_dependent": list(self.order_dependent),
+                "order_differences": [each.as_dict() for each in self.order_differences],
                 "findings": [finding.as_dict() for finding in self.findings],
             },
             indent=2,
@@ -99,13 +141,20 @@ class CheckReport:
     def raise_if_any(self, severity: str = "warning") -> None:
         """Raise `CheckError` with all findings if there is one of at least this severity: "warning" (any) or "error".
 
-        The error is an `OutOfBoundsError` too if the kernel left a buffer. Where an assertion of the kernel failed, its
-        `KernelAssertionError` is raised, with the other error as its cause.
+        With "note" it is raised too where the order of threads shows, without any finding. The error is an `OutOfBoundsError` too
+        if the kernel left a buffer. Where an assertion of the kernel failed, its `KernelAssertionError` is raised, with the other
+        error as its cause. Raises `EnigmaValueError` for another severity.
         """
-        found = self.findings if severity == "warning" else self.errors
+        if severity not in ("note", "warning", "error"):
+            raise EnigmaValueError(
+                f"there is no severity {severity!r}", help='write "note", "warning", which is the default, or "error"'
+            )
+        found = self.errors if severity == "error" else self.findings
         if not found:
             if self.failure is not None:
                 raise self.failure
+            if severity == "note" and self.order_differences:
+                self._raise_order()
             return
         outside = any(finding.kind is Fault.OUT_OF_BOUNDS for finding in found)
         first, *rest = found
@@ -115,6 +164,15 @@ class CheckReport:
         error.report = self
         if self.failure is not None:  # what the kernel asserts often tells why
             raise self.failure from error
+        raise error
+
+    def _raise_order(self) -> None:
+        error = CheckError(
+            f"results of {self.kernel} depend on the order of threads",
+            notes=[(str(each).removeprefix("note: "), None) for each in self.order_differences],
+            help="make them the same in any order, or leave the severity at a warning where that is meant",
+        )
+        error.report = self
         raise error
 
     def __rich__(self) -> RenderableType:
@@ -130,13 +188,15 @@ class CheckReport:
             text.highlight_regex(r"(?m)^ +\^$", "bold green")
             text.highlight_regex(r"(?m)^  (help|note):|: note:", "bold")
             texts.append(text)
+        for each in self.order_differences:
+            text = Text(str(each))
+            text.highlight_words(["note:"], "bold cyan")
+            texts.append(text)
         style = "bold green" if self.ok else "bold red" if self.errors else "bold yellow"
         return Group(*texts, Text(self.summary, style=style))
 
     def _repr_html_(self) -> str:
-        return "".join([f"<p><b>{escape(self.summary)}</b></p>", *self._parts()])
-
-    def _parts(self) -> Iterator[str]:
-        for finding in self.findings:
-            colour = "#c00" if finding.severity == "error" else "#a60"
-            yield f'<pre style="border-left: 4px solid {colour}; padding-left: 8px">{escape(str(finding))}</pre>'
+        failed = [pre(str(self.failure), RED)] if self.failure is not None else []
+        findings = (finding.html() for finding in self.findings)
+        orders = (pre(str(each), BLUE) for each in self.order_differences)
+        return "".join([heading(self.summary), *failed, *findings, *orders])

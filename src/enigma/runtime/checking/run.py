@@ -12,6 +12,7 @@ from enigma.errors import KernelAssertionError
 from enigma.runtime.checking.alignment import misaligned
 from enigma.runtime.checking.checks import Checks
 from enigma.runtime.checking.finding import Finding
+from enigma.runtime.checking.orders import differences
 from enigma.runtime.checking.recorder import Recorder
 from enigma.runtime.checking.report import CheckReport
 from enigma.runtime.launch import Geometry
@@ -59,8 +60,14 @@ def run_checked(
             orders.append([_copied(x) for x in given])
             run.simulate(orders[-1], recorder, seed=settings.seed + number)
             recorder.settle(count=False)
-    dependent = {name for each in orders for name in _different(program, flat, each)}
-    return CheckReport(program.name, recorder.findings(), 1 + len(orders), tuple(sorted(dependent)), failure)
+    dependent = {found.buffer: found for each in reversed(orders) for found in differences(program, flat, each)}
+    return CheckReport(
+        program.name,
+        recorder.findings(),
+        1 + len(orders),
+        tuple(dependent[name] for name in sorted(dependent)),
+        failure,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class _Run:
         for undefined in (Undefined.HIGH, Undefined.LOW):
             copy, probe = [_copied(x) for x in given], Recorder()
             self.simulate(copy, probe, undefined=undefined)
-            if _different(self.program, wanted, copy) or probe.keys() - recorder.keys():
+            if any(differences(self.program, wanted, copy)) or probe.keys() - recorder.keys():
                 return True
         return False
 
@@ -124,16 +131,3 @@ def _elements(x: Any, parts: int) -> Array:
     if isinstance(x, TextureView):
         return x.texels.copy()
     return x.reshape(-1, parts).copy() if parts > 1 else x.copy()
-
-
-def _different(program: Program, flat: Sequence[Any], other: Sequence[Any]) -> list[str]:
-    """Return the names of the arrays whose contents differ."""
-    return [
-        param.name
-        for param, x, y in zip(program.params, flat, other, strict=True)
-        if not param.is_scalar and _bytes(x) != _bytes(y)
-    ]
-
-
-def _bytes(x: Any) -> bytes:
-    return x.texels.tobytes() if isinstance(x, TextureView) else x.tobytes()

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from enigma.dtypes import Numeric
+from enigma.runtime.checking.guards import Guards
 from enigma.runtime.simulator.grid import Batch
 from enigma.runtime.simulator.observer import Observer
 from enigma.runtime.simulator.problem import Array, Problem
+from enigma.spec.hazards import Hazard
 from enigma.spec.intrinsic import Intrinsic
-from enigma.spec.terms import Effect, Fault
-from enigma.trace.node import Op, Value
+from enigma.spec.terms import Buffer, Effect, Fault
+from enigma.trace.node import Op, Traced, Value
 
 Report = Callable[[Problem], None]
+
+WIDEST = 64
+"""Bits of the integers that nothing is wider than."""
 
 
 class Hazards(Observer):
     """Finds operands with which an operation's result is undefined in Metal, or not what anyone means."""
 
-    def __init__(self, kernel: str, faults: frozenset[Fault], report: Report) -> None:
-        self.kernel, self.faults, self.report = kernel, faults, report
+    def __init__(self, traced: Traced, faults: frozenset[Fault], report: Report) -> None:
+        self.kernel, self.faults, self.report = traced.name, faults, report
+        self.guards = Guards(traced)
 
     def computes(self, row: Intrinsic) -> bool:
-        """Return whether the row states a condition that is asked for."""
-        return any(hazard.fault in self.faults for hazard in row.hazards)
+        """Return whether the row states a condition that is asked for, or chooses what others have computed."""
+        return any(hazard.fault in self.faults for hazard in row.hazards) or self.guards.chooses(row)
 
     def computed(self, node: Op, operands: Sequence[Any], result: Any, active: Array, batch: Batch) -> None:
         """Ask the row."""
+        self.guards.chosen(node, operands)
         for hazard in node.row.hazards:
             if hazard.fault not in self.faults or (hazard.implied and not node.implied):
                 continue
@@ -39,39 +47,54 @@ class Hazards(Observer):
             lanes = active & (found.any(axis=0) if found.ndim > 2 else found)
             if not lanes.any():
                 continue
-            at = _first(lanes, found if found.ndim > 2 else None)
-            named = dict(zip(node.row.terms(len(operands)), (_shown(x, at) for x in operands), strict=True))
-            dtypes = {"of": _dtype(node.operands[0]), "to": _dtype(node.result) if node.result is not None else ""}
-            self.report(Problem(
-                hazard.fault, hazard.message.format(**named, **dtypes, result=_shown(result, at)), node.loc, lanes, batch,
-                self.kernel, hazard.help, value=_element(operands[0], at), minor=hazard.minor,
-            ))  # fmt: skip
+            self.guards.tell(node, lanes, partial(self._told, hazard, node, found, operands, result, batch))
+
+    def _told(
+        self, hazard: Hazard, node: Op, found: Array, operands: Sequence[Any], result: Any, batch: Batch, lanes: Array
+    ) -> None:
+        at = _first(lanes, found if found.ndim > 2 else None)
+        named = dict(zip(node.row.terms(len(operands)), (_shown(x, at) for x in operands), strict=True))
+        dtypes = {"of": _dtype(node.operands[0]), "to": _dtype(node.result) if node.result is not None else ""}
+        widest = isinstance(node.operands[0].type, Numeric) and node.operands[0].type.element.width == WIDEST
+        self.report(Problem(
+            hazard.fault, hazard.message.format(**named, **dtypes, result=_shown(result, at)), node.loc, lanes, batch,
+            self.kernel, hazard.help_of_widest if widest and hazard.help_of_widest else hazard.help,
+            value=_element(operands[hazard.shown], at), minor=hazard.minor,
+        ))  # fmt: skip
 
 
 class BornNaN(Observer):
     """Finds operations that make NaN of operands none of which is NaN."""
 
-    def __init__(self, kernel: str, report: Report) -> None:
-        self.kernel, self.report = kernel, report
+    def __init__(self, traced: Traced, report: Report) -> None:
+        self.kernel, self.report = traced.name, report
+        self.guards = Guards(traced)
 
     def computes(self, row: Intrinsic) -> bool:
-        """Return whether the row computes with operands."""
-        return row.effect is Effect.PURE and bool(row.operands)
+        """Return whether the row computes with operands, of its own lane or of others."""
+        across = row.effect is Effect.SYNC and not any(isinstance(term, Buffer) for term in row.operands.values())
+        return (row.effect is Effect.PURE or across) and bool(row.operands)
 
     def computed(self, node: Op, operands: Sequence[Any], result: Any, active: Array, batch: Batch) -> None:
         """Compare the result with the operands."""
-        if not _is_float(result):
+        self.guards.chosen(node, operands)
+        if node.result is None or not _is_float(result):
             return
         born = _nan(result)
         if not born.any():
             return
         known = [_nan(x) for x in operands if _is_float(x)]
+        if node.row.effect is Effect.SYNC:  # NaN of any lane of the simdgroup is handed on
+            known = [(np.broadcast_to(x, active.shape) & active).any(axis=1, keepdims=True) for x in known]
         if not known:  # made of bits: someone means it
             return
         for each in known:
             born = born & ~each
         if not (lanes := active & born).any():
             return
+        self.guards.tell(node, lanes, partial(self._told, node, operands, batch))
+
+    def _told(self, node: Op, operands: Sequence[Any], batch: Batch, lanes: Array) -> None:
         at = _first(lanes, None)
         given = ", ".join(_shown(x, at) for x in operands if not isinstance(x, bool))
         self.report(Problem(

@@ -262,7 +262,9 @@ class DeviceBuffer:
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        return self.numpy().__array_interface__
+        # "data" is an array and no address: who takes it keeps the memory, and not this object, which may be released
+        array = self.numpy()
+        return {**array.__array_interface__, "data": array.reshape(-1).view(np.uint8)}
 
     def __dlpack__(self, **options: Any) -> Any:
         """Return a capsule of DLPack: `torch.from_dlpack(buffer)`. It is memory of the CPU too; bfloat16 is no exception."""

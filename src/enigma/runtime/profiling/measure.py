@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from enigma.errors import EnigmaValueError
+from enigma.markup import table
 from enigma.runtime.profiling.profiler import Profiler
 from enigma.runtime.profiling.result import ProfilerResult
 
@@ -72,6 +73,13 @@ class KernelBenchmark:
     def gbytes_per_s(self) -> float | None:
         """Bytes in a nanosecond; None where `bytes_moved` was not given."""
         return None if self.bytes_moved is None else self.bytes_moved / self.median_us / 1000
+
+    def _repr_html_(self) -> str:
+        times = (self.median_us, self.min_us, self.max_us, self.mean_us, self.p90_us)
+        rates = (self.gflops_per_s, self.gbytes_per_s)
+        cells = [*(f"{time:.2f}" for time in times), *("" if rate is None else f"{rate:.2f}" for rate in rates)]
+        heads = ("calls", "median us", "min us", "max us", "mean us", "p90 us", "GFLOP/s", "GB/s")
+        return table(heads, [[str(self.calls), *cells]], caption=self.kernel_name)
 
     def summary(self) -> str:
         """Return it in a line."""

@@ -67,6 +67,9 @@ class Profiler:
             return ProfilerResult(self._events, lambda event: "/".join(event.node_path))
         raise EnigmaValueError(f"group_by is {group_by!r}", help='write "name" or "call_path"')
 
+    def _repr_html_(self) -> str:
+        return self.key_averages().html()
+
     def tree(self) -> str:
         """Return the events as a tree: names, how often, and how long together."""
         lines: list[str] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from enigma.errors import EnigmaValueError
+from enigma.markup import table
 from enigma.runtime.profiling.events import ProfilerEvent
 
 
@@ -93,6 +94,21 @@ class ProfilerResult:
 
     def table(self, sort_by: str = "cpu_total_us") -> str:
         """Return the rows as text, times in microseconds; rates where some row has one."""
+        heads, lines = self._cells(sort_by)
+        widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+        return "\n".join(_line(line, widths) for line in (heads, *lines))
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self) -> str:
+        """Return the rows as a table for a notebook."""
+        return table(*self._cells("cpu_total_us"), caption="times in microseconds")
+
+    def _cells(self, sort_by: str) -> tuple[list[str], list[list[str]]]:
         rows = self.rows(sort_by)
         heads = ["Name", "Calls", "CPU total", "CPU avg", "GPU total", "GPU avg", "Input bytes", "Output bytes"]
         lines = [
@@ -109,8 +125,7 @@ class ProfilerResult:
                 heads.append(head)
                 for line, value in zip(lines, values, strict=True):
                     line.append("" if value is None else f"{value:.2f}")
-        widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
-        return "\n".join(_line(line, widths) for line in (heads, *lines))
+        return heads, lines
 
 
 def _line(texts: Sequence[str], widths: Sequence[int]) -> str:

@@ -44,16 +44,18 @@ class Undefined(Enum):
 class Batch:
     """The threadgroups `first` to `last - 1` of a launch, numbered with x fastest. The geometry `g` of the grid rows.
 
+    Those that were `picked` by number may be given instead, which only the cost model does.
     `live` marks the lanes that are threads; `starts` is each threadgroup's first row, `member` each row's threadgroup
-    counted within the batch. Where simdgroups compete, they take their turn in order of `rank`; None is that of their numbers.
+    counted within the batch. Where threads compete, simdgroups take their turn in order of `rank` and lanes from the last one on;
+    if it is None, all in order of their numbers.
     """
 
-    def __init__(self, grid: Size, threads: Size, first: int, last: int) -> None:
+    def __init__(self, grid: Size, threads: Size, first: int, last: int, picked: Array | None = None) -> None:
         self.launched, self.threads, self.first = grid, threads, first
         self.rank: Array | None = None
         self.undefined = Undefined.HARMLESS
         self.counts = group_counts(grid, threads)
-        numbers = np.arange(first, last)
+        numbers = np.arange(first, last) if picked is None else picked
         position = _unflatten(numbers, self.counts)
         sizes = [np.minimum(t, g - p * t) for g, t, p in zip(grid, threads, position, strict=True)]
         totals = sizes[0] * sizes[1] * sizes[2]
@@ -75,7 +77,8 @@ class Batch:
         """Return in which order the active lanes, taken row by row, have their turn; None for this very order."""
         if self.rank is None:
             return None
-        return np.argsort(self.rank[np.nonzero(active)[0]], kind="stable")
+        rows, lanes = np.nonzero(active)
+        return np.lexsort((-lanes, self.rank[rows]))
 
     def _per_row(self, per_group: Array) -> Array:
         return _u32(per_group)[self.member][:, None]
@@ -182,7 +185,8 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield all threadgroups in order, `chunk_threadgroups` at a time, or as many as have `most_lanes` lanes.
 
-    With a `seed` the simdgroups of a batch take their turns in an order of chance.
+    With a `seed` the simdgroups of a batch take their turns in an order of chance, in which neither the first nor the last one
+    keeps its place, and the lanes of each from the last one on.
     """
     chance = None if seed is None else np.random.default_rng(seed)
     total = math.prod(group_counts(grid, threads))
@@ -191,9 +195,16 @@ def batches(
     for first in range(0, total, chunk):
         batch = Batch(grid, threads, first, min(first + chunk, total))
         if chance is not None:
-            batch.rank = chance.permutation(batch.shape[0])
+            batch.rank = _shuffled(chance, batch.shape[0])
         batch.undefined = undefined
         yield batch
+
+
+def _shuffled(chance: np.random.Generator, count: int) -> Array:
+    while True:
+        ranks = chance.permutation(count)
+        if count == 1 or (ranks[0] != 0 and ranks[-1] != count - 1):
+            return ranks
 
 
 def _unflatten(number: Array, sizes: tuple[Any, Any, Any]) -> list[Array]:

@@ -121,13 +121,13 @@ class Machine:
         if row.effect is Effect.PURE:
             geometry = (self.batch,) if row.level is not None and not row.operands else ()
             out = row.ref(np, *geometry, *operands, **node.attrs)
-            if self.observer.computes(row):
-                self.observer.computed(node, operands, out, active, self.batch)
         else:
             self.env.enter(node, active)
             if row.effect is Effect.SYNC:  # what talks to other lanes needs them all
                 operands = [x if isinstance(x, Memory) else per_lane(x, active.shape) for x in operands]
             out = row.ref(np, self.env, *operands, **node.attrs)
+        if self.observer.computes(row):
+            self.observer.computed(node, operands, out, active, self.batch)
         if node.result is not None:
             self._values[id(node.result)] = _checked(node, node.result, out)
 
@@ -189,7 +189,10 @@ class Machine:
         self.observer.problem(Problem(
             Fault.STEP_BUDGET, message, node.loc, active, self.batch, self.kernel,
             note=f"{self._place(row, lane)} is one of the threads that entered it",
-            help="check that what its condition reads changes in the loop; a thread cannot wait for a later threadgroup",
+            help=(
+                "check the bounds of its range: they ask for more rounds than that" if isinstance(node, For) else
+                "check that what its condition reads changes in the loop; a thread cannot wait for a later threadgroup"
+            ),
         ))  # fmt: skip
         raise Stopped
 

@@ -15,7 +15,7 @@ from enigma.errors import OutOfBoundsError
 from enigma.runtime.simulator.grid import Batch
 from enigma.runtime.simulator.problem import Problem
 from enigma.runtime.textures import TextureView
-from enigma.spec.terms import Fault
+from enigma.spec.terms import Algebra, Fault
 from enigma.trace.node import Op
 
 Array = NDArray[Any]
@@ -186,8 +186,13 @@ def out_of_bounds(
     value = int(np.broadcast_to(index, wrong.shape)[row, lane])
     elements = f"{memory.size} element{'s' if memory.size != 1 else ''}"
     guard = f"if i < {memory.size}:" if value >= 0 else "if i >= 0:"
+    limit = (
+        ", or give the vector a limit: limit=n"
+        if node.row.algebra in (Algebra.LOAD_VECTOR, Algebra.STORE_VECTOR)
+        else ""
+    )
     return Problem(
         Fault.OUT_OF_BOUNDS, f"{kind.value} outside of {memory}: index {value}, but it has {elements}", node.loc, wrong, batch,
         kernel, buffer=memory.name, index=value, error=OutOfBoundsError,
-        help=f"guard the access: `{guard}` with i the index, or check the grid and the size of {memory.name or 'the array'}",
+        help=f"guard the access: `{guard}` with i the index, or check the grid and the size of {memory.name or 'the array'}{limit}",
     )  # fmt: skip

@@ -39,7 +39,7 @@ class Observer:
         return False
 
     def computed(self, node: Op, operands: Sequence[Any], result: Any, active: Array, batch: Batch) -> None:
-        """An operation without effects gave `result`; of all arrays only the active lanes count."""
+        """An operation gave `result`; of all arrays only the active lanes count."""
 
     def problem(self, problem: Problem) -> None:
         """Lanes do what a kernel must not. Where this returns, the access is left out and the run goes on as well as it can."""

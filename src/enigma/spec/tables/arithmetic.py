@@ -11,6 +11,7 @@ from enigma.spec.intrinsic import Intrinsic
 from enigma.spec.kit import EXACT, LATER, float_call, is_float, math, precisions, quiet, ulps
 from enigma.spec.spelling import Call, Infix, Precedence, Prefix, Spellings, Template
 from enigma.spec.terms import ANY_LANES, Algebra, Effect, F, Var
+from enigma.spec.work import Work
 
 COMPUTED = Var("N", tuple(d for d in (*FLOATS, *INTEGERS) if d.width >= 32 or d.is_float), widens=True, lanes=ANY_LANES)
 WHOLE = Var("I", tuple(d for d in INTEGERS if d.width >= 32), widens=True, lanes=ANY_LANES)
@@ -172,5 +173,5 @@ ROWS: tuple[Intrinsic, ...] = (
         doc="x to the power y; NaN for a negative x unless y is a whole number.",
         msl=float_call("pow", 2), cuda=LATER, llvm=math("pow"), domain={"x": (0.01, 8.0), "y": (-4.0, 4.0)}, ulp=ulps(4),
         ref=quiet(lambda np, x, y: np.power(x.astype(np.float64), y.astype(np.float64)).astype(x.dtype)),
-        example="pow(x, 0.5)")),
+        example="pow(x, 0.5)", work=(Work.LOGARITHM, Work.F32, Work.POWER))),
 )  # fmt: skip
