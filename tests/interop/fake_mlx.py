@@ -16,7 +16,7 @@ import mlx.core as mx
 import numpy as np
 
 from enigma.runtime.foreign import from_mlx_dtype, new_mlx
-from tests.msl.check import assert_legal
+from tests.msl import check
 from tests.msl.run import run_kernel
 
 TYPES = {
@@ -124,7 +124,7 @@ def plain(text: str) -> str:
 
 def run_text(text: str, inputs: list[Any], outputs: list[Any], grid: Any, threads: Any) -> None:
     """Check a whole text with clang, and run it on memory of arrays."""
-    assert_legal(plain(text))
+    check.assert_legal(plain(text))
     arrays = [np.array(enigma_array(x)) for x in inputs]
     run_kernel(plain(text), dict(enumerate([*arrays, *outputs])), grid=grid, threads=threads)
 

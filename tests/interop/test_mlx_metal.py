@@ -159,7 +159,7 @@ def test_kernels_whose_threads_talk_are_legal_metal(
     values = [np.arange(64, dtype=np.uint32 if kernel is counted else np.float32)]
     op = mlx.as_op(kernel, threads=64, shapes=4 if kernel is counted else None, grid=64)
     text = real(capfd, monkeypatch, tmp_path, op, values)
-    fake_mlx.assert_legal(fake_mlx.plain(text))
+    fake_mlx.check.assert_legal(fake_mlx.plain(text))
     assert ours(op, values)[0].tolist()[:4] == ([16] * 4 if kernel is counted else [1520.0] * 4)
 
 
