@@ -23,7 +23,8 @@ public final class Smooth {
     /// The threads of a threadgroup where nothing else is asked for.
     public static var threads: MTLSize { MTLSize(width: 31, height: 1, depth: 1) }
 
-    /// Compiles the kernel for threadgroups of up to `maxThreads` threads; a constant that is nil has its default. Throws what Metal says of it.
+    /// Compiles the kernel for threadgroups of up to `maxThreads` threads.
+    /// A constant that is nil has its default. Throws what Metal says of it.
     public init(
         device: MTLDevice? = MTLCreateSystemDefaultDevice(),
         gain: Float16,

@@ -186,7 +186,7 @@ def _init(bundle: Bundle, name: str, names: Names) -> list[str]:
         *(f"{names.constants[each.constant.index]}: {number_type(each.constant.dtype)}? = nil" for each in optional),
         f"maxThreads: Int = {bundle.max_threads}",
     ]
-    constants = "; a constant that is nil has its default" if optional else ""
+    default = "A constant that is nil has its default. " if optional else ""
     family = [
         f"guard device.supportsFamily(.apple{bundle.family}) else {{ throw Failure.unsupportedDevice }}",
     ]
@@ -207,7 +207,8 @@ def _init(bundle: Bundle, name: str, names: Names) -> list[str]:
         "self.queue = queue",
     ]
     return [
-        f"/// Compiles the kernel for threadgroups of up to `maxThreads` threads{constants}. Throws what Metal says of it.",
+        "/// Compiles the kernel for threadgroups of up to `maxThreads` threads.",
+        f"/// {default}Throws what Metal says of it.",
         *_call("public init", arguments, " throws {"),
         *_indented(body),
         "}",
