@@ -62,7 +62,7 @@ def test_a_copy_that_could_be_avoided_is_told_the_first_time() -> None:
     assert place.split(":")[0].endswith("test_explain_copies.py")
     assert said.splitlines() == [
         "kernel add: A is copied for each run, 16 bytes: its elements do not follow one another in memory",
-        "    add.launch(base[:, 0], out.copy(), out, grid=4, threads=4, device=\"cpu\")",
+        '    add.launch(base[:, 0], out.copy(), out, grid=4, threads=4, device="cpu")',
         "    ^",
         "  help: pass a contiguous array: keep np.ascontiguousarray(A) where it is launched more than once",
     ]

@@ -115,7 +115,11 @@ class Packed:
         is_tensor = pytorch.tensor_under(self.given) is not None
         new = note(kernel, self.name, device, self.made.nbytes, "in", self.why, is_tensor=is_tensor)
         if new is not None:
-            warn(f"kernel {kernel}: {self.name} is copied for each run, {new.nbytes} bytes: {new.reason}", caller(), new.remedy)
+            warn(
+                f"kernel {kernel}: {self.name} is copied for each run, {new.nbytes} bytes: {new.reason}",
+                caller(),
+                new.remedy,
+            )
 
 
 def packed(array: Array, name: str) -> Packed | None:
