@@ -166,8 +166,10 @@ def diff_texts(left: str, right: str, names: tuple[str, str] = ("left", "right")
     for _, a, b, c, d in difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
         for k in range(max(b - a, d - c)):
             i, j = (a + k if a + k < b else None), (c + k if c + k < d else None)
-            pair = i is not None and j is not None
-            sign = "=" if pair and renamed(before[i], after[j]) else "~" if pair else "-" if i is not None else "+"
+            if i is not None and j is not None:
+                sign = "=" if renamed(before[i], after[j]) else "~"
+            else:
+                sign = "-" if i is not None else "+"
             texts = (before[i] if i is not None else "", after[j] if j is not None else "")
             rows.append(Row(sign, *texts, None if i is None else i + 1, None if j is None else j + 1))
     return Diff(*names, stage, rows)
