@@ -13,6 +13,7 @@ from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
 from enigma.runtime.diagnostics import SourceMap
 from enigma.runtime.jit import JitDef
+from enigma.runtime.profiling.events import stage
 from enigma.runtime.program import Program, TextureParam
 from enigma.runtime.sequence import CompiledJit
 from enigma.runtime.texts import Style, emitted, metal_text
@@ -254,18 +255,21 @@ def compile(
         return _launches(fn, args, constexprs, options)
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
-    traced = kernel.trace(constexprs, vec_width=vec_width)
+    with stage("trace", "compile", kernel_name=kernel.name):
+        traced = kernel.trace(constexprs, vec_width=vec_width)
     program = Program(traced if math is None else replace(traced, math=math_named(math)))
     _show_ir(program, printed=dump_ir)
     source = _for_metal(kernel, constexprs, program, async_copy, vec_width)
     if dump_mlir:
         _show_mlir(source)
-    metal = _metal(source, Style(line_comments, source_map))
+    with stage("emit_metal", "compile", kernel_name=program.name):
+        metal = _metal(source, Style(line_comments, source_map))
     compiled = _compiled(program, metal, source)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
     if _builds(emit_only):
-        _build(compiled, metal, work_dir, keep_source=keep_metal_source, debug=source_map)
+        with stage("build_metallib", "compile", kernel_name=compiled.kernel_name):
+            _build(compiled, metal, work_dir, keep_source=keep_metal_source, debug=source_map)
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
@@ -395,9 +399,9 @@ def _write_dumps(compiled: CompiledKernel) -> None:
         return
     _write_dump(compiled.program, "mlir", compiled.mlir_source)
     _write_dump(compiled.program, "metal", compiled.metal_source)
-    for stage, suffix in (("llvm", "ll"), ("asm", "s")):
+    for kind, suffix in (("llvm", "ll"), ("asm", "s")):
         try:
-            text = compiled.asm[stage]
+            text = compiled.asm[kind]
         except EnigmaError as error:  # what the CPU lacks must not stop a kernel that is meant for Metal
             text = f"; not made: {error.message}\n"
         _write_dump(compiled.program, suffix, text)
