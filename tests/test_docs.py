@@ -194,6 +194,10 @@ def test_a_puzzle_shows_what_is_wrong_with_an_attempt_and_a_solution_that_equals
     wrong, right = (page[slice(*block.output)] for block in blocks(page) if block.output is not None)
     assert re.search(r"^kernel \w+: \d+ (error|warning)", wrong, re.MULTILINE)
     assert re.fullmatch(r"kernel \w+: nothing found\nTrue\n", right)
+    task, solution = page.split('## A solution\n\n<details markdown="1">\n<summary>Show it</summary>\n')
+    assert "expected = " in task, "the task says what must come out"
+    assert right in solution, "the solution is folded away"
+    assert solution.endswith("\n</details>\n")
 
 
 @pytest.mark.parametrize("name", sorted(make_reference.pages()))

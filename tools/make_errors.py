@@ -5,6 +5,7 @@ python tools/make_errors.py
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from enigma.cli.errors import summary
@@ -25,11 +26,11 @@ A traceback ends in the name of its page, and `error.page` is that name. `enigma
 
 def index() -> str:
     """Return the text of the index."""
-    parts = [NOTE, HEAD]
+    parts = [HEAD.replace("# Errors\n", f"# Errors\n\n{NOTE}", 1)]
     for heading, names in groups().items():
         rows = [f"| [{name}]({name}.md) | {summary(TARGET / (name + '.md'))} |" for name in names]
         parts.append("\n".join([f"## {heading}\n", "| page | what it is about |", "| --- | --- |", *rows, ""]))
-    texts = sorted((text.lstrip("….` ").lower(), text, page) for page, found in pages().items() for text in found)
+    texts = sorted((re.sub(r"^\W+", "", text).lower(), text, page) for page, found in pages().items() for text in found)
     rows = [f"| {_code(text)} | [{page}]({page}.md) |" for _, text, page in texts]
     parts.append(
         "\n".join(

@@ -129,16 +129,19 @@ class OutOfBoundsError(EnigmaError, IndexError):
 
 
 class CheckError(EnigmaError, RuntimeError):
-    """What a checked run of a kernel found wrong, all of it; `.report` is the `CheckReport`."""
+    """What a checked run of a kernel found wrong, all of it; `.report` is the `CheckReport`, `.kinds` are the findings' kinds."""
 
     report: Any = None
 
     def __init__(
         self, message: str, *, loc: Place | None = None, help: str | None = None, notes: Sequence[tuple[str, Place | None]] = (),
-        more: Sequence[str] = (),
+        more: Sequence[str] = (), kinds: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        self.more = tuple(more)
+        self.more, self.kinds = tuple(more), tuple(dict.fromkeys(kinds))
         super().__init__(message, loc=loc, help=help, notes=notes)
+
+    def _pages(self) -> list[str]:
+        return list(self.kinds)  # each kind of findings has its page
 
     def render(self) -> str:
         """Return the text of the first finding as of any error, then those of the others."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import linecache
 import sys
 import unicodedata
@@ -11,6 +13,9 @@ from types import CodeType, FrameType, TracebackType
 
 _PACKAGE = str(Path(__file__).parent) + "/"
 _LIBRARY = _PACKAGE + "lib/"  # ready-made kernels are user code to the tracer
+_BETWEEN = frozenset(
+    {contextlib.__file__, functools.__file__}
+)  # stand between enigma and who called it, in a `with` say
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ def raised_at(traceback: TracebackType | None) -> SourceLoc | None:
 def calling_frame() -> FrameType:
     """Return the innermost frame that is not enigma's own."""
     frame: FrameType = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - documented, and the only way
-    while is_internal(frame.f_code) and frame.f_back is not None:
+    while (is_internal(frame.f_code) or frame.f_code.co_filename in _BETWEEN) and frame.f_back is not None:
         frame = frame.f_back
     return frame
 

@@ -15,7 +15,7 @@ from enigma.runtime.checking.report import CheckReport
 
 MODULES = (
     "bounds", "uninitialised", "unwritten", "races", "racing_groups", "barriers", "collectives", "launches", "numbers", "loops",
-    "field", "unusual_memory", "unusual_order", "unusual_numbers",
+    "field", "unusual_memory", "unusual_order", "unusual_numbers", "unusual_tiles",
 )  # fmt: skip
 
 
@@ -119,6 +119,6 @@ def values(*numbers: Any, dtype: Any = np.float32) -> Callable[[list[Any]], Any]
 
 def load() -> list[Case]:
     """Return all cases, wrong and right."""
-    for module in (*MODULES, "right", "suspicious"):
+    for module in (*MODULES, "right", "suspicious", "suspicious_tiles"):
         importlib.import_module(f"tests.accused.{module}")
     return CASES

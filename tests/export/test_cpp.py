@@ -240,6 +240,7 @@ _METHOD = re.compile(r"\s+(?:static )?([\w:*]+) (\w+)\((.*)\)(?: const)?;\s*// (
 _CODES = {
     "bool": "Z", "void": "v", "void*": "^v", "NS::UInteger": "Q", "NS::Integer": "q", "NS::Error**": "^@",
     "MTL::Size": "{MTLSize=", "MTL::Region": "{MTLRegion=", "MTL::TextureUsage": "Q", "MTL::ResourceOptions": "Q",
+    "MTL::PipelineOption": "Q", "MTL::ComputePipelineReflection**": "^@",
 }  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def test_a_tolerance_may_be_wider(tmp_path: Path) -> None:
     assert bins["tolerance"] == {"relative": 0.0, "absolute": 0.0}  # integers are exact
     for wrong in (-1.0, float("nan"), float("inf")):
         assert mistake(case.kernel, *case.arguments(), **launch, atol=wrong) == (
-            f"atol is {wrong!r}, but a tolerance is at least 0 and finite"
+            f"atol is {wrong}, but it must be at least 0, and finite / write atol=1e-4, or leave it out"
         )
 
 

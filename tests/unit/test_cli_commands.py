@@ -135,6 +135,44 @@ def test_errors_without_a_page_is_a_message_and_status_1() -> None:
 # ---- run
 
 
+def test_run_outlives_a_kernel_that_leaves_its_memory(folder: Path) -> None:
+    source = "import enigma as en\n@en.kernel\ndef wild(x: en.f32, out: en.f32):\n    i = en.thread_position_in_grid\n"
+    (folder / "wild.py").write_text(source + "    out[i * 100000000] = x[i]\n")
+    command = ["run", "wild.py:wild", "--size", "64", "--device", "cpu", "--json"]
+    done = subprocess.run([sys.executable, "-m", "enigma", *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "Error: wild.py:wild crashed (signal 11, SIGSEGV): it reads or writes outside of its memory"
+    )
+    assert "`enigma check wild.py:wild --size 64`" in done.stderr
+
+
+def test_check_fails_for_the_order_of_threads_where_it_is_told_to(folder: Path) -> None:
+    source = "import enigma as en\n@en.kernel\ndef last(x: en.f32, out: en.f32):\n"
+    (folder / "last.py").write_text(source + "    en.atomic_exchange(out, 0, x[en.thread_position_in_grid])\n")
+    command = [
+        "check",
+        "last.py:last",
+        "--arg",
+        "x=random(64)",
+        "--arg",
+        "out=zeros(1)",
+        "--grid",
+        "64",
+        "--threads",
+        "32",
+    ]
+    told = run(*command)
+    assert (
+        told.exit_code == 0
+        and "note: out[0] is " in told.stdout
+        and "right only if you mean any of them" in told.stdout
+    )
+    assert run(*command, "--strict").exit_code == 1
+    (difference,) = answer(*command)["order_differences"]
+    assert difference["buffer"] == "out" and difference["how"] == "values"
+
+
 @pytest.mark.parametrize("device", ["cpu", "sim"])
 def test_run_computes_what_the_kernel_says(folder: Path, device: str) -> None:
     np.save("x.npy", np.arange(50, dtype=np.float32))
@@ -473,7 +511,7 @@ def test_diff_of_kernels_and_of_texts_kept_before(folder: Path) -> None:
     assert result.exit_code == 1
     assert "-kernel void plus(" in result.stdout
     assert "+kernel void plus_two(" in result.stdout
-    assert "<b>_two</b>" in Path("d.html").read_text()
+    assert "<b>plus_two</b>" in Path("d.html").read_text()
     right("emit", "wrong.py:plus", "-o", "plus.metal")
     assert right("diff", "plus.metal", "wrong.py:plus") == ""
     assert answer("diff", "plus.metal", "wrong.py:plus")["same"] is True

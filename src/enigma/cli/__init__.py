@@ -57,7 +57,12 @@ class Interrupted(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group whose commands are loaded when called, and report a mistake as a message and a status, never as a traceback."""
+    """A group whose commands are loaded when called, and report a mistake as a message and a status, never as a traceback.
+
+    `is_program` says whether the arguments are those of this process.
+    """
+
+    is_program = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the help."""
@@ -76,6 +81,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line; a page of help that cannot be written is a message as well."""
+        self.is_program = not args and extra.get("args") is None  # not a test, which gives arguments of its own
         try:
             return super().main(*args, **extra)
         except OSError as error:  # a reader of a pipe that has gone is click's own

@@ -14,7 +14,9 @@ from enigma.cli.revision import checked_out, parse
 from enigma.compile import STAGES, compile
 from enigma.debug.diff import Diff, diff_texts, stage_text
 
-_TEXTS = (".metal", ".mlir", ".ll", ".ir", ".s", ".txt")
+_TEXTS = {".metal": "msl", ".mlir": "mlir", ".ll": "llvm", ".ir": "ir", ".s": "asm", ".txt": "text"}
+"""The stage of a text that was kept, by its name."""
+
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -45,7 +47,9 @@ def command(
       enigma diff build/v1/saxpy.metal kernels.py:saxpy --html saxpy.html
     """
     texts = [_text(name, stage, defines) for name in (left, right)]
-    found = diff_texts(texts[0], texts[1], (left, right), stage)
+    # two texts kept before are of the stage that their names say
+    kinds = {_TEXTS.get(_suffix(name), stage) for name in (left, right)}
+    found = diff_texts(texts[0], texts[1], (left, right), kinds.pop() if len(kinds) == 1 else stage)
     if page is not None:
         page.write_text(found.html(), encoding="utf-8")
         click.echo(f"written to {page}", err=True)
@@ -60,6 +64,11 @@ def _show(found: Diff) -> None:
     console = Console(highlight=False)
     for line in found.lines():
         console.print(Text(line, style=_COLOURS.get(line[:1], "")), soft_wrap=True)
+
+
+def _suffix(name: str) -> str:
+    wanted = parse(name)
+    return (Path(name) if wanted is None else wanted.file).suffix
 
 
 def _text(name: str, stage: str, defines: tuple[str, ...]) -> str:

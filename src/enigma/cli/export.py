@@ -46,7 +46,7 @@ def command(
     Examples:
       enigma export kernels.py:saxpy --to msl --size 1000 --arg a=2.5
       enigma export kernels.py:blur --to json --arg x='random((64, 64))' --grid 64,64 --out blur
-      enigma export kernels.py:saxpy --to metallib --inputs make_inputs --overwrite
+      enigma export kernels.py:saxpy --to swift --inputs make_inputs --out Saxpy --overwrite
     """
     wanted = target(to)
     ready = prepare(kernel, **launch)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from enigma import config
 from enigma.cli.arguments import Launch, prepare
+from enigma.cli.guarded import guarded, is_program
 from enigma.cli.load import aside
 from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
 from enigma.cli.validated import again
@@ -29,10 +30,20 @@ _SHOWN = 8
 @launch_options
 @device_option()
 @click.option("--validate", is_flag=True, help="Run on Metal with its shader validation, which checks every access.")
+@click.option("--here", is_flag=True, help="Run in this very process, for a debugger; a wrong access may end it.")
 @click.option("--save", metavar="NAME=FILE.npy", multiple=True, help="Write a buffer after the run.")
 @json_option
+@click.pass_context
 def command(
-    kernel: str, *, device: str | None, save: tuple[str, ...], as_json: bool, validate: bool, **launch: Any
+    ctx: click.Context,
+    kernel: str,
+    *,
+    device: str | None,
+    save: tuple[str, ...],
+    as_json: bool,
+    validate: bool,
+    here: bool,
+    **launch: Any,
 ) -> None:
     """Run a kernel on arrays and show what it wrote.
 
@@ -44,6 +55,8 @@ def command(
       enigma run kernels.py:blur --arg x='random((64, 64))' --grid 64,64 --threads 16,16
       enigma run kernels.py:saxpy --inputs make_inputs --device sim --save y=y.npy
     """
+    if not here and not validate and is_program(ctx) and runtime(device).name == "cpu":
+        ctx.exit(guarded(kernel))
     ready = prepare(kernel, **launch)
     if validate:
         device = "metal"

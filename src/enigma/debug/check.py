@@ -13,6 +13,7 @@ from enigma.runtime.checking.checks import faults
 from enigma.runtime.checking.finding import Finding
 from enigma.runtime.checking.report import CheckReport
 from enigma.runtime.checking.run import Settings, run_checked
+from enigma.runtime.jit import JitDef
 from enigma.runtime.padding import whole_vectors
 from enigma.runtime.program import Program
 from enigma.spec.terms import Fault
@@ -98,7 +99,10 @@ def _prepared(
             )
         return compiled.program, args, constants
     raise EnigmaTypeError(
-        f"check takes a kernel, but it got {kernel!r}", help="decorate the function with @enigma.kernel"
+        f"check takes a kernel, but it got {kernel!r}",
+        help=f'run it in the simulator, which raises what it finds: {kernel.name}.launch(..., device="sim")'
+        if isinstance(kernel, JitDef)
+        else "decorate the function with @enigma.kernel",
     )
 
 

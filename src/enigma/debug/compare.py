@@ -116,11 +116,7 @@ class Comparison:
         ]  # fmt: skip
         made: Any = None
         if isinstance(self.origin, Origin):
-            steps = [
-                {"file": s.loc.file, "line": s.loc.line, "text": s.text, "value": _plain(s.value)}
-                for s in self.origin.steps
-            ]
-            made = {"thread": self.origin.thread, "threadgroup": self.origin.threadgroup, "steps": steps}
+            made = {**_told(self.origin), "shared": [_told(each) for each in self.origin.shared]}
         elif self.origin is not None:
             made = {"unknown": self.origin}
         failures = {target: str(error) for target, error in self.failures.items()}
@@ -131,6 +127,16 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         return pre(str(self), GREEN if self.ok else RED)
+
+
+def _told(found: Origin) -> dict[str, Any]:
+    steps = [
+        {"file": step.loc.file, "line": step.loc.line, "text": step.text, "value": _plain(step.value)}
+        for step in found.steps
+    ]
+    return {
+        "buffer": found.buffer, "index": found.index, "thread": found.thread, "threadgroup": found.threadgroup, "steps": steps,
+    }  # fmt: skip
 
 
 def _largest(value: float) -> str:

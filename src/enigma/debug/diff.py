@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from html import escape
 
 from enigma.compile import STAGES, CompiledKernel
+from enigma.debug.numbering import plain, renaming
 from enigma.errors import EnigmaValueError
 from enigma.trace.dump import dump_lines
 
@@ -29,7 +31,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """The difference of two texts; printed, a unified diff. `same` is whether there is none, `rows` are all lines in pairs."""
+    """The difference of two texts; printed, a unified diff. `same` is whether there is none, `rows` are all lines in pairs.
+
+    Lines are equal that differ in the numbers of numbered names only, `%12` or `t3`, where a name stands for the same one
+    throughout: a statement more at the top does not change all that is below.
+    """
 
     left: str
     right: str
@@ -43,9 +49,16 @@ class Diff:
 
     def lines(self) -> Iterator[str]:
         """Yield the unified diff, line by line; nothing for equal texts."""
-        before = [row.left for row in self.rows if row.left_line is not None]
-        after = [row.right for row in self.rows if row.right_line is not None]
-        yield from difflib.unified_diff(before, after, self.left, self.right, lineterm="", n=CONTEXT)
+        changed = [k for k, row in enumerate(self.rows) if row.sign != "="]
+        if not changed:
+            return
+        yield from (f"--- {self.left}", f"+++ {self.right}")
+        first = 0
+        for place, k in enumerate(changed):
+            last = place + 1 == len(changed)
+            if last or changed[place + 1] - k > 2 * CONTEXT + 1:
+                yield from _hunk(self.rows, changed[first], k)
+                first = place + 1
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -57,7 +70,8 @@ class Diff:
     def html(self) -> str:
         """Return a page of HTML that needs no other file."""
         title = escape(f"{self.left} | {self.right} ({self.stage})")
-        head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        meta = '<meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        head = f'<!doctype html><html lang="en"><head>{meta}<title>{title}</title>'
         return f"{head}<style>{_STYLE}</style></head><body>{self._table()}</body></html>\n"
 
     def _repr_html_(self) -> str:
@@ -69,9 +83,13 @@ class Diff:
         return f'<table class="enigma-diff">{"".join(parts)}</table>'
 
 
+_WORD = re.compile(r"[%@]?\w+(?:\.\w+)*|\s+|.")
+
 _STYLE = """
+body { margin: 8px; }
 .enigma-diff { border-collapse: collapse; font: 12px/1.5 ui-monospace, Menlo, Consolas, monospace; color-scheme: light dark; }
 .enigma-diff td, .enigma-diff th { text-align: left; white-space: pre; padding: 0 12px 0 4px; vertical-align: top; }
+.enigma-diff th { position: sticky; top: 0; background: Canvas; border-bottom: 1px solid GrayText; }
 .enigma-diff .n { text-align: right; opacity: .6; user-select: none; }
 .enigma-diff .minus { background: rgba(248, 81, 73, .18); } .enigma-diff .plus { background: rgba(46, 160, 67, .18); }
 .enigma-diff b { font-weight: inherit; background: rgba(210, 153, 34, .45); border-radius: 2px; }
@@ -92,14 +110,42 @@ def _html(row: Row) -> str:
 def _within(left: str, right: str) -> tuple[str, str]:
     """Return two changed lines with what differs in them marked."""
     ends = ["", ""]
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        for side, part in enumerate((left[a:b], right[c:d])):
+    words = [_WORD.findall(text) for text in (left, right)]
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
+        for side, part in enumerate(("".join(words[0][a:b]), "".join(words[1][c:d]))):
             ends[side] += escape(part) if tag == "equal" or not part else f"<b>{escape(part)}</b>"
     return ends[0], ends[1]
 
 
+def _hunk(rows: list[Row], first: int, last: int) -> Iterator[str]:
+    """Yield the changes from one row to another with equal lines around them."""
+    begin, end = max(0, first - CONTEXT), min(len(rows), last + CONTEXT + 1)
+    shown = rows[begin:end]
+    spans = [
+        (
+            1 + sum(getattr(row, side) is not None for row in rows[:begin]),
+            sum(getattr(row, side) is not None for row in shown),
+        )
+        for side in ("left_line", "right_line")
+    ]
+    (a, n), (b, m) = ((start - (count == 0), count) for start, count in spans)
+    yield f"@@ -{a},{n} +{b},{m} @@"
+    place = 0
+    while place < len(shown):
+        row = shown[place]
+        if row.sign == "=":
+            yield f" {row.right}"
+            place += 1
+            continue
+        until = next((k for k in range(place, len(shown)) if shown[k].sign == "="), len(shown))
+        block = shown[place:until]
+        yield from (f"-{each.left}" for each in block if each.left_line is not None)
+        yield from (f"+{each.right}" for each in block if each.right_line is not None)
+        place = until
+
+
 def diff_texts(left: str, right: str, names: tuple[str, str] = ("left", "right"), stage: str = "text") -> Diff:
-    """Return the difference of two texts.
+    """Return the difference of two texts; `stage` says which names are numbered: "ir", "mlir", "msl", "llvm", or another for none.
 
     >>> print(diff_texts("a\\nb", "a\\nc", ("old", "new")))
     --- old
@@ -111,10 +157,13 @@ def diff_texts(left: str, right: str, names: tuple[str, str] = ("left", "right")
     """
     before, after = left.splitlines(), right.splitlines()
     rows: list[Row] = []
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    renamed = renaming(stage)
+    keys = [[plain(line, stage) for line in lines] for lines in (before, after)]
+    for _, a, b, c, d in difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
         for k in range(max(b - a, d - c)):
             i, j = (a + k if a + k < b else None), (c + k if c + k < d else None)
-            sign = "=" if tag == "equal" else "~" if i is not None and j is not None else "-" if i is not None else "+"
+            pair = i is not None and j is not None
+            sign = "=" if pair and renamed(before[i], after[j]) else "~" if pair else "-" if i is not None else "+"
             texts = (before[i] if i is not None else "", after[j] if j is not None else "")
             rows.append(Row(sign, *texts, None if i is None else i + 1, None if j is None else j + 1))
     return Diff(*names, stage, rows)

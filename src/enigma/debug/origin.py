@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from enigma.dtypes import Numeric, Space
+from enigma.dtypes import BufferType, Numeric, Space
 from enigma.errors import EnigmaError
 from enigma.runtime.simulator.grid import Batch, Size
 from enigma.runtime.simulator.machine import simulate
@@ -23,6 +24,9 @@ from enigma.trace.node import For, If, Node, Op, Traced, Value, While
 Array = NDArray[Any]
 STEPS = 24
 """Operations shown at most."""
+
+SHARED = 2
+"""Elements of threadgroup memory that are followed to who wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who wrote an element last, and how its value came about: `steps`, the store first, then what it needed."""
+    """Who wrote an element last, and how its value came about: `steps`, the store first, then what it needed.
+
+    `shared` are the origins of what the steps read of threadgroup memory, the first few.
+    """
 
     buffer: str
     index: int
@@ -47,17 +54,25 @@ class Origin:
     threadgroup: Size
     writes: int
     steps: list[Step]
+    shared: list[Origin] = field(default_factory=list["Origin"])
 
     def __str__(self) -> str:
         times = f", the last of {self.writes} writes" if self.writes > 1 else ""
-        lines = [f"written by thread {self.thread} of threadgroup {self.threadgroup}{times}:"]
+        parts = [f"written by thread {self.thread} of threadgroup {self.threadgroup}{times}:", *self._lines()]
+        for each in self.shared:
+            what = f"{each.buffer}[{each.index}] in threadgroup memory"
+            parts += [f"{what} was written by thread {each.thread} of the same threadgroup:", *each._lines()]
+        return "\n".join(parts)
+
+    def _lines(self) -> list[str]:
+        lines: list[str] = []
         last: tuple[str, int] | None = None
         for step in self.steps:
             if (step.loc.file, step.loc.line) != last:
                 last = (step.loc.file, step.loc.line)
                 lines.append(f"  {step.loc.short_file}:{step.loc.line}: {step.loc.text().strip()}")
             lines.append(f"      {step}")
-        return "\n".join(lines)
+        return lines
 
 
 def _number(value: Any) -> str:
@@ -70,20 +85,59 @@ def origin(
     traced: Traced, arguments: Sequence[Any], grid: Size, threads: Size, buffer: str, index: int
 ) -> Origin | str:  # fmt: skip
     """Return where element `index` of a buffer comes from, or in words why nobody knows. Runs on the arguments as they are."""
-    watcher = _Watcher(traced, buffer, index)
+    before = _copied(arguments)
+    watcher = _Watcher(traced, arguments, _Target(buffer, index))
     try:
         simulate(traced, arguments, grid, threads, observer=watcher, quiet=True)
     except EnigmaError as error:
         if watcher.found is None:
             return f"the simulator stops before anything is written there: {error.message}"
-    return watcher.found or f"no thread writes {buffer}[{index}]"
+    found = watcher.found
+    if found is None:
+        return f"no thread writes {buffer}[{index}]"
+    for target in watcher.read[:SHARED]:
+        inner = _Watcher(traced, before, replace(target, group=found.threadgroup))
+        with suppress(EnigmaError):  # where it was written, and what was written before, stands
+            simulate(traced, _copied(before), grid, threads, observer=inner, quiet=True)
+        if inner.found is not None:
+            found.shared.append(inner.found)
+    return found
+
+
+def _copied(arguments: Sequence[Any]) -> list[Any]:
+    return [cast(Array, each).copy() if isinstance(each, np.ndarray) else each for each in arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """An element to look for: of a launch's buffer, or of threadgroup memory, `made` by an operation, in one threadgroup."""
+
+    buffer: str
+    index: int
+    made: Value | None = None
+    group: Size | None = None
+
+    def hits(self, access: Access) -> Array | None:
+        """Return the lanes that access it; None where the access is to other memory."""
+        memory, batch = access.memory, access.batch
+        if self.made is None:
+            if memory.name != self.buffer or memory.space is not Space.DEVICE or memory.texture:
+                return None
+            return access.active & (np.broadcast_to(access.flat, access.active.shape) == self.index)
+        if access.node.operands[0] is not self.made:
+            return None
+        found = access.active & (np.broadcast_to(access.index, access.active.shape) == self.index)
+        for axis, place in zip(Axis, self.group or (), strict=False):
+            found = found & (batch.group(axis) == place)
+        return found
 
 
 class _Watcher(Observer):
     """Keeps what every operation gave last in each lane, and looks at it when the element is written."""
 
-    def __init__(self, traced: Traced, buffer: str, index: int) -> None:
-        self.traced, self.buffer, self.index = traced, buffer, index
+    def __init__(self, traced: Traced, arguments: Sequence[Any], target: _Target) -> None:
+        self.traced, self.target = traced, target
+        self.read: list[_Target] = []  # elements of threadgroup memory that the steps read
         self.made: dict[int, Node] = {}
         self.order: dict[int, int] = {}
         for number, node in enumerate(traced.nodes()):
@@ -92,7 +146,11 @@ class _Watcher(Observer):
                 self.made[id(result)] = node
         self.values: dict[int, Array] = {}
         self.ran: dict[int, Array] = {}  # the lanes that an operation was run by
-        self.scalars = {id(param.value): param.name for param in traced.params}
+        self.scalars: dict[int, Any] = {
+            id(param.value): cast(Any, given).item() if isinstance(given, np.generic) else given
+            for param, given in zip(traced.params, arguments, strict=True)
+            if param.is_scalar and param.dtype.parts == 1
+        }
         self.found: Origin | None = None
         self.writes = 0
 
@@ -130,11 +188,8 @@ class _Watcher(Observer):
         self.values[id(node)] = new if old is None or active.all() else np.where(active, new, old)
 
     def _look(self, access: Access, value: Array | None) -> None:
-        memory = access.memory
-        if memory.name != self.buffer or memory.space is not Space.DEVICE or memory.texture:
-            return
-        hit = access.active & (np.broadcast_to(access.flat, access.active.shape) == self.index)
-        if not hit.any():
+        hit = self.target.hits(access)
+        if hit is None or not hit.any():
             return
         self.writes += int(hit.sum())
         row, lane = (int(place[-1]) for place in np.nonzero(hit))
@@ -143,8 +198,10 @@ class _Watcher(Observer):
         thread = tuple(_lane(batch.local(axis), row, lane) for axis in Axis)
         group = tuple(_lane(batch.group(axis), row, lane) for axis in Axis)
         stored = None if value is None else _plain(np.broadcast_to(value, _shape(value, access.active)), row, lane)
-        steps = [Step(access.node.loc, f"{self.buffer}[{self.index}]", stored), *at.steps(access.node)]
-        self.found = Origin(self.buffer, self.index, _three(thread), _three(group), self.writes, steps[:STEPS])
+        name, index = self.target.buffer, self.target.index
+        steps = [Step(access.node.loc, f"{name}[{index}]", stored), *at.steps(access.node)]
+        self.found = Origin(name, index, _three(thread), _three(group), self.writes, steps[:STEPS])
+        self.read = at.read()
 
 
 def _shape(value: Array, active: Array) -> tuple[int, ...]:
@@ -173,7 +230,16 @@ class _At:
     watcher: _Watcher
     row: int
     lane: int
-    names: dict[int, str] = field(default_factory=dict[int, str])
+    loads: list[Op] = field(default_factory=list[Op])
+
+    def read(self) -> list[_Target]:
+        """Return the elements of threadgroup memory behind the store, each once."""
+        found: dict[tuple[int, int], _Target] = {}
+        for node in self.loads:
+            memory, index = node.operands[0], self._of(node.operands[1])
+            if isinstance(index, int):
+                found.setdefault((id(memory), index), _Target(memory.name or "memory", index, memory))
+        return list(found.values())
 
     def steps(self, store: Op) -> list[Step]:
         """Return the operations behind a store, the last one first."""
@@ -186,6 +252,7 @@ class _At:
             seen[id(node)] = node
             waiting += _inputs(node)
         order = sorted(seen.values(), key=lambda node: -self.watcher.order[id(node)])
+        self.loads = [node for node in order if isinstance(node, Op) and _is_shared(node) and self._did(node)]
         return [step for node in order if (step := self._step(node)) is not None]
 
     def _step(self, node: Node) -> Step | None:
@@ -237,7 +304,8 @@ class _At:
                 place = next(k for k, result in enumerate(node.results) if result is value)
                 return self._of((node.then if taken else node.orelse).yields[place])
             case _:
-                return None
+                given = self.watcher.scalars.get(id(value))
+                return given if isinstance(given, bool | int | float) else None
 
     def _value(self, node: Op) -> Any:
         held = self.watcher.values.get(id(node))
@@ -252,6 +320,12 @@ class _At:
 
     def _names(self, values: Sequence[Value]) -> str:
         return ", ".join(dict.fromkeys(value.name or "a value" for value in values))
+
+
+def _is_shared(node: Op) -> bool:
+    """Return whether an operation reads an element of threadgroup memory."""
+    held = node.operands[0].type if node.operands else None
+    return node.row.algebra is Algebra.LOAD and isinstance(held, BufferType) and held.space is Space.THREADGROUP
 
 
 def _results(node: Node) -> Sequence[Value]:

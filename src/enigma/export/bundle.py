@@ -180,6 +180,12 @@ class Bundle:
         return bool(self.program.sites)
 
     @property
+    def max_threads(self) -> int:
+        """The threads that a pipeline is made for: those of the reference launch, up to whole simdgroups."""
+        x, y, z = self.geometry.threads
+        return -(-x * y * z // SIMDGROUP) * SIMDGROUP
+
+    @property
     def thread_multiple(self) -> int:
         """What the threads of every threadgroup, partial ones too, must be a multiple of."""
         return SIMDGROUP if self.program.needs_whole_simdgroups else 1

@@ -133,7 +133,9 @@ def bundle(of: Subject, device: str, tolerance: Tolerance = _USUAL) -> Bundle:
     """
     for name, value in (("rtol", tolerance.relative), ("atol", tolerance.absolute)):
         if value is not None and not 0 <= value < float("inf"):
-            raise EnigmaValueError(f"{name} is {value!r}, but a tolerance is at least 0 and finite")
+            raise EnigmaValueError(
+                f"{name} is {value}, but it must be at least 0, and finite", help=f"write {name}=1e-4, or leave it out"
+            )
     if device not in DEVICES:
         raise EnigmaValueError(
             f"the reference is computed on 'sim' or 'cpu', but device is {device!r}",

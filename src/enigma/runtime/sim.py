@@ -37,6 +37,7 @@ class SimRuntime(Runtime):
 
     def __init__(self, *, check: Any = True, schedules: int = 2, seed: int = 0, max_rounds: int = MAX_ROUNDS) -> None:
         self.settings = Settings(faults(check), schedules, seed, max_rounds)
+        self._warned: dict[Any, Any] = {}
 
     def bind(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> Callable[[], None]:
         """Return a function that simulates the program once."""
@@ -53,5 +54,6 @@ class SimRuntime(Runtime):
     def _checked(self, program: Program, arguments: Sequence[Any], geometry: Geometry) -> None:
         report = run_checked(program, arguments, geometry, self.settings)
         for finding in report.warnings:
-            warnings.warn(str(finding), EnigmaWarning, stacklevel=2)
+            # at the kernel's line: Python prints that one, and once
+            warnings.warn_explicit(str(finding), EnigmaWarning, finding.file, finding.line, registry=self._warned)
         report.raise_if_any("error")

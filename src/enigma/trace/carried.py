@@ -30,6 +30,7 @@ from enigma.trace.state import (
     leaves,
     rearranged,
     rebuild,
+    refuse_uncarried,
     same,
     shape,
     undefined_in,
@@ -287,6 +288,7 @@ class Loop:
                     help="a loop of the kernel cannot change how many values a variable holds; make it its full length first",
                 )  # fmt: skip
             for position, ((path, old), (_, new)) in enumerate(zip(before, after, strict=True)):
+                refuse_uncarried(label(name, path), old, new, "a loop of the kernel", self.loc)
                 if (variable, position) in carried or same(old, new) or undefined_in(old):
                     continue
                 if (

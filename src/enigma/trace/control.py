@@ -24,6 +24,7 @@ from enigma.trace.state import (
     of_fewest,
     rearranged,
     rebuild,
+    refuse_uncarried,
     same,
     shape,
     undefined_in,
@@ -168,6 +169,7 @@ class Branches:
         )
 
     def _merge_leaf(self, tracer: Tracer, node: If, name: str, path: Any, x: Any, y: Any) -> Any:
+        refuse_uncarried(label(name, path), x, y, "a branch decided when the kernel runs", self.loc)
         if same(x, y):
             return x
         if not is_leaf(x) or not is_leaf(y):

@@ -37,6 +37,7 @@ class Fragment:
     __slots__ = ("chunks", "places", "shape")
 
     is_carried = True  # whether branches and loops take it apart
+    instead = ""  # if not: what to write where one changes it
 
     def __init__(self, shape: IntTuple, chunks: Iterable[TracedValue], places: Places) -> None:
         self.shape, self.places = shape, places

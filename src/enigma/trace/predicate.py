@@ -33,6 +33,10 @@ class Predicate(Fragment):
     __slots__ = ("_origin", "_steps", "bounds", "loc", "view")
 
     is_carried = False
+    instead = (
+        "change its bound instead, a number, and compare again where the predicate is used: m = n - 1 in the branch or loop, "
+        "and elem_less(where, (m,)) after it"
+    )
 
     def __init__(self, view: IdentityTensor, bounds: Sequence[Any], loc: SourceLoc) -> None:
         self.shape = view.shape

@@ -49,6 +49,17 @@ def is_container(x: Any) -> bool:
     return _is_named_tuple(x) or is_record(x)
 
 
+def refuse_uncarried(name: str, old: Any, new: Any, what: str, loc: SourceLoc) -> None:
+    """Raise `EnigmaTypeError` if a variable is two values of a kind that `what`, a branch or a loop, cannot choose between."""
+    for x in (old, new):
+        if old is not new and isinstance(x, Fragment) and not x.is_carried:
+            raise EnigmaTypeError(
+                f"{what} gives {name} another predicate, but it can choose only between numbers",
+                loc=loc,
+                help=x.instead,
+            )
+
+
 def is_record(x: Any) -> bool:
     """Return whether `x` is an object whose attributes a kernel may change: of a class written in Python by the user."""
     cls = cast(type[Any], type(x))

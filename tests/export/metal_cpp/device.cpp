@@ -77,7 +77,14 @@ struct FunctionOf : MTL::Function {
     std::string name;
 };
 
-struct PipelineOf : MTL::ComputePipelineState {};
+struct PipelineDescriptorOf : MTL::ComputePipelineDescriptor {
+    const MTL::Function* function = nullptr;
+    NS::UInteger threads = 0;
+};
+
+struct PipelineOf : MTL::ComputePipelineState {
+    NS::UInteger threads = 0;
+};
 
 struct QueueOf : MTL::CommandQueue {};
 
@@ -228,9 +235,18 @@ MTL::Function* MTL::Library::newFunction(const NS::String* name, const MTL::Func
     return newFunction(name);
 }
 
+MTL::ComputePipelineDescriptor* MTL::ComputePipelineDescriptor::alloc() { return new fake::PipelineDescriptorOf(); }
+MTL::ComputePipelineDescriptor* MTL::ComputePipelineDescriptor::init() { return this; }
+void MTL::ComputePipelineDescriptor::setComputeFunction(const MTL::Function* it) {
+    fake::real<fake::PipelineDescriptorOf>(this).function = it;
+}
+void MTL::ComputePipelineDescriptor::setMaxTotalThreadsPerThreadgroup(NS::UInteger it) {
+    fake::real<fake::PipelineDescriptorOf>(this).threads = it;
+}
+
 NS::UInteger MTL::ComputePipelineState::maxTotalThreadsPerThreadgroup() const {
     const char* limit = std::getenv("FAKE_METAL_LIMIT");
-    return limit ? std::strtoul(limit, nullptr, 10) : 1024;
+    return limit ? std::strtoul(limit, nullptr, 10) : fake::real<const fake::PipelineOf>(this).threads;
 }
 
 // ---- launching
@@ -301,10 +317,17 @@ MTL::Library* MTL::Device::newLibrary(const NS::String* source, const MTL::Compi
     fake::note("compile" + fake::real<const fake::OptionsOf>(options).said);
     return new MTL::Library();
 }
-MTL::ComputePipelineState* MTL::Device::newComputePipelineState(const MTL::Function*, NS::Error** error) {
-    if (!fake::fails("pipeline")) return new fake::PipelineOf();
-    fake::refuse(error, "too many registers");
-    return nullptr;
+MTL::ComputePipelineState* MTL::Device::newComputePipelineState(const MTL::ComputePipelineDescriptor* descriptor,
+                                                                MTL::PipelineOption, MTL::ComputePipelineReflection**,
+                                                                NS::Error** error) {
+    const auto& wanted = fake::real<const fake::PipelineDescriptorOf>(descriptor);
+    if (fake::fails("pipeline") || !wanted.function) {
+        fake::refuse(error, "too many registers");
+        return nullptr;
+    }
+    auto* made = new fake::PipelineOf();
+    made->threads = wanted.threads;
+    return made;
 }
 MTL::CommandQueue* MTL::Device::newCommandQueue() { return new fake::QueueOf(); }
 MTL::Buffer* MTL::Device::newBuffer(const void* pointer, NS::UInteger length, MTL::ResourceOptions options) {

@@ -27,8 +27,9 @@ public:
     /// The threads of a threadgroup where nothing else is asked for.
     static MTL::Size default_threads() { return MTL::Size(64, 1, 1); }
 
-    /// Compiles the kernel. Throws std::runtime_error with what Metal says of it.
-    explicit Saxpy(MTL::Device* device) {
+    /// Compiles the kernel for threadgroups of up to max_threads threads.
+    /// Throws std::runtime_error with what Metal says of it.
+    explicit Saxpy(MTL::Device* device, NS::UInteger max_threads = 64) {
         if (!device) throw std::runtime_error("there is no Metal device");
         device_ = NS::RetainPtr(device);
         auto pool = NS::TransferPtr(NS::AutoreleasePool::alloc()->init());
@@ -45,7 +46,11 @@ public:
         if (!library) fail("the Metal compiler refused saxpy", error);
         auto function = NS::TransferPtr(library->newFunction(string("saxpy")));
         if (!function) fail("the library has no function saxpy", error);
-        pipeline_ = NS::TransferPtr(device->newComputePipelineState(function.get(), &error));
+        auto descriptor = NS::TransferPtr(MTL::ComputePipelineDescriptor::alloc()->init());
+        descriptor->setComputeFunction(function.get());
+        descriptor->setMaxTotalThreadsPerThreadgroup(max_threads);
+        pipeline_ = NS::TransferPtr(
+            device->newComputePipelineState(descriptor.get(), MTL::PipelineOptionNone, nullptr, &error));
         if (!pipeline_) fail("there is no pipeline of saxpy", error);
         queue_ = NS::TransferPtr(device->newCommandQueue());
         if (!queue_) fail("there is no command queue", nullptr);

@@ -23,12 +23,14 @@ public final class Smooth {
     /// The threads of a threadgroup where nothing else is asked for.
     public static var threads: MTLSize { MTLSize(width: 31, height: 1, depth: 1) }
 
-    /// Compiles the kernel; a constant that is nil has its default. Throws what Metal says of it.
+    /// Compiles the kernel for threadgroups of up to `maxThreads` threads.
+    /// A constant that is nil has its default. Throws what Metal says of it.
     public init(
         device: MTLDevice? = MTLCreateSystemDefaultDevice(),
         gain: Float16,
         radius: UInt32? = nil,
-        mirrored: Bool? = nil
+        mirrored: Bool? = nil,
+        maxThreads: Int = 32
     ) throws {
         guard let device = device else { throw Failure.noDevice }
         let options = MTLCompileOptions()
@@ -50,7 +52,10 @@ public final class Smooth {
             values.setConstantValue(&mirrored, type: .bool, index: 4)
         }
         let function = try library.makeFunction(name: "smooth", constantValues: values)
-        pipeline = try device.makeComputePipelineState(function: function)
+        let descriptor = MTLComputePipelineDescriptor()
+        descriptor.computeFunction = function
+        descriptor.maxTotalThreadsPerThreadgroup = maxThreads
+        pipeline = try device.makeComputePipelineState(descriptor: descriptor, options: [], reflection: nil)
         guard let queue = device.makeCommandQueue() else { throw Failure.outOfMemory }
         self.device = device
         self.queue = queue

@@ -146,3 +146,55 @@ def test_wrong_requests_are_refused() -> None:
         en.check(en.compile(shifted, emit_only=True), f32(8), A=f32(8), grid=8)
     with pytest.raises(en.LaunchError, match="holds float64"):
         en.check(shifted, np.zeros(8), f32(8), grid=8)
+
+
+@en.kernel
+def sums(A: en.f32, Out: en.f32):
+    en.atomic_fetch_add(Out, 0, A[en.thread_position_in_grid])
+
+
+@en.kernel
+def last(A: en.f32, Out: en.f32):
+    en.atomic_exchange(Out, 0, A[en.thread_position_in_grid])
+
+
+@pytest.mark.parametrize(("kernel", "how"), [(sums, "rounding"), (last, "values")])
+def test_a_result_that_depends_on_the_order_of_threads_is_a_note(kernel: Any, how: str) -> None:
+    a = np.array([1e8, *range(1, 32)], np.float32)  # one simdgroup suffices
+    report = en.check(kernel, a, np.zeros(1, np.float32), grid=32, threads=32)
+    (difference,) = report.order_differences
+    assert report.ok and (difference.buffer, difference.index, difference.count, difference.how) == ("Out", 0, 1, how)
+    one, other = difference.values
+    assert one != other and f"note: Out[0] is {one:.9g}, or {other:.9g} in another order" in str(report)
+    assert "note: Out[0]" in report._repr_html_()  # pyright: ignore[reportPrivateUsage] - what notebooks call
+    assert json.loads(report.to_json())["order_differences"][0]["values"] == [one, other]
+    report.raise_if_any()
+    with pytest.raises(en.CheckError, match="the order of threads shows in Out"):
+        report.raise_if_any("note")
+    with pytest.raises(en.EnigmaValueError, match="there is no severity 'info'"):
+        report.raise_if_any("info")
+
+
+def test_an_error_names_the_pages_of_its_kinds() -> None:
+    with pytest.raises(en.CheckError) as caught:
+        en.check(reversal, f32(64), f32(64), grid=64, threads=64).raise_if_any()
+    assert caught.value.page == "data-race" and caught.value.kinds == ("data-race",)
+
+
+def test_a_jit_function_is_checked_by_running_it_in_the_simulator() -> None:
+    @en.jit
+    def wrong(A, Out):
+        shifted(A, Out).launch(grid=(8, 1, 1), block=(8, 1, 1))
+
+    with pytest.raises(en.EnigmaTypeError, match=r'wrong\.launch\(\.\.\., device="sim"\)'):
+        en.check(wrong, f32(8), f32(8), grid=8)
+    with pytest.raises(en.OutOfBoundsError, match="read outside of buffer A: index 8"):
+        wrong.launch(f32(8), f32(8), device="sim")
+
+
+def test_a_warning_in_the_simulator_is_at_the_kernels_line() -> None:
+    with pytest.warns(en.EnigmaWarning, match="300 of i32 becomes 44 of u8") as caught:
+        en.SimRuntime().run(
+            en.compile(halved, emit_only=True).program, [np.array([300], np.int32), np.zeros(1, np.uint8)], 1, 1
+        )
+    assert caught[0].filename == __file__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -265,6 +266,79 @@ def test_differences_of_two_kernels_at_every_stage() -> None:
         diff(one, other, "ptx")
 
 
+@en.kernel
+def first(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = en.sin(x[i]) * x[i] + x[i + 1]
+
+
+@en.kernel
+def second(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i + 2] = 5
+    out[i] = en.sin(x[i]) * x[i] + x[i + 1]
+
+
+@pytest.mark.parametrize("stage", ["ir", "mlir", "msl"])
+def test_a_statement_more_is_all_that_differs_whatever_the_numbers_are(stage: str) -> None:
+    left, right = (en.compile(kernel, emit_only=True) for kernel in (first, second))
+    rows = diff(left, right, stage).rows
+    assert [row.sign for row in rows if row.sign != "="].count("-") == 0
+    assert sum(row.sign == "~" for row in rows) == 1  # the kernel's name
+    lines = len(left.asm[stage].strip().splitlines())
+    assert sum(row.sign == "=" for row in rows) >= lines - 2
+
+
+def test_names_numbered_anew_are_equal_and_another_operand_is_not() -> None:
+    text = "%0 = load %x\n%1 = load %y\n%2 = sub %0, %1\nstore %2, %0"
+    renumbered = text.replace("%2", "%9").replace("%1", "%7").replace("%0", "%4")
+    assert diff_texts(text, renumbered, stage="mlir").same
+    assert not diff_texts(text, renumbered).same
+    swapped = renumbered.replace("sub %4, %7", "sub %7, %4")
+    assert [row.sign for row in diff_texts(text, swapped, stage="mlir").rows] == ["=", "=", "~", "="]
+    other = renumbered.replace("store %9, %4", "store %9, %7")
+    assert [row.sign for row in diff_texts(text, other, stage="mlir").rows] == ["=", "=", "=", "~"]
+    assert diff_texts("float t0 = a;\nb = t0;", "float t3 = a;\nb = t3;", stage="msl").same
+    assert not diff_texts("float t0 = a;\nb = t0;", "float t3 = a;\nb = t0;", stage="msl").same
+    assert not diff_texts("x = t1 + 1", "x = t1 + 2", stage="msl").same
+
+
+def test_printed_it_is_a_patch_that_makes_the_one_text_of_the_other() -> None:
+    """Where no names are numbered; drawn from texts in which lines are often alike."""
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        before, after = (["abcdef"[k] * 2 for k in rng.integers(0, 6, rng.integers(0, 30))] for _ in range(2))
+        mixed = before[: len(before) // 2] + after + before[len(before) // 2 :]
+        for left, right in ((before, after), (before, mixed), (mixed, before), (before, before)):
+            found = diff_texts("\n".join(left), "\n".join(right), ("a", "b"), "text")
+            patched = applied(left, list(found.lines()))
+            assert patched == right
+            assert found.same == (left == right)
+
+
+def applied(lines: list[str], patch: list[str]) -> list[str]:
+    """Apply a unified diff as the program patch does: each hunk must stand where its head says, with the counts that it says."""
+    made, place = list[str](), 0
+    k = 2
+    while k < len(patch):
+        head = re.fullmatch(r"@@ -(\d+),(\d+) \+(\d+),(\d+) @@", patch[k])
+        assert head is not None, patch[k]
+        old, old_count, new, new_count = map(int, head.groups())
+        start = old - 1 if old_count else old
+        made += lines[place:start]
+        assert len(made) == (new - 1 if new_count else new)
+        k, place, before = k + 1, start, len(made)
+        while k < len(patch) and not patch[k].startswith("@@"):
+            if patch[k][0] in " -":
+                assert lines[place] == patch[k][1:]
+                place += 1
+            if patch[k][0] in " +":
+                made.append(patch[k][1:])
+            k += 1
+        assert (place - start, len(made) - before) == (old_count, new_count)
+    return made + lines[place:]
+
+
 def test_a_diff_marks_what_changed_within_a_line() -> None:
     found = diff_texts("a\nfloat x = 1;\nz", "a\nfloat y = 1;\nz\nw", ("<old>", "new"))
     assert [row.sign for row in found.rows] == ["=", "~", "=", "+"]
@@ -414,3 +488,33 @@ def test_what_the_thread_did_not_run_is_not_shown() -> None:
     assert "sqrt(4" not in text
     assert "its condition is False" in text
     assert "simd_sum(value=7)" in text
+
+
+@en.kernel
+def mirrored(x: en.f32, out: en.f32, shift: en.Scalar[en.u32]):
+    tid = en.thread_position_in_threadgroup()
+    tile = en.threadgroup_alloc(en.f32, 64)
+    for turn in range(2):
+        en.barrier()
+        tile[tid] = x[en.thread_position_in_grid] * (turn + 1)
+    en.barrier()
+    out[en.thread_position_in_grid] = tile[63 - tid] + shift
+
+
+def test_what_is_read_of_threadgroup_memory_is_led_back_to_who_wrote_it() -> None:
+    """Each threadgroup has its own memory, and of two rounds the last one counts: worked out by hand for element 70."""
+    x = np.arange(128, dtype=np.float32)
+    wanted = np.concatenate([x[63::-1], x[127:63:-1]]) * 2 + 5
+    wanted[70] = 0
+    result = en.compare(mirrored, [x, np.zeros(128, np.float32), 5], grid=128, threads=64, oracle=lambda *a: wanted)
+    assert result.differences[0].index == (70,)
+    assert isinstance(result.origin, Origin)
+    assert (result.origin.thread, result.origin.threadgroup) == ((6, 0, 0), (1, 0, 0))
+    (held,) = result.origin.shared
+    assert (held.buffer, held.index, held.thread, held.threadgroup) == ("tile", 57, (57, 0, 0), (1, 0, 0))
+    assert held.steps[0].value == (64 + 57) * 2
+    text = str(result)
+    assert "tile[57] in threadgroup memory was written by thread (57, 0, 0) of the same threadgroup:" in text
+    assert "tile[57] = 242" in text
+    assert "shift=5" in text
+    assert json.loads(result.to_json())["origin"]["shared"][0]["thread"] == [57, 0, 0]

@@ -12,8 +12,8 @@ from enigma.trace.args import Kind
 from enigma.trace.node import Struct
 
 _LOCALS = (
-    "device", "encoder", "commands", "grid", "threads", "pool", "options", "library", "function", "error", "values", "check",
-    "encode", "run", "read", "make_buffer", "string", "fail", "pipeline", "default_threads",
+    "device", "encoder", "commands", "grid", "threads", "pool", "options", "library", "function", "error", "values", "descriptor",
+    "max_threads", "check", "encode", "run", "read", "make_buffer", "string", "fail", "pipeline", "default_threads",
     "main", "argc", "argv", "vectors", "kernel", "read_numbers", "all_close", "all_equal", "widen", "make_texture", "texels",
     "right",
 )  # fmt: skip
@@ -168,6 +168,7 @@ def _constructor(bundle: Bundle, name: str, stem: str, names: Names) -> list[str
             f"std::optional<{number_type(each.constant.dtype)}> {names.constants[each.constant.index]} = std::nullopt"
             for each in optional
         ),
+        f"NS::UInteger max_threads = {bundle.max_threads}",
     ]
     family = [
         f"if (!device->supportsFamily(MTL::GPUFamilyApple{bundle.family})) {{",
@@ -187,14 +188,19 @@ def _constructor(bundle: Bundle, name: str, stem: str, names: Names) -> list[str
         f'if (!library) fail("the Metal compiler refused {bundle.name}", error);',
         *(_specialised(bundle, names) if bundle.constants else _plain(bundle)),
         f'if (!function) fail("the library has no function {bundle.entry}", error);',
-        "pipeline_ = NS::TransferPtr(device->newComputePipelineState(function.get(), &error));",
+        "auto descriptor = NS::TransferPtr(MTL::ComputePipelineDescriptor::alloc()->init());",
+        "descriptor->setComputeFunction(function.get());",
+        "descriptor->setMaxTotalThreadsPerThreadgroup(max_threads);",
+        "pipeline_ = NS::TransferPtr(",
+        "    device->newComputePipelineState(descriptor.get(), MTL::PipelineOptionNone, nullptr, &error));",
         f'if (!pipeline_) fail("there is no pipeline of {bundle.name}", error);',
         "queue_ = NS::TransferPtr(device->newCommandQueue());",
         'if (!queue_) fail("there is no command queue", nullptr);',
     ]
     default = " A constant that is not given has its default." if optional else ""
     return [
-        f"/// Compiles the kernel.{default} Throws std::runtime_error with what Metal says of it.",
+        f"/// Compiles the kernel for threadgroups of up to max_threads threads.{default}",
+        "/// Throws std::runtime_error with what Metal says of it.",
         *_call(f"explicit {name}", arguments, " {"),
         *_indented(body),
         "}",

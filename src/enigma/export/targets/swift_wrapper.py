@@ -21,7 +21,7 @@ from enigma.trace.node import Struct
 
 _LOCALS = (
     "device", "pipeline", "queue", "encoder", "commands", "grid", "threads", "source", "options", "library", "function", "error",
-    "values", "into", "check", "encode", "run", "read", "makeBuffer",
+    "values", "descriptor", "maxThreads", "into", "check", "encode", "run", "read", "makeBuffer",
     "kernel", "vector", "texture", "texels", "numbers", "assertClose",
 )  # fmt: skip
 """Names in the class and its test that no parameter may hide."""
@@ -184,8 +184,9 @@ def _init(bundle: Bundle, name: str, names: Names) -> list[str]:
         "device: MTLDevice? = MTLCreateSystemDefaultDevice()",
         *(f"{names.constants[each.constant.index]}: {number_type(each.constant.dtype)}" for each in needed),
         *(f"{names.constants[each.constant.index]}: {number_type(each.constant.dtype)}? = nil" for each in optional),
+        f"maxThreads: Int = {bundle.max_threads}",
     ]
-    constants = "; a constant that is nil has its default" if optional else ""
+    default = "A constant that is nil has its default. " if optional else ""
     family = [
         f"guard device.supportsFamily(.apple{bundle.family}) else {{ throw Failure.unsupportedDevice }}",
     ]
@@ -197,13 +198,17 @@ def _init(bundle: Bundle, name: str, names: Names) -> list[str]:
         *_math(bundle),
         f"let library = try device.makeLibrary(source: {name}.source, options: options)",
         *(_specialised(bundle, names) if bundle.constants else _plain(bundle)),
-        "pipeline = try device.makeComputePipelineState(function: function)",
+        "let descriptor = MTLComputePipelineDescriptor()",
+        "descriptor.computeFunction = function",
+        "descriptor.maxTotalThreadsPerThreadgroup = maxThreads",
+        "pipeline = try device.makeComputePipelineState(descriptor: descriptor, options: [], reflection: nil)",
         "guard let queue = device.makeCommandQueue() else { throw Failure.outOfMemory }",
         "self.device = device",
         "self.queue = queue",
     ]
     return [
-        f"/// Compiles the kernel{constants}. Throws what Metal says of it.",
+        "/// Compiles the kernel for threadgroups of up to `maxThreads` threads.",
+        f"/// {default}Throws what Metal says of it.",
         *_call("public init", arguments, " throws {"),
         *_indented(body),
         "}",

@@ -58,7 +58,7 @@ class Checks(Observer):
     ) -> None:
         self.wanted, self.recorder, self.grid = wanted, recorder, grid
         components = Components(traced)
-        self._races = Races(traced, recorder.problem) if Fault.DATA_RACE in wanted else None
+        self._races = Races(traced, components, recorder.problem) if Fault.DATA_RACE in wanted else None
         self._uninitialised = (
             Uninitialised(traced, components, recorder.problem) if Fault.UNINITIALISED_READ in wanted else None
         )

@@ -133,7 +133,8 @@ def first_of(x: Array, lanes: Array) -> int:
 
 def _blank(array: Array) -> Array:
     """Return which elements hold zeros or NaN."""
-    same = array == np.zeros((), array.dtype)
+    with np.errstate(invalid="ignore"):  # bfloat says so of NaN
+        same = array == np.zeros((), array.dtype)
     if array.dtype.kind in "fV":
         same = same | np.isnan(array.astype(np.float32))
     return same.all(axis=-1) if same.ndim > 1 else same

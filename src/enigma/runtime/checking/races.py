@@ -16,6 +16,7 @@ import numpy as np
 from enigma.dtypes import Space
 from enigma.runtime.checking.clocks import Clocks, Now, Order
 from enigma.runtime.checking.shadow import NOBODY, SIMDGROUP, THREADGROUP, Crowd, Shadow, Since, Trace
+from enigma.runtime.checking.uses import Components
 from enigma.runtime.simulator.grid import Batch
 from enigma.runtime.simulator.memory import Access, Kind, Memory
 from enigma.runtime.simulator.observer import Observer
@@ -48,8 +49,8 @@ _ORDERS: dict[Enum, frozenset[Order]] = {
 class Races(Observer):
     """Watches every access of memory that threads share and that the kernel changes."""
 
-    def __init__(self, traced: Traced, report: Report) -> None:
-        self.kernel, self.report = traced.name, report
+    def __init__(self, traced: Traced, components: Components, report: Report) -> None:
+        self.kernel, self.report, self.components = traced.name, report, components
         self.clocks = {part: Clocks() for part in _Part}
         self.changed, self.synchronizes = _changed(traced), _synchronizes(traced)
         self.names = {id(param.value): param.name for param in traced.params}
@@ -239,7 +240,10 @@ class Races(Observer):
         mine, theirs = int(lanes.thread[n]), int(other[n])
         apart = mine >> THREADGROUP != theirs >> THREADGROUP
         same = "; both write the same value" if minor else ""
-        help = _help(memory, apart=apart, at_once=step is None, minor=minor)
+        if any(self._sets_components(each, memory) for each in (access.node, node)):
+            help = "setting a component of a vector reads and stores all of it: give each thread whole vectors, or use numbers"
+        else:
+            help = _help(memory, apart=apart, at_once=step is None, minor=minor)
         self.report(Problem(
             Fault.DATA_RACE,
             f"data race: {access.kind.value} of {memory}[{index}], which {_called(theirs, batch, apart)} {what}{same}",
@@ -247,6 +251,13 @@ class Races(Observer):
             value=_scalar(memory.data[lanes.flat[n]]), other=node.loc,
             other_note=f"the other access, by {_called(theirs, batch, apart)}: nothing orders the two", minor=minor,
         ))  # fmt: skip
+
+    def _sets_components(self, node: Op, memory: Memory) -> bool:
+        """Return whether an operation is part of `A[i].x = ...`."""
+        if memory.texture or memory.data.ndim == 1:
+            return False
+        which = self.components.of(node)
+        return which == () or (which is not None and _writes(node) and len(which) < memory.data.shape[1])
 
     def _shadow(self, memory: Memory) -> Shadow | None:
         if memory.space is Space.THREADGROUP:

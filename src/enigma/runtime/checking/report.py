@@ -159,8 +159,9 @@ class CheckReport:
         outside = any(finding.kind is Fault.OUT_OF_BOUNDS for finding in found)
         first, *rest = found
         error = (OutOfBoundsFound if outside else CheckError)(
-            first.message, loc=first.loc, notes=first.notes, help=first.help, more=[str(each) for each in rest]
-        )
+            first.message, loc=first.loc, notes=first.notes, help=first.help, more=[str(each) for each in rest],
+            kinds=[str(each.kind) for each in found],
+        )  # fmt: skip
         error.report = self
         if self.failure is not None:  # what the kernel asserts often tells why
             raise self.failure from error
@@ -168,7 +169,7 @@ class CheckReport:
 
     def _raise_order(self) -> None:
         error = CheckError(
-            f"results of {self.kernel} depend on the order of threads",
+            self.summary,
             notes=[(str(each).removeprefix("note: "), None) for each in self.order_differences],
             help="make them the same in any order, or leave the severity at a warning where that is meant",
         )

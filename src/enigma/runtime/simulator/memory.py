@@ -187,7 +187,7 @@ def out_of_bounds(
     elements = f"{memory.size} element{'s' if memory.size != 1 else ''}"
     guard = f"if i < {memory.size}:" if value >= 0 else "if i >= 0:"
     limit = (
-        ", or give the vector a limit: limit=n"
+        ", or say what there is: limit=n of a vector, pred= of a tile"
         if node.row.algebra in (Algebra.LOAD_VECTOR, Algebra.STORE_VECTOR)
         else ""
     )

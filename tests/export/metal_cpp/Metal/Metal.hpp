@@ -10,6 +10,8 @@
 
 namespace MTL {
 
+using PipelineOption = NS::UInteger;
+enum : PipelineOption { PipelineOptionNone = 0 };
 using ResourceOptions = NS::UInteger;
 enum : ResourceOptions { ResourceStorageModeShared = 0 };
 using TextureUsage = NS::UInteger;
@@ -91,6 +93,16 @@ public:
     MTL::Function* newFunction(const NS::String* name, const MTL::FunctionConstantValues* constantValues, NS::Error** error);  // -newFunctionWithName:constantValues:error:
 };
 
+class ComputePipelineDescriptor : public NS::Copying<ComputePipelineDescriptor> {
+public:
+    static ComputePipelineDescriptor* alloc();
+    ComputePipelineDescriptor* init();
+    void setComputeFunction(const MTL::Function* computeFunction);                       // -setComputeFunction:
+    void setMaxTotalThreadsPerThreadgroup(NS::UInteger maxTotalThreadsPerThreadgroup);   // -setMaxTotalThreadsPerThreadgroup:
+};
+
+class ComputePipelineReflection : public NS::Referencing<ComputePipelineReflection> {};
+
 class ComputePipelineState : public NS::Referencing<ComputePipelineState> {
 public:
     NS::UInteger maxTotalThreadsPerThreadgroup() const;    // -maxTotalThreadsPerThreadgroup
@@ -127,7 +139,7 @@ class Device : public NS::Referencing<Device> {
 public:
     bool supportsFamily(MTL::GPUFamily gpuFamily);    // -supportsFamily:
     MTL::Library* newLibrary(const NS::String* source, const MTL::CompileOptions* options, NS::Error** error);  // -newLibraryWithSource:options:error:
-    MTL::ComputePipelineState* newComputePipelineState(const MTL::Function* computeFunction, NS::Error** error);  // -newComputePipelineStateWithFunction:error:
+    MTL::ComputePipelineState* newComputePipelineState(const MTL::ComputePipelineDescriptor* descriptor, MTL::PipelineOption options, MTL::ComputePipelineReflection** reflection, NS::Error** error);  // -newComputePipelineStateWithDescriptor:options:reflection:error:
     MTL::CommandQueue* newCommandQueue();    // -newCommandQueue
     MTL::Buffer* newBuffer(const void* pointer, NS::UInteger length, MTL::ResourceOptions options);  // -newBufferWithBytes:length:options:
     MTL::Texture* newTexture(const MTL::TextureDescriptor* descriptor);    // -newTextureWithDescriptor:
