@@ -268,8 +268,7 @@ def compile(
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
     if _builds(emit_only):
-        with stage("build_metallib", "compile", kernel_name=compiled.kernel_name):
-            _build(compiled, metal, work_dir, keep_source=keep_metal_source, debug=source_map)
+        _build(compiled, metal, work_dir, keep_source=keep_metal_source, debug=source_map)
     elif keep_metal_source and work_dir is not None:
         compiled.export_metal(Path(work_dir) / f"{program.name}.metal")
     return compiled
@@ -306,9 +305,10 @@ def _build(
     """Add a .metallib to a compiled kernel, which Metal then loads in place of compiling the text."""
     program = compiled.program
     options = toolchain.Options(metal.msl_version, program.traced.math, logs=bool(program.sites), debug=debug)
-    library = toolchain.build(
-        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, options=options
-    )
+    with stage("build_metallib", "compile", kernel_name=program.name):
+        library = toolchain.build(
+            program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, options=options
+        )
     compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     program.metallib = compiled.metallib_path
 
