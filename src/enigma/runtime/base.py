@@ -14,8 +14,8 @@ import numpy as np
 from enigma.dtypes import Numeric
 from enigma.errors import DeviceError, LaunchError
 from enigma.runtime import constants as function_constants
-from enigma.runtime import launch, pytorch
-from enigma.runtime.arrays import Array
+from enigma.runtime import foreign, launch, pytorch
+from enigma.runtime.arrays import Array, by_numpy
 from enigma.runtime.copies import Packed
 from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
@@ -204,7 +204,7 @@ class Runtime:
 
         `inputs` fill the buffer slots in order, Scalars left out; the remaining buffers are the outputs, zero at first.
         Give one of: `output_size` (bytes of the single output; returns `bytes`), `output_sizes` (returns a list of `bytes`), or
-        `output_shapes` with `output_dtypes` (returns an array, or a list when there are several). With `inout=` naming
+        `output_shapes` with `output_dtypes` (an array, or a list of several; of MLX for its dtypes). With `inout=` naming
         inputs that the kernel updates in place, there may be no output; then None is returned. `scalars` are in the order of
         the Scalar parameters, or by name. `constants` gives function constants by index or name: a value, or a pair of its
         type and the value.
@@ -314,7 +314,8 @@ class Runtime:
 def _results(arrays: list[Array], output_size: int | None, output_shapes: Sequence[Any] | None) -> Any:
     """Return outputs in the form that they were asked for."""
     if output_shapes is not None:
-        return arrays[0] if len(arrays) == 1 else arrays
+        found = [array if (x := foreign.mlx_under(array)) is None else x for array in arrays]
+        return found[0] if len(found) == 1 else found
     if output_size is not None:
         return arrays[0].tobytes()
     return [array.tobytes() for array in arrays] or None
@@ -337,10 +338,11 @@ def _recorded(compiled: Compiled, grid: Any, threads: Any) -> tuple[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class OutputForm:
-    """The shape and NumPy dtype of an output."""
+    """The shape and NumPy dtype of an output, which is an array of MLX if its dtype was given as one of MLX."""
 
     shape: Any
     dtype: Any
+    is_mlx: bool = False
 
 
 def _note(made: Any, name: str, arrays: Iterable[Any]) -> None:
@@ -367,7 +369,8 @@ def _output_forms(
                 help="for example output_shapes=[(n,)], output_dtypes=[np.float32]",
             )
         return [
-            OutputForm(shape, numpy_dtype(dtype)) for shape, dtype in zip(output_shapes, output_dtypes, strict=True)
+            OutputForm(shape, numpy_dtype(dtype), foreign.is_mlx(dtype))
+            for shape, dtype in zip(output_shapes, output_dtypes, strict=True)
         ]
     sizes: list[Any] = []
     if output_sizes is not None or output_size is not None:
@@ -416,6 +419,8 @@ def numpy_dtype(dtype: Any) -> Any:
     """Return the NumPy dtype of an output that is said by dtype. Raises `LaunchError` for what is none."""
     if isinstance(dtype, Numeric):
         return dtype.numpy
+    if foreign.is_mlx(dtype):
+        return foreign.from_mlx_dtype(dtype).numpy
     try:
         return np.dtype(dtype)
     except TypeError:
@@ -425,7 +430,9 @@ def numpy_dtype(dtype: Any) -> Any:
 def zeros(runtime: Runtime, form: OutputForm) -> Array:
     """Return a new output. Raises `LaunchError` for what is no shape."""
     try:
-        np.empty(form.shape, np.dtype([]))  # takes no memory: only whether it is a shape
+        shape = np.empty(form.shape, np.dtype([])).shape  # takes no memory: only whether it is a shape
+        if form.is_mlx:
+            return foreign.new_mlx(shape, by_numpy()[form.dtype])[1]
         return runtime.zeros(form.shape, form.dtype)
     except (TypeError, ValueError):
         raise LaunchError(
