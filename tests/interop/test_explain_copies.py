@@ -52,6 +52,22 @@ def test_equal_copies_are_counted() -> None:
     assert not en.explain_copies()
 
 
+def test_a_copy_that_could_be_avoided_is_told_the_first_time() -> None:
+    base, out = columns(4), np.zeros(4, np.float32)
+    with pytest.warns(en.EnigmaWarning) as told:
+        for _ in range(3):
+            add.launch(base[:, 0], out.copy(), out, grid=4, threads=4, device="cpu")
+    (text,) = (str(one.message) for one in told)
+    place, said = text.split(": warning: ")
+    assert place.split(":")[0].endswith("test_explain_copies.py")
+    assert said.splitlines() == [
+        "kernel add: A is copied for each run, 16 bytes: its elements do not follow one another in memory",
+        '    add.launch(base[:, 0], out.copy(), out, grid=4, threads=4, device="cpu")',
+        "    ^",
+        "  help: pass a contiguous array: keep np.ascontiguousarray(A) where it is launched more than once",
+    ]
+
+
 def test_an_array_that_ends_within_a_vector_is_copied_both_ways() -> None:
     compiled = en.compile(add, vec_width=4, emit_only=True)
     out = np.zeros(6, np.float32)

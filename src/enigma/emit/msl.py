@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -87,7 +87,7 @@ def emit_msl(
     `line_comments` names the Python line after each statement, `source_map` adds `#line` directives, `threads` states
     the largest threadgroup. Raises `EnigmaError` at the Python line of an operation that Metal does not have.
     """
-    kernel = _MslKernel(kernel_of(module))
+    kernel = MslKernel(kernel_of(module))
     lines = kernel.lines(threads)
     text, places = _render(lines, line_comments=line_comments, source_map=source_map)
     return MslText(text, places, kernel.version(), kernel.entry)
@@ -143,18 +143,21 @@ class _Position:
     loc: SourceLoc | None
 
 
-class _MslKernel(KernelWriter):
+class MslKernel(KernelWriter):
     """One kernel function with its signature."""
 
-    def __init__(self, function: func.FuncOp) -> None:
-        self.function = function
+    def __init__(
+        self, function: func.FuncOp, make_names: Callable[[set[str]], Names] = Names, *, packed: bool = False
+    ) -> None:
+        """Read a kernel; with `packed`, an array may begin where only one element, and no vector of them, may be read."""
+        self.function, self.packed = function, packed
         self.entry = legal(function.sym_name.data, file_scope=True)
         self.ops = [op for op in function.walk() if isinstance(op, IntrinsicOp)]
         atomic = set(_atomic_buffers(self.ops))
         self.cast = atomic & set(_plain_buffers(self.ops))
         self.atomic = atomic - self.cast
         self.written = set(_written_buffers(self.ops))
-        names = Names({self.entry, *_functions(self.ops)})
+        names = make_names({self.entry, *_functions(self.ops)})
         self.samplers = Samplers(self.ops, names)
         self.fenced = fenced(self.ops)
         speller = MslSpeller(math_of(function), self.samplers)
@@ -212,7 +215,7 @@ class _MslKernel(KernelWriter):
         """Return one operation; an element of an atomic buffer is read and written by an atomic access."""
         if op.ROW.algebra in (Algebra.LOAD_VECTOR, Algebra.STORE_VECTOR):
             return self._packed(op, *operands.values())
-        if op.ROW.algebra is Algebra.LOAD and dtype_of(op.results[0].type).lanes == 3:
+        if op.ROW.algebra is Algebra.LOAD and self._is_packed(op.operands[0]):
             return unpacked(super().operation(op, operands), self.speller)
         if (constant := self.constants.expression(op)) is not None:
             return constant
@@ -243,6 +246,7 @@ class _MslKernel(KernelWriter):
         kind = f"{space.value} {const}"
         own = memory.owner if isinstance(memory.owner, IntrinsicOp) and memory.owner in self.allocations else None
         could = dtype.lanes != 3 and (space is Space.DEVICE or (space is Space.THREADGROUP and own is not None))
+        could = could and not (self.packed and space is Space.DEVICE)
         whole = _quotient(index, dtype.lanes) if could else None
         aligned = whole is not None or (could and is_multiple(op.operands[1], dtype.lanes))
         if aligned and own is not None:
@@ -283,19 +287,7 @@ class _MslKernel(KernelWriter):
     def lines(self, threads: tuple[int, int, int] | None) -> list[Line]:
         """Return all lines of the source."""
         body = self.write()
-        lines = [Line("#include <metal_stdlib>")]
-        lines += [Line(f"#include <{header}>") for header in sorted({h for op in self.ops for h in op.ROW.headers})]
-        lines += [Line("using namespace metal;"), Line("")]
-        lines += self.structs.lines()
-        if constants := self.constants.lines(self.speller.type_name):
-            lines += [*constants, Line("")]
-        if samplers := self.samplers.lines():
-            lines += [*samplers, Line("")]
-        for helper in self._helpers():
-            lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
-        tables = {op: local for op, local in self.allocations.items() if op.ROW.algebra is Algebra.TABLE}
-        lines += [line for op, local in tables.items() for line in self._table(op, local)]
-        lines += [Line("")] if tables else []
+        lines = self.file_scope()
         if threads is not None:
             x, y, z = threads
             lines.append(Line(f"[[max_total_threads_per_threadgroup({x * y * z})]]"))
@@ -309,16 +301,39 @@ class _MslKernel(KernelWriter):
                 for k, (text, loc) in enumerate(parameters)
             ]
         lines.append(Line("{"))
-        shared = [self._allocation(op, local) for op, local in self.allocations.items() if op not in tables]
+        shared = self.shared()
         lines += shared
         if shared and body:
             lines.append(Line(""))
         return [*lines, *body, Line("}")]
 
+    def file_scope(self) -> list[Line]:
+        """Return what stands before the kernel, once its body is written."""
+        lines = [Line("#include <metal_stdlib>")]
+        lines += [Line(f"#include <{header}>") for header in sorted({h for op in self.ops for h in op.ROW.headers})]
+        lines += [Line("using namespace metal;"), Line("")]
+        lines += self.structs.lines()
+        if constants := self.constants.lines(self.speller.type_name):
+            lines += [*constants, Line("")]
+        if samplers := self.samplers.lines():
+            lines += [*samplers, Line("")]
+        for helper in self._helpers():
+            lines += [Line(text) for text in helper.rstrip("\n").split("\n")] + [Line("")]
+        tables = {op: local for op, local in self.allocations.items() if op.ROW.algebra is Algebra.TABLE}
+        lines += [line for op, local in tables.items() for line in self._table(op, local)]
+        lines += [Line("")] if tables else []
+        return lines
+
+    def shared(self) -> list[Line]:
+        """Return the declarations of memory that begin the kernel, once its body is written."""
+        return [
+            self._allocation(op, local) for op, local in self.allocations.items() if op.ROW.algebra is not Algebra.TABLE
+        ]
+
     def _signature(self) -> Iterator[tuple[str, SourceLoc | None]]:
         slot, textures, before = -1, 0, None
         for arg, local in self.parameters.items():
-            kind, loc = self._element(arg), location_of(arg)
+            kind, loc = self.element(arg), location_of(arg)
             if (texture := texture_of(arg.type)) is not None:  # textures are numbered apart from buffers
                 yield f"{texture} {local} [[texture({textures})]]", loc
                 textures, before = textures + 1, None
@@ -343,19 +358,25 @@ class _MslKernel(KernelWriter):
             kind = "uint" if position.axes == 1 else f"uint{position.axes}"
             yield f"{kind} {position.name} [[{position.attribute}]]", position.loc
 
-    def _element(self, value: SSAValue) -> str:
-        dtype = dtype_of(value.type)
-        kind = self.speller.type_name(dtype)
-        packs = dtype.lanes == 3 and dtype.element is not b1 and space_of(value.type) is not Space.THREAD
-        if packs:  # three components take the room of three, as in the array it comes from
+    def element(self, value: SSAValue) -> str:
+        """Return how the elements of memory, or a number passed by value, are declared."""
+        kind = self.speller.type_name(dtype_of(value.type))
+        if is_memory(value.type) and self._is_packed(value):
             return f"packed_{kind}"
         return f"atomic_{kind}" if value in self.atomic else kind
+
+    def _is_packed(self, memory: SSAValue) -> bool:
+        """Return whether memory has packed vectors: three components take the room of three, as in the array they come from."""
+        dtype, space = dtype_of(memory.type), space_of(memory.type)
+        if dtype.lanes == 1 or dtype.element is b1:
+            return False
+        return space is not Space.THREAD if dtype.lanes == 3 else self.packed and space is Space.DEVICE
 
     def _allocation(self, op: IntrinsicOp, local: str) -> Line:
         size = op.attr("size")
         space = "" if op.ROW.algebra is Algebra.LOCAL else f"{space_of(op.results[0].type).value} "
         align = f"alignas({self.alignments[op]}) " if op in self.alignments else ""
-        return Line(f"{align}{space}{self._element(op.results[0])} {local}[{size}];", 1, place(op))
+        return Line(f"{align}{space}{self.element(op.results[0])} {local}[{size}];", 1, place(op))
 
     def _memory_name(self, op: IntrinsicOp) -> str:
         wish = user_name(op.results[0]) or next(word for what, word in _UNNAMED if what is op.ROW.algebra)

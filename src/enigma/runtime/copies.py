@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from enigma.runtime import pytorch
+from enigma.source import caller
+from enigma.trace.tracer import warn
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -74,8 +76,8 @@ _seen: dict[Copied, int] = {}
 
 def note(
     kernel: str, argument: str, device: str, nbytes: int, direction: str, why: Why, *, is_tensor: bool = False
-) -> None:  # fmt: skip
-    """Remember that an argument was copied. Launches that copy nothing never come here."""
+) -> Copied | None:  # fmt: skip
+    """Remember that an argument was copied, and return what was if this is the first time. Other launches never come here."""
     remedy = why.remedy(argument, is_tensor=is_tensor)
     one = Copied(kernel, argument, device, nbytes, direction, why.value, remedy)
     with _lock:
@@ -83,6 +85,7 @@ def note(
         if len(_seen) >= KEPT:
             del _seen[next(iter(_seen))]
         _seen[one] = count + 1
+    return None if count else one
 
 
 def noted() -> list[tuple[Copied, int]]:
@@ -107,10 +110,16 @@ class Packed:
     why: Why
 
     def fill(self, kernel: str, device: str) -> None:
-        """Copy what the argument holds now."""
+        """Copy what the argument holds now; the first time is an `EnigmaWarning`, for the program could avoid it."""
         self.made[...] = self.given
         is_tensor = pytorch.tensor_under(self.given) is not None
-        note(kernel, self.name, device, self.made.nbytes, "in", self.why, is_tensor=is_tensor)
+        new = note(kernel, self.name, device, self.made.nbytes, "in", self.why, is_tensor=is_tensor)
+        if new is not None:
+            warn(
+                f"kernel {kernel}: {self.name} is copied for each run, {new.nbytes} bytes: {new.reason}",
+                caller(),
+                new.remedy,
+            )
 
 
 def packed(array: Array, name: str) -> Packed | None:

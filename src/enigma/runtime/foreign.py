@@ -66,7 +66,7 @@ def _from_mlx(x: Any, name: str) -> Array:
     try:
         # NumPy's buffer protocol has no bfloat16; a view of an array of MLX is over the same memory
         found = np.asarray(memoryview(_as_bits(x, mx.uint16) if is_bf16 else x))
-    except ValueError as error:
+    except (RuntimeError, ValueError) as error:
         if "eval" not in str(error):
             raise LaunchError(
                 f"{name} holds {x.dtype}, which NumPy and enigma have no dtype for",
@@ -74,7 +74,8 @@ def _from_mlx(x: Any, name: str) -> Array:
             ) from None
         raise LaunchError(
             f"{name} has no value while MLX traces the function around it",
-            help="launch outside of mx.compile and mx.vmap, or make an operation of MLX: enigma.interop.mlx.as_op(kernel, ...)",
+            help="launch outside of mx.compile and mx.vmap; on a GPU with Metal an operation, enigma.interop.mlx.as_op(kernel), "
+            "may be within mx.compile, and has a vmap() of its own everywhere",
         ) from None
     found.flags.writeable = False
     return found.view(bf16.numpy).reshape(x.shape) if is_bf16 else found
@@ -141,3 +142,28 @@ def from_mlx_dtype(dtype: Any) -> Numeric:
         if own.parts == 1 and dtype == mlx_dtype(own):
             return own
     raise LaunchError(f"kernels have no dtype for MLX's {dtype}", help="pass for example mx.float32")
+
+
+def new_mlx(shape: tuple[int, ...], dtype: Numeric) -> tuple[Any, Array]:
+    """Return a new array of MLX, its elements 0, and one of NumPy over its memory; MLX must be imported already.
+
+    Nobody else has seen it, so that it may still be written.
+    """
+    mx: Any = sys.modules["mlx.core"]
+    made = mx.zeros(shape, dtype=mlx_dtype(dtype))
+    mx.eval(made)
+    if dtype.element is not bf16:
+        return made, np.asarray(memoryview(made))
+    bits = made.reshape((-1,)).view(mx.uint16)  # both without a copy: the array is contiguous
+    return made, np.asarray(memoryview(bits)).view(bf16.numpy).reshape(shape)
+
+
+def mlx_under(array: Array) -> Any:
+    """Return the array of MLX whose memory an array of `new_mlx` is, or None."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if not isinstance(owner, memoryview) or not is_mlx(owner.obj):
+        return None
+    found: Any = owner.obj
+    return found.view(mlx_dtype(bf16)).reshape(array.shape) if array.dtype == bf16.numpy else found

@@ -12,6 +12,7 @@ from enigma.errors import LaunchError
 from enigma.runtime.arrays import Array
 from enigma.runtime.base import OutputForm, check_inputs, numpy_dtype, zeros
 from enigma.runtime.binding import memory_of
+from enigma.runtime.foreign import is_mlx
 from enigma.runtime.jit import Recorded
 from enigma.trace.tensor import Tensor
 
@@ -150,7 +151,7 @@ class CompiledJit:
 def _form(tensor: Tensor, shape: Any, dtype: Any, size: Any) -> OutputForm:
     """Return the form of an output, by its shape and dtype or by its bytes."""
     if shape is not None:
-        return OutputForm(shape, numpy_dtype(dtype))
+        return OutputForm(shape, numpy_dtype(dtype), is_mlx(dtype))
     own = tensor.dtype
     if not isinstance(size, int | np.integer) or size <= 0 or size % own.size:
         raise LaunchError(

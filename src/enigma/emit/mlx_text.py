@@ -1,0 +1,23 @@
+"""What the emitter for MLX returns; apart from it, for that is had without a compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SMALLEST = 8
+"""Elements that an array must have for MLX to declare it as device memory; smaller ones are constant memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class MlxText:
+    """A kernel for `mx.fast.metal_kernel`: `header` and `source`, and MLX's names of inputs and outputs, in slot order.
+
+    `inputs` are all parameters that the kernel does not write, numbers too, which MLX gets as arrays without axes. The others must
+    have at least `SMALLEST` elements, for the text takes them for device memory.
+    """
+
+    header: str
+    source: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    msl_version: tuple[int, int]
