@@ -13,6 +13,7 @@ from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
 from enigma.runtime.diagnostics import SourceMap
 from enigma.runtime.jit import JitDef
+from enigma.runtime.profiling.events import stage
 from enigma.runtime.program import Program, TextureParam
 from enigma.runtime.sequence import CompiledJit
 from enigma.runtime.texts import Style, emitted, metal_text
@@ -84,18 +85,24 @@ class CompiledKernel:
     def _repr_html_(self) -> str:
         return context.load_explorer().compiled_html(self)
 
-    def explore(self, path: Any = None, *, grid: Any = None, threads: Any = (256, 1, 1), report: Any = None) -> Path:
+    def explore(
+        self, path: Any = None, *, grid: Any = None, threads: Any = (256, 1, 1), report: Any = None,
+        constants: Mapping[Any, Any] | None = None,
+    ) -> Path:  # fmt: skip
         """Write one HTML file with every stage side by side, and return its path (default `NAME.html`).
 
         Python, traced IR, MLIR after each pass with what the pass changed, Metal and LLVM IR: pointing at a line shows the
         same operation in all of them. The file needs no network. Tabs tell the launch of `grid` threads in threadgroups of
-        `threads`, how memory is accessed, and with the `report` of `enigma.check` what the checked run found.
+        `threads`, how memory is accessed, and with the `report` of `enigma.check` what the checked run found. `constants` are
+        the values of function constants, without which LLVM IR and memory accesses are not there.
 
-        Raises `EnigmaValueError` for a file that cannot be written, `LaunchError` for sizes that no launch has.
+        Raises `EnigmaValueError` for a file that cannot be written, `LaunchError` for sizes or constants that no launch has.
 
             compiled.explore("saxpy.html", grid=10_000, threads=256)
         """
-        return context.load_explorer().explore(self, path, grid=grid, threads=threads, report=report)
+        return context.load_explorer().explore(
+            self, path, grid=grid, threads=threads, report=report, constants=constants
+        )
 
     def export(self, *args: Any, to: str, path: Any = None, **launch: Any) -> Path:
         """Write the kernel as a folder that can be shipped, and return its path: what `enigma.export(compiled, ...)` does.
@@ -254,13 +261,15 @@ def compile(
         return _launches(fn, args, constexprs, options)
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
-    traced = kernel.trace(constexprs, vec_width=vec_width)
+    with stage("trace", "compile", kernel_name=kernel.name):
+        traced = kernel.trace(constexprs, vec_width=vec_width)
     program = Program(traced if math is None else replace(traced, math=math_named(math)))
     _show_ir(program, printed=dump_ir)
     source = _for_metal(kernel, constexprs, program, async_copy, vec_width)
     if dump_mlir:
         _show_mlir(source)
-    metal = _metal(source, Style(line_comments, source_map))
+    with stage("emit_metal", "compile", kernel_name=program.name):
+        metal = _metal(source, Style(line_comments, source_map))
     compiled = _compiled(program, metal, source)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
@@ -302,9 +311,10 @@ def _build(
     """Add a .metallib to a compiled kernel, which Metal then loads in place of compiling the text."""
     program = compiled.program
     options = toolchain.Options(metal.msl_version, program.traced.math, logs=bool(program.sites), debug=debug)
-    library = toolchain.build(
-        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, options=options
-    )
+    with stage("build_metallib", "compile", kernel_name=program.name):
+        library = toolchain.build(
+            program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, options=options
+        )
     compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     program.metallib = compiled.metallib_path
 
@@ -395,9 +405,9 @@ def _write_dumps(compiled: CompiledKernel) -> None:
         return
     _write_dump(compiled.program, "mlir", compiled.mlir_source)
     _write_dump(compiled.program, "metal", compiled.metal_source)
-    for stage, suffix in (("llvm", "ll"), ("asm", "s")):
+    for kind, suffix in (("llvm", "ll"), ("asm", "s")):
         try:
-            text = compiled.asm[stage]
+            text = compiled.asm[kind]
         except EnigmaError as error:  # what the CPU lacks must not stop a kernel that is meant for Metal
             text = f"; not made: {error.message}\n"
         _write_dump(compiled.program, suffix, text)
