@@ -68,10 +68,8 @@ def check(
         ready = function_constants.specialised(program, given)
     except LaunchError:
         launch.together(
-            lambda: launch.geometry(grid, threads),
-            bound_arguments,
-            lambda: function_constants.specialised(program, given),
-        )
+            lambda: launch.geometry(grid, threads), bound_arguments, lambda: function_constants.specialised(program, given)
+        )  # fmt: skip
         raise
     if Fault.ALIASING not in settings.wanted:
         found.clear()
