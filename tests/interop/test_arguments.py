@@ -212,6 +212,15 @@ def test_bfloat16_comes_and_goes_through_dlpack(kind: Any) -> None:
     assert np.array_equal(out.astype(np.float32), np.arange(33, dtype=np.float32) * 3)
 
 
+def test_bfloat16_comes_through_numpys_own_protocol_too() -> None:
+    given, out = bfloats(33), np.zeros(33, ml_dtypes.bfloat16)
+    scaled[33, 32](Interface(given), as_dlpack(out), 3.0)
+    assert np.array_equal(out.astype(np.float32), np.arange(33, dtype=np.float32) * 3)
+    assert as_array(as_dlpack(given)).dtype == given.dtype
+    rgb = np.zeros(4, np.dtype("V2"))
+    assert "A holds |V2" in message(lambda: add[4, 4](Interface(rgb), numbers(4), numbers(4)))
+
+
 def test_a_capsule_of_bfloat16_says_so() -> None:
     capsule = as_dlpack(bfloats(4)).__dlpack__(max_version=(1, 0))
     address: Any = producers._pointer(capsule, b"dltensor_versioned")
