@@ -7,7 +7,7 @@ import keyword
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def _from_zero(bundle: Bundle) -> Bundle:
     if not any(p.access.writes and np.asarray(p.given).view(np.uint8).any() for p in bundle.parameters):
         return bundle
     given = [np.zeros_like(p.given) if p.access.writes else p.given for p in bundle.parameters]
-    after = [x.copy() if isinstance(x, np.ndarray) else x for x in given]
+    after: list[Any] = [cast("Any", x).copy() if isinstance(x, np.ndarray) else x for x in given]
     runtime(bundle.device).bind_whole(specialised(bundle), after, bundle.geometry)()
     return replace(
         bundle,
@@ -103,6 +103,7 @@ def specialised(bundle: Bundle) -> Program:
 
 
 def text(bundle: Bundle) -> MlxText:
+    """Return the kernel as `mx.fast.metal_kernel` takes it, with its function constants compiled in."""
     from enigma.emit.mlx import emit_mlx  # xDSL is heavy
 
     return emit_mlx(specialised(bundle).lower(None))
