@@ -6,10 +6,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from enigma.errors import EnigmaTypeError
 from enigma.markup import table
-from enigma.runtime.profiling.measure import check_counts
+from enigma.runtime.profiling.measure import check_counts, check_prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,15 @@ def bench(
 ) -> BenchResult:
     """Return how long calls of `fn(*args, **kw)` take by the clock, after `warmup` others.
 
-    Raises `ValueError` for a `repeat` below 1 and a `warmup` below 0.
+    Raises `ValueError` for a `repeat` below 1 and a `warmup` below 0, `TypeError` for what cannot be measured.
 
     >>> bench(sum, [1, 2, 3], repeat=4).n
     4
     """
+    if not callable(cast("Any", fn)):
+        raise EnigmaTypeError(
+            f"bench takes a function and its arguments, but it got {fn!r}", help="write bench(f, x, repeat=50)"
+        )
     check_counts(repeat, warmup)
     for _ in range(warmup):
         fn(*args, **kw)
@@ -82,8 +87,9 @@ def bench_gpu(
 ) -> BenchResult:
     """Return how long the device works on dispatches of a prepared kernel, after `warmup` others.
 
-    Raises `ValueError` for a `repeat` below 1 and a `warmup` below 0.
+    Raises `ValueError` for a `repeat` below 1 and a `warmup` below 0, `TypeError` for what cannot be measured.
     """
+    check_prepared(prepared, "bench_gpu")
     check_counts(repeat, warmup)
     for _ in range(warmup):
         prepared.dispatch_timed(grid, threads)

@@ -13,6 +13,7 @@ from enigma.errors import EnigmaError, EnigmaTypeError, EnigmaValueError
 from enigma.runtime import direct, toolchain
 from enigma.runtime.diagnostics import SourceMap
 from enigma.runtime.jit import JitDef
+from enigma.runtime.profiling.events import stage
 from enigma.runtime.program import Program, TextureParam
 from enigma.runtime.sequence import CompiledJit
 from enigma.runtime.texts import Style, emitted, metal_text
@@ -254,13 +255,15 @@ def compile(
         return _launches(fn, args, constexprs, options)
     kernel = _kernel(fn, args)
     _check_vec_width(vec_width)
-    traced = kernel.trace(constexprs, vec_width=vec_width)
+    with stage("trace", "compile", kernel_name=kernel.name):
+        traced = kernel.trace(constexprs, vec_width=vec_width)
     program = Program(traced if math is None else replace(traced, math=math_named(math)))
     _show_ir(program, printed=dump_ir)
     source = _for_metal(kernel, constexprs, program, async_copy, vec_width)
     if dump_mlir:
         _show_mlir(source)
-    metal = _metal(source, Style(line_comments, source_map))
+    with stage("emit_metal", "compile", kernel_name=program.name):
+        metal = _metal(source, Style(line_comments, source_map))
     compiled = _compiled(program, metal, source)
     if dump_ir:
         print(f"=== Metal ===\n{metal.text}", end="")
@@ -302,9 +305,10 @@ def _build(
     """Add a .metallib to a compiled kernel, which Metal then loads in place of compiling the text."""
     program = compiled.program
     options = toolchain.Options(metal.msl_version, program.traced.math, logs=bool(program.sites), debug=debug)
-    library = toolchain.build(
-        program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, options=options
-    )
+    with stage("build_metallib", "compile", kernel_name=program.name):
+        library = toolchain.build(
+            program.name, metal.text, work_dir, keep_source=keep_source, places=metal.lines, options=options
+        )
     compiled.metallib_path, compiled.metallib_bytes = str(library.path), library.content
     program.metallib = compiled.metallib_path
 
@@ -395,9 +399,9 @@ def _write_dumps(compiled: CompiledKernel) -> None:
         return
     _write_dump(compiled.program, "mlir", compiled.mlir_source)
     _write_dump(compiled.program, "metal", compiled.metal_source)
-    for stage, suffix in (("llvm", "ll"), ("asm", "s")):
+    for kind, suffix in (("llvm", "ll"), ("asm", "s")):
         try:
-            text = compiled.asm[stage]
+            text = compiled.asm[kind]
         except EnigmaError as error:  # what the CPU lacks must not stop a kernel that is meant for Metal
             text = f"; not made: {error.message}\n"
         _write_dump(compiled.program, suffix, text)

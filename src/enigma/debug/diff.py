@@ -72,7 +72,7 @@ class Diff:
         title = escape(f"{self.left} | {self.right} ({self.stage})")
         meta = '<meta charset="utf-8"><meta name="color-scheme" content="light dark">'
         head = f'<!doctype html><html lang="en"><head>{meta}<title>{title}</title>'
-        return f"{head}<style>{_STYLE}</style></head><body>{self._table()}</body></html>\n"
+        return f"{head}<style>{_STYLE}{_PAGE_STYLE}</style></head><body>{self._table()}</body></html>\n"
 
     def _repr_html_(self) -> str:
         return f"<style>{_STYLE}</style>{self._table()}"
@@ -85,11 +85,15 @@ class Diff:
 
 _WORD = re.compile(r"[%@]?\w+(?:\.\w+)*|\s+|.")
 
-_STYLE = """
+# colours of the system go with a page of its own: a notebook has a theme, which the system need not share
+_PAGE_STYLE = """
 body { margin: 8px; }
+.enigma-diff th { position: sticky; top: 0; background: Canvas; border-bottom: 1px solid GrayText; }
+"""
+
+_STYLE = """
 .enigma-diff { border-collapse: collapse; font: 12px/1.5 ui-monospace, Menlo, Consolas, monospace; color-scheme: light dark; }
 .enigma-diff td, .enigma-diff th { text-align: left; white-space: pre; padding: 0 12px 0 4px; vertical-align: top; }
-.enigma-diff th { position: sticky; top: 0; background: Canvas; border-bottom: 1px solid GrayText; }
 .enigma-diff .n { text-align: right; opacity: .6; user-select: none; }
 .enigma-diff .minus { background: rgba(248, 81, 73, .18); } .enigma-diff .plus { background: rgba(46, 160, 67, .18); }
 .enigma-diff b { font-weight: inherit; background: rgba(210, 153, 34, .45); border-radius: 2px; }
@@ -162,8 +166,10 @@ def diff_texts(left: str, right: str, names: tuple[str, str] = ("left", "right")
     for _, a, b, c, d in difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes():
         for k in range(max(b - a, d - c)):
             i, j = (a + k if a + k < b else None), (c + k if c + k < d else None)
-            pair = i is not None and j is not None
-            sign = "=" if pair and renamed(before[i], after[j]) else "~" if pair else "-" if i is not None else "+"
+            if i is not None and j is not None:
+                sign = "=" if renamed(before[i], after[j]) else "~"
+            else:
+                sign = "-" if i is not None else "+"
             texts = (before[i] if i is not None else "", after[j] if j is not None else "")
             rows.append(Row(sign, *texts, None if i is None else i + 1, None if j is None else j + 1))
     return Diff(*names, stage, rows)

@@ -20,7 +20,8 @@ from enigma.runtime.copies import Packed
 from enigma.runtime.handles import Finished, Launch
 from enigma.runtime.launch import Geometry
 from enigma.runtime.padding import whole_vectors
-from enigma.runtime.profiling.events import Stage, active, metrics_of, stage
+from enigma.runtime.profiling.dispatch import QUEUE_TIMES, recorded, started
+from enigma.runtime.profiling.events import Stage, recorder, stage
 from enigma.runtime.program import Program
 
 
@@ -42,10 +43,6 @@ class SeveralLaunches(Protocol):
     def execute_on(self, runtime: Any, inputs: Any, sizes: Any, shapes: Any, dtypes: Any, inout: Any) -> list[Array]:
         """Run all launches in order and return the outputs."""
         ...
-
-
-_QUEUE_TIMES = ("scheduling_us", "queue_wait_us", "encoder_gpu_us")
-"""What a profiler shows of the way of a launch to the device, in microseconds."""
 
 
 class Runtime:
@@ -91,8 +88,17 @@ class Runtime:
         run = self.bind_whole(ready, bound, geometry)
         if moved:
             self.fill(program, moved)
-        run()
+        if recorder() is None:
+            run()
+        else:
+            self._recorded(ready, run, geometry, bound)
         pytorch.wrote(written_tensors(program, bound))
+
+    def _recorded(self, program: Program, run: Callable[[], None], geometry: Geometry, bound: Sequence[Any]) -> None:
+        """Run once and record it: the arrays that the kernel writes are its outputs, though it may read them too."""
+        arrays = [(x, slot.written) for slot, x in zip(program.slots, bound, strict=True) if not slot.param.is_scalar]
+        inputs, outputs = ([x for x, written in arrays if written == wanted] for wanted in (False, True))
+        recorded(self, program, run, geometry, call="launch", inputs=inputs, outputs=outputs)
 
     def fill(self, program: Program, moved: Sequence[Packed]) -> None:
         """Copy arguments to where the kernel can read them; launches that may still write them are waited for."""
@@ -136,7 +142,7 @@ class Runtime:
         That is how long it was scheduled, waited in a queue, and was encoded; what is not known stands in `absent`, and why.
         """
         reason = f"the {self.name} runtime runs a launch at once: nothing is scheduled, queued or encoded"
-        return self.timed(run), {"absent": dict.fromkeys(_QUEUE_TIMES, reason)}
+        return self.timed(run), {"absent": dict.fromkeys(QUEUE_TIMES, reason)}
 
     def start(self, run: Callable[[], None]) -> Launch:
         """Run what `bind` returned, on a device of its own while the caller goes on; here it is over on return."""
@@ -288,7 +294,7 @@ class Runtime:
                 lambda: self.specialise(program, constants),
             )
             raise
-        if geometry is not None and active.get() is not None:
+        if geometry is not None and recorder() is not None:
             with stage("create_pipeline", "metal", kernel_name=name):
                 self.make_pipeline(ready, geometry)
         with stage("create_input_buffers", "memory", kernel_name=name) as made:
@@ -482,7 +488,7 @@ class PreparedKernel:
     def dispatch(self, grid: Any, threads: Any) -> None:
         """Run once and wait. Raises `LaunchError` for a bad grid, `DeviceError` after `release`."""
         run = self._function(grid, threads)
-        if active.get() is None:
+        if recorder() is None:
             run()
         else:
             self._recorded(run, grid, threads)
@@ -490,38 +496,30 @@ class PreparedKernel:
     def dispatch_timed(self, grid: Any, threads: Any) -> float:
         """Run once and return the time it took on the device, in microseconds."""
         run = self._function(grid, threads)
-        if active.get() is None or self.runtime.gathers:
+        if recorder() is None or self.runtime.gathers:
             return self.runtime.timed(run)  # which says that it cannot be part of a batch
         return self._recorded(run, grid, threads) or 0.0
 
     def _recorded(self, run: Callable[[], None], grid: Any, threads: Any) -> float | None:
-        """Run once and record it: an event of the dispatch, with the device's time, inside of one of the call."""
+        """Run once and record it; return the device's time."""
         geometry = launch.geometry(grid, threads, limit=self.runtime.max_threads)
-        arrays = [x for x in self._held() if hasattr(x, "nbytes")]
-        outputs = {id(x) for x in self.outputs}
-        facts: dict[str, Any] = {
-            "kernel_name": self.program.name, "grid": geometry.grid, "threads": geometry.threads, "buffer_count": len(arrays),
-            "input_bytes": sum(x.nbytes for x in arrays if id(x) not in outputs),
-            "output_bytes": sum(x.nbytes for x in self.outputs), "metrics": metrics_of(self.program.name, geometry),
-        }  # fmt: skip
-        outer = stage("prepared_dispatch", "runtime", kernel_name=self.program.name)
-        with outer, stage("gpu_dispatch", "metal", **facts) as made:
-            took, times = self._profiled(run)
-            if isinstance(made, Stage):
-                facts = self.runtime.dispatch_facts(self.program, geometry, arrays)
-                made.facts |= {"gpu_time_us": took, "metadata": {**facts, **times}}
-        return took
+        inputs, outputs = self._arrays()
+        call = "prepared_dispatch"
+        return recorded(self.runtime, self.program, run, geometry, call=call, inputs=inputs, outputs=outputs)
 
-    def _profiled(self, run: Callable[[], None]) -> tuple[float | None, dict[str, Any]]:
-        """Run once; return the device's time and those of the way there, or why there are none."""
-        if not self.runtime.gathers:
-            return self.runtime.profiled(run)
-        run()
-        return None, {"absent": dict.fromkeys(_QUEUE_TIMES, "the launch is part of a batch, which is timed as a whole")}
+    def _arrays(self) -> tuple[list[Any], list[Any]]:
+        """Return the arrays that were given, and the outputs."""
+        outputs = {id(x) for x in self.outputs}
+        return [x for x in self._held() if hasattr(x, "nbytes") and id(x) not in outputs], self.outputs
 
     def dispatch_async(self, grid: Any, threads: Any) -> Launch:
         """Start one run and go on; outputs are there, and inputs may change, after `wait()` of what is returned."""
-        return self.runtime.start(self._function(grid, threads))
+        run = self._function(grid, threads)
+        if recorder() is None:
+            return self.runtime.start(run)
+        geometry = launch.geometry(grid, threads, limit=self.runtime.max_threads)
+        inputs, outputs = self._arrays()
+        return started(self.runtime, self.program, run, geometry, inputs=inputs, outputs=outputs)
 
     def read_output(self) -> bytes:
         """Return the bytes of the first output. Raises `LaunchError` when there is none, `DeviceError` after `release`."""

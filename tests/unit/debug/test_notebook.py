@@ -97,7 +97,11 @@ class Reader(HTMLParser):
 def test_it_is_shown_as_html_in_which_nothing_of_the_user_is_markup(name: str) -> None:
     make, expected = SHOWN[name]
     reader = Reader()
-    reader.feed(make()._repr_html_())
+    html = make()._repr_html_()
+    assert "CanvasText" not in html
+    assert "Canvas;" not in html
+    assert "body {" not in html, "it takes the colours of the notebook, and changes nothing outside of itself"
+    reader.feed(html)
     reader.close()
     assert not reader.open
     assert expected in reader.text

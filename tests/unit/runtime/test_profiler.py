@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 import enigma as en
 from enigma import benchmark, profiler, testing
+from tests.device.runtimes import DEVICES, RUNTIMES
+from tests.unit.runtime.chrome import problems
 
 N = 256
 
@@ -138,27 +142,260 @@ def profiler_hooks() -> dict[str, Any]:
     return hooks
 
 
-def test_exports_can_be_read(tmp_path: Path) -> None:
+def trace_of(p: en.Profiler, folder: Path) -> list[dict[str, Any]]:
+    """Return the events of an exported trace, which must be right."""
+    p.export_chrome_trace(folder / "trace.json")
+    text = (folder / "trace.json").read_text()
+    assert not problems(text)
+    return json.loads(text)["traceEvents"]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_exports_can_be_read(device: str, tmp_path: Path) -> None:
     with en.profile() as p, en.scope("step"):
-        en.runtime("cpu").execute(en.compile(add), [A, B], N * 4, **SIZES)
-    p.export_chrome_trace(tmp_path / "trace.json")
-    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
-    assert {event["args"]["name"] for event in events if event["ph"] == "M"} == {
-        "python",
-        "compile",
-        "runtime",
-        "metal",
-        "memory",
-    }
+        RUNTIMES[device]().execute(en.compile(add), [A, B], N * 4, **SIZES)
+    events = trace_of(p, tmp_path)
+    names = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert list(names.values()) == ["python", "compile", "runtime", "metal", "memory"]
     complete = [event for event in events if event["ph"] == "X"]
-    assert len(complete) == len(ORDER) + 1
+    assert [event["name"] for event in complete if event["cat"] == "compile"] == ["trace:add", "emit_metal:add"]
+    assert {event["name"].split(":")[0] for event in complete} == {*ORDER, "trace", "emit_metal", "step"}
     (dispatch,) = [event for event in complete if event["name"] == "gpu_dispatch:add"]
-    assert (dispatch["cat"], dispatch["args"]["grid"], dispatch["dur"] > 0) == ("metal", [N, 1, 1], True)
+    assert (names[dispatch["tid"]], dispatch["args"]["grid"], dispatch["dur"] > 0) == ("metal", [N, 1, 1], True)
+    assert dispatch["args"]["gpu_time_us"] <= dispatch["dur"] or device == "metal"
+    step = next(event for event in complete if event["name"] == "step")
+    assert all(
+        step["ts"] <= event["ts"] and event["ts"] + event["dur"] <= step["ts"] + step["dur"] for event in complete
+    )
+
+
+def test_the_checker_of_traces_finds_what_is_wrong() -> None:
+    def wrong(*events: Any, **more: Any) -> list[str]:
+        named = {"ph": "M", "name": "thread_name", "pid": 0, "tid": 0, "args": {"name": "python"}}
+        return problems(json.dumps({"traceEvents": [named, *events], **more}))
+
+    right = {"ph": "X", "name": "a", "cat": "c", "pid": 0, "tid": 0, "ts": 1.0, "dur": 2.0, "args": {}}
+    assert wrong(right, {**right, "ts": 1.5, "dur": 1.0}, {**right, "ts": 3.0}) == []
+    assert wrong({**right, "ts": -1}) == ["event 1: ts is -1"]
+    assert wrong({**right, "dur": None}) == ["event 1: dur is None"]
+    assert wrong({**right, "ts": float("nan")}) == ["NaN is no JSON"]
+    assert wrong({**right, "tid": "0"}) == ["event 1: tid is an integer"]
+    assert wrong({**right, "tid": 3}) == ["row (0, 3) has no name"]
+    assert wrong(right, {**right, "name": "b", "ts": 2.0}) == ["b of row (0, 0) ends after what it began in"]
+    assert wrong({**right, "ph": "s"}) == ["event 1: flows and asynchronous events have an id"]
+    assert wrong({**right, "ph": "b", "id": 1}) == ["('c', 1) begins or ends alone"]
+    assert wrong({"ph": "M", "name": "thread_nam", "pid": 0, "tid": 0, "args": {}}) == [
+        "event 1: no metadata is called thread_nam"
+    ]
+
+
+def test_traces_are_right_whatever_happened(tmp_path: Path) -> None:
+    """Events that overlap get rows of their own, and what JSON has not becomes text."""
+    with en.profile() as p:
+        for start, end in ((0, 10), (5, 15), (6, 9), (10, 20), (12, 30), (0, 30), (7, 7)):
+            p.add_event(en.ProfilerEvent(f"{start} to {end}", start_ns=start, end_ns=end))
+        with en.scope(
+            "odd",
+            metrics={"flops": float("inf")},
+            at=np.float32(2),
+            what=float("nan"),
+            where=Path("x"),
+            n={1: [np.int64(3)]},
+        ):
+            pass
+        with en.scope("own", category="network"):
+            pass
+    events = trace_of(p, tmp_path)
+    rows = {event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert {"python", "python (2)", "python (3)"} <= rows
+    odd = next(event for event in events if event["name"] == "odd")
+    assert odd["args"] == {"flops": "inf", "at": 2.0, "what": "nan", "where": "x", "n": {"1": [3]}}
+    assert next(event["cat"] for event in events if event["name"] == "own") == "network"
+
+
+def test_hatchet_has_times_with_and_without_children(tmp_path: Path) -> None:
+    with en.profile() as p:
+        for name, start, end, path in (
+            ("late", 50, 60, ("step",)), ("early", 0, 30, ("step",)), ("late", 70, 80, ("step",)), ("step", 0, 100, ()),
+            ("orphan", 5, 6, ("lost", "found")),
+        ):  # fmt: skip
+            p.add_event(en.ProfilerEvent(name, start_ns=start * 1000, end_ns=end * 1000, call_path=path))
     p.export_hatchet(tmp_path / "tree.json")
-    (root,) = json.loads((tmp_path / "tree.json").read_text())
-    assert root["frame"]["name"] == "step"
-    assert root["children"][0]["frame"]["name"] == "execute_total"
-    assert root["metrics"]["calls"] == 1
+    step, lost = json.loads((tmp_path / "tree.json").read_text())
+    assert step == {
+        "frame": {"name": "step", "type": "function"}, "metrics": {"time (inc)": 100.0, "time": 50.0, "calls": 1},
+        "children": [
+            {
+                "frame": {"name": name, "type": "function"}, "metrics": {"time (inc)": time, "time": time, "calls": calls},
+                "children": [],
+            }
+            for name, time, calls in (("early", 30.0, 1), ("late", 20.0, 2))
+        ],
+    }  # fmt: skip
+    assert lost["children"][0]["children"][0]["frame"]["name"] == "orphan"
+    assert lost["metrics"] == {"time (inc)": 0.0, "time": 0.0, "calls": 0}
+    assert p.tree().splitlines() == [
+        "step  n=1  100.00us", "  early  n=1  30.00us", "  late  n=2  20.00us", "lost  n=0  0.00us", "  found  n=0  0.00us",
+        "    orphan  n=1  1.00us",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_direct_launches_are_recorded(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, out = RUNTIMES[device](), np.zeros(N, np.float32)
+    en.register_kernel_hook("add", lambda kernel_name, grid, threads: {"bytes": 12 * grid[0]})
+    try:
+        with en.profile() as p:
+            runtime.run(en.compile(add).program, [A, B, out], N, 64)
+            with runtime.prepare(en.compile(add), [A, B], N * 4) as prepared:
+                prepared.dispatch_async(N, 64).wait()
+                with runtime.batch():
+                    prepared.dispatch(N, 64)
+    finally:
+        en.unregister_kernel_hook("add")
+    assert (out == A + B).all()
+    direct, started, gathered = [event for event in p.events() if event.name == "gpu_dispatch"]
+    assert (direct.call_path, started.call_path, gathered.call_path) == (("launch",), (), ("prepared_dispatch",))
+    for event in (direct, started, gathered):
+        assert (event.input_bytes, event.output_bytes, event.buffer_count) == (8 * N, 4 * N, 3)
+        assert (event.grid, event.threads, event.metrics) == ((N, 1, 1), (64, 1, 1), {"bytes": 12 * N})
+        assert event.metadata["max_threads_per_threadgroup"] >= 64
+        assert event.metadata["shapes"] == [(N,), (N,), (N,)]
+    assert direct.gpu_time_us is not None
+    assert started.gpu_time_us is not None
+    assert (gathered.gpu_time_us is None) == (device == "metal")
+
+
+def test_the_call_of_a_kernel_is_recorded() -> None:
+    out = np.zeros(N, np.float32)
+    with en.profile() as p, en.scope("step"):
+        add[N, 64](A, B, out)
+        add.launch(A, B, out, grid=N, threads=64, device="sim")
+    assert [event.node_path for event in p.events() if event.name == "gpu_dispatch"] == [
+        ("step", "launch", "gpu_dispatch:add")
+    ] * 2
+
+
+def test_what_raises_is_recorded_and_scopes_go_on() -> None:
+    with en.profile() as p:
+        with pytest.raises(ZeroDivisionError), en.scope("outer"), en.scope("inner", part=1):
+            raise ZeroDivisionError
+        with en.scope("after"):
+            pass
+        with pytest.raises(en.LaunchError):
+            add[N, 5000](A, B, A.copy())
+    inner, outer, after = p.events()[:3]
+    assert (inner.call_path, inner.metadata) == (("outer",), {"part": 1, "error": "ZeroDivisionError"})
+    assert (outer.call_path, outer.metadata) == ((), {"error": "ZeroDivisionError"})
+    assert (after.call_path, after.metadata) == ((), {})
+    assert profiler.get_active_profiler() is None
+
+
+def test_profilers_nest() -> None:
+    with en.profile() as outer, en.scope("a"):
+        with en.profile() as inner, en.scope("b"):
+            pass
+        with outer, en.scope("again"):
+            assert profiler.get_active_profiler() is outer
+        assert profiler.get_active_profiler() is outer
+    assert [(event.name, event.call_path) for event in inner.events()] == [("b", ())]
+    assert [event.node_path for event in outer.events()] == [("a", "again"), ("a",)]
+
+
+def test_threads_are_recorded_and_keep_their_scopes_apart(tmp_path: Path) -> None:
+    ready = threading.Barrier(4)
+    compiled = en.compile(add)
+
+    def work(number: int) -> None:
+        out = np.zeros(N, np.float32)
+        for turn in range(3):
+            with en.scope(f"thread {number}"):
+                ready.wait(10)
+                with en.scope(f"turn {turn}"):
+                    en.runtime("cpu").run(compiled.program, [A, B, out], N, 64)
+
+    def alone() -> None:
+        with en.profile() as own, en.scope("own"):
+            pass
+        assert [event.name for event in own.events()] == ["own"]
+
+    with en.profile() as p, en.scope("main"):
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)] + [
+            threading.Thread(target=alone)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    paths = [event.call_path for event in p.events() if event.name == "gpu_dispatch"]
+    assert sorted(paths) == sorted((f"thread {n}", f"turn {turn}", "launch") for n in range(4) for turn in range(3))
+    assert not any("main" in event.call_path for event in p.events())
+    assert len(p.events()) == 12 * 4 + 1
+    trace_of(p, tmp_path)
+
+
+def test_tasks_keep_their_scopes_apart() -> None:
+    async def work(name: str) -> None:
+        with en.scope(name):
+            await asyncio.sleep(0)
+            with en.scope("inside"):
+                await asyncio.sleep(0)
+
+    async def both() -> None:
+        await asyncio.gather(work("one"), work("two"))
+
+    with en.profile() as p:
+        asyncio.run(both())
+    assert sorted(event.node_path for event in p.events()) == [("one",), ("one", "inside"), ("two",), ("two", "inside")]
+
+
+def test_bad_input() -> None:
+    with pytest.raises(en.EnigmaValueError, match="the event 'x' ends at 1 ns, before it starts at 2 ns"):
+        en.ProfilerEvent("x", start_ns=2, end_ns=1)
+    with en.profile() as p:
+        with pytest.raises(en.EnigmaTypeError, match="a profiler takes events, but it got 'x'"):
+            p.add_event(cast("Any", "x"))
+        with pytest.raises(en.EnigmaTypeError, match="a scope's name is a text, but it is 5"), en.scope(cast("Any", 5)):
+            pass
+        with (
+            pytest.raises(
+                en.EnigmaTypeError, match="metrics are a dict of numbers, but scope 'x' gave 'many' for 'flops'"
+            ),
+            en.scope("x", metrics=cast("Any", {"flops": "many"})),
+        ):
+            pass
+        with (
+            pytest.raises(en.EnigmaTypeError, match="metrics are a dict of numbers, but scope 'x' gave 5"),
+            en.scope("x", metrics=cast("Any", 5)),
+        ):
+            pass
+    with pytest.raises(en.EnigmaTypeError, match="a hook is a function of kernel_name, grid and threads, but it is 5"):
+        en.register_kernel_hook("add", cast("Any", 5))
+    with pytest.raises(
+        en.EnigmaTypeError, match="a hook is registered for a kernel's name, but it is <enigma.kernel add>"
+    ):
+        en.register_kernel_hook(cast("Any", add), lambda **_: {})
+    en.register_kernel_hook("add", cast("Any", lambda **_: None))
+    try:
+        with en.profile() as p:
+            add[N, 64](A, B, A.copy())
+        assert p.events()[0].metrics == {}
+        en.register_kernel_hook("add", cast("Any", lambda **_: [5]))
+        with en.profile() as p, pytest.raises(en.EnigmaTypeError, match=r"the hook of kernel add gave \[5\]"):
+            add[N, 64](A, B, A.copy())
+    finally:
+        en.unregister_kernel_hook("add")
+    for measure in (
+        en.benchmark_kernel,
+        en.profile_kernel,
+        lambda x, grid, threads: benchmark.bench_gpu(x, grid, threads),
+    ):
+        with pytest.raises(en.EnigmaTypeError, match="takes a prepared kernel, but it got <enigma.kernel add>"):
+            measure(add, grid=N, threads=64)
+    with pytest.raises(en.EnigmaTypeError, match="bench takes a function and its arguments, but it got 5"):
+        benchmark.bench(cast("Any", 5))
+    with pytest.raises(en.EnigmaTypeError, match=r"repeat is 2.5"):
+        benchmark.bench(sorted, [], repeat=cast("Any", 2.5))
 
 
 def test_kernels_are_measured() -> None:

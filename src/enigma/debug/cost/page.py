@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from enigma.debug.cost.report import CostReport
 
 _STYLE = """
-.cost { font: 14px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 1rem auto; padding: 0 1rem; color: CanvasText; }
+.cost { font: 14px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 1rem auto; padding: 0 1rem; color: inherit; }
 .cost table { border-collapse: collapse; margin: 1rem 0; }
 .cost th, .cost td { padding: .2rem .7rem; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap; }
 .cost th:first-child, .cost td:first-child, .cost .word { text-align: left; }
 .cost .bar { position: relative; width: 20rem; height: .9rem; background: #8882; }
 .cost .bar span { position: absolute; top: 0; bottom: 0; background: #3a7bd5; border-radius: 2px; }
-.cost .note { color: GrayText; margin: .2rem 0; }
+.cost .note { opacity: .7; margin: .2rem 0; }
 """
 
 

@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from numbers import Real
+from typing import Any, Protocol, Self, cast
+
+from enigma.errors import EnigmaTypeError, EnigmaValueError
 
 Hook = Callable[..., Mapping[str, float]]
 """What is called before a profiled dispatch, with kernel_name, grid and threads; it returns metrics."""
@@ -38,6 +41,13 @@ class ProfilerEvent:
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    def __post_init__(self) -> None:
+        if self.end_ns < self.start_ns:
+            raise EnigmaValueError(
+                f"the event {self.name!r} ends at {self.end_ns} ns, before it starts at {self.start_ns} ns",
+                help="take both from time.perf_counter_ns(), start_ns first",
+            )
+
     @property
     def duration_us(self) -> float:
         """How long it took, in microseconds."""
@@ -57,47 +67,85 @@ class ProfilerEvent:
 class Recorder(Protocol):
     """What takes events: a profiler."""
 
-    path: tuple[str, ...]
-
     def add_event(self, e: ProfilerEvent) -> None:
         """Take an event."""
         ...
 
 
 active: ContextVar[Recorder | None] = ContextVar("profiler", default=None)
+everywhere: list[Recorder] = []
+"""The profilers whose `with` some thread is in, the last one entered last; it gets the events of threads without their own."""
+
+_path: ContextVar[tuple[Recorder | None, tuple[str, ...]]] = ContextVar("path", default=(None, ()))
 hooks: dict[str, list[Hook]] = {}
 
 
-class Stage:
-    """A `with` that records what is done in it. Facts learned on the way are put into `facts`."""
+def recorder() -> Recorder | None:
+    """Return who takes the events of this thread; None where nobody does."""
+    found = active.get()
+    if found is None and everywhere:
+        return everywhere[-1]
+    return found
 
-    __slots__ = ("_outer", "_recorder", "_start", "facts", "name")
+
+class Stage:
+    """A `with` that records what is done in it, and what raises too. Facts learned on the way are put into `facts`."""
+
+    __slots__ = ("_before", "_outer", "_recorder", "_start", "facts", "name")
 
     def __init__(self, recorder: Recorder, name: str, facts: dict[str, Any]) -> None:
         self._recorder, self.name, self.facts = recorder, name, facts
         self._start = 0
         self._outer: tuple[str, ...] = ()
+        self._before: tuple[Recorder | None, tuple[str, ...]] = (None, ())
 
     def __enter__(self) -> Self:
-        self._outer = self._recorder.path
-        self._recorder.path = (*self._outer, self.name)
+        self._before, self._outer = _path.get(), path_of(self._recorder)
+        _path.set((self._recorder, (*self._outer, self.name)))
         self._start = time.perf_counter_ns()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         end = time.perf_counter_ns()
-        self._recorder.path = self._outer
+        _path.set(self._before)
+        if kind is not None:
+            self.facts["metadata"] = {**self.facts.get("metadata", {}), "error": kind.__name__}
         self._recorder.add_event(
             ProfilerEvent(self.name, start_ns=self._start, end_ns=end, call_path=self._outer, **self.facts)
         )
 
 
+def path_of(recorder: Recorder) -> tuple[str, ...]:
+    """Return the scopes of a profiler that this thread, or task, is in."""
+    owner, path = _path.get()
+    return path if owner is recorder else ()
+
+
 def metrics_of(kernel: str, geometry: Any) -> dict[str, float]:
-    """Return what the hooks of a kernel say of a dispatch."""
+    """Return what the hooks of a kernel say of a dispatch. Raises `EnigmaTypeError` for what are no metrics."""
     found: dict[str, float] = {}
     for hook in hooks.get(kernel, ()):
-        found |= hook(kernel_name=kernel, grid=geometry.grid, threads=geometry.threads)
+        made: Any = hook(kernel_name=kernel, grid=geometry.grid, threads=geometry.threads)
+        found |= checked_metrics(made, f"the hook of kernel {kernel}")
     return found
+
+
+def checked_metrics(metrics: Any, giver: str) -> dict[str, float]:
+    """Return metrics as a dict, none for None. Raises `EnigmaTypeError` for anything but numbers by name."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, Mapping):
+        raise EnigmaTypeError(
+            f"metrics are a dict of numbers, but {giver} gave {metrics!r}",
+            help='for example {"flops": 2 * n, "bytes": 12 * n}',
+        )
+    for name, value in cast("Mapping[Any, Any]", metrics).items():
+        if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, Real):
+            raise EnigmaTypeError(
+                f"metrics are a dict of numbers, but {giver} gave {value!r} for {name!r}",
+                help='for example {"flops": 2 * n, "bytes": 12 * n}',
+            )
+    return dict(cast("Mapping[str, float]", metrics))
 
 
 class _Nothing:
@@ -117,5 +165,5 @@ _NOTHING = _Nothing()
 
 def stage(name: str, category: str, **facts: Any) -> Stage | _Nothing:
     """Return a `with` that records an event of this name, if a profiler is active."""
-    recorder = active.get()
-    return _NOTHING if recorder is None else Stage(recorder, name, {"category": category, **facts})
+    found = recorder()
+    return _NOTHING if found is None else Stage(found, name, {"category": category, **facts})

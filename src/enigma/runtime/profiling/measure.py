@@ -5,16 +5,20 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, cast
 
-from enigma.errors import EnigmaValueError
+from enigma.errors import EnigmaTypeError, EnigmaValueError
 from enigma.markup import table
 from enigma.runtime.profiling.profiler import Profiler
 from enigma.runtime.profiling.result import ProfilerResult
 
 
 def check_counts(repeat: int, warmup: int) -> None:
-    """Raise `ValueError` for fewer than one measured run, or less than no run before."""
+    """Raise `ValueError` for fewer than one measured run, or less than no run before, `TypeError` for what is no whole number."""
+    for name, value in (("repeat", repeat), ("warmup", warmup)):
+        if not isinstance(cast("Any", value), Integral) or isinstance(value, bool):
+            raise EnigmaTypeError(f"{name} is {value!r}", help="it counts runs: write a whole number")
     if repeat < 1 or warmup < 0:
         raise EnigmaValueError(
             f"repeat is {repeat} and warmup {warmup}", help="repeat is at least 1, and warmup at least 0"
@@ -91,17 +95,28 @@ class KernelBenchmark:
         return f"{self.kernel_name}  n={self.calls}  {times}{shown}"
 
 
+def check_prepared(prepared: Any, caller: str) -> None:
+    """Raise `EnigmaTypeError` for what is no prepared kernel."""
+    if not hasattr(prepared, "dispatch_timed"):
+        raise EnigmaTypeError(
+            f"{caller} takes a prepared kernel, but it got {prepared!r}",
+            help="write prepared = enigma.runtime().prepare(enigma.compile(kernel), [a, b], output_size)",
+        )
+
+
 def benchmark_kernel(
     prepared: Any, *, grid: Any, threads: Any, repeat: int = 100, warmup: int = 10, flops: float | None = None,
     bytes_moved: float | None = None,
 ) -> KernelBenchmark:  # fmt: skip
     """Return the device's times of `repeat` dispatches of a prepared kernel, after `warmup` others.
 
-    `flops` and `bytes_moved` of one dispatch give rates. Raises `ValueError` for a `repeat` below 1.
+    `flops` and `bytes_moved` of one dispatch give rates. Raises `ValueError` for a `repeat` below 1, `TypeError` for what is no
+    prepared kernel.
 
         with rt.prepare(compiled, [a, b], n * 4) as prepared:
             print(enigma.benchmark_kernel(prepared, grid=(n, 1, 1), threads=(256, 1, 1), bytes_moved=12 * n).summary())
     """
+    check_prepared(prepared, "benchmark_kernel")
     check_counts(repeat, warmup)
     for _ in range(warmup):
         prepared.dispatch_timed(grid, threads)
@@ -114,10 +129,12 @@ def profile_kernel(
 ) -> ProfilerResult:
     """Return the events of `repeat` dispatches of a prepared kernel, summed up, after `warmup` others.
 
-    Raises `ValueError` for a `repeat` below 1.
+    Raises `ValueError` for a `repeat` below 1, `TypeError` for what is no
+    prepared kernel.
 
         print(enigma.profile_kernel(prepared, grid=(n, 1, 1), threads=(256, 1, 1)).table())
     """
+    check_prepared(prepared, "profile_kernel")
     check_counts(repeat, warmup)
     for _ in range(warmup):
         prepared.dispatch(grid, threads)

@@ -6,20 +6,29 @@ import json
 import os
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import Token
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from enigma.errors import DeviceError, EnigmaValueError
-from enigma.runtime.profiling.events import Hook, ProfilerEvent, active, hooks, stage
+from enigma.errors import DeviceError, EnigmaTypeError, EnigmaValueError
+from enigma.runtime.profiling.events import (
+    Hook,
+    ProfilerEvent,
+    Recorder,
+    active,
+    checked_metrics,
+    everywhere,
+    hooks,
+    recorder,
+    stage,
+)
+from enigma.runtime.profiling.export import chrome_trace, forest, literal
 from enigma.runtime.profiling.result import ProfilerResult
-
-CATEGORIES = ("python", "compile", "runtime", "metal", "memory")
-"""The rows of a Chrome trace; scopes go with Python."""
 
 
 class Profiler:
     """Takes the events of what is done in its `with`; `profile()` makes it. Profilers may be nested: the inner one takes all.
+
+    A thread that has no profiler of its own gives its events to the one that was entered last, wherever that was.
 
     with enigma.profile() as p:
         rt.execute(compiled, [a, b], n * 4, grid=(n, 1, 1), threads=(256, 1, 1))
@@ -34,21 +43,22 @@ class Profiler:
                 f"a capture must end in .gputrace, but the path is {capture}", help="write capture.gputrace"
             )
         self.record_shapes, self.profile_memory = record_shapes, profile_memory
-        self.path: tuple[str, ...] = ()
         self._capture, self._events = capture, list[ProfilerEvent]()
-        self._token: Token[Any] | None = None
+        self._before: list[Recorder | None] = []
         self._captured: AbstractContextManager[None] = nullcontext()
 
     def __enter__(self) -> Self:
         if self._capture is not None:
             self._captured = _capturing(self._capture)
         self._captured.__enter__()
-        self._token = active.set(self)
+        self._before.append(active.get())
+        active.set(self)
+        everywhere.append(self)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if self._token is not None:
-            active.reset(self._token)
+        everywhere.remove(self)
+        active.set(self._before.pop())
         self._captured.__exit__(*error)
 
     def events(self) -> list[ProfilerEvent]:
@@ -56,7 +66,12 @@ class Profiler:
         return list(self._events)
 
     def add_event(self, e: ProfilerEvent) -> None:
-        """Take an event."""
+        """Take an event. Raises `EnigmaTypeError` for anything else."""
+        if not isinstance(cast("Any", e), ProfilerEvent):
+            raise EnigmaTypeError(
+                f"a profiler takes events, but it got {e!r}",
+                help='write enigma.ProfilerEvent("name", start_ns=..., end_ns=...)',
+            )
         self._events.append(e)
 
     def key_averages(self, group_by: str = "name") -> ProfilerResult:
@@ -71,53 +86,30 @@ class Profiler:
         return self.key_averages().html()
 
     def tree(self) -> str:
-        """Return the events as a tree: names, how often, and how long together."""
+        """Return the events as a tree, in the order in which they began: names, how often, and how long together."""
         lines: list[str] = []
-        for path, (count, total) in sorted(self._nodes().items()):
-            lines.append(f"{'  ' * (len(path) - 1)}{path[-1]}  n={count}  {total:.2f}us")
+        pending = [(node, 0) for node in reversed(forest(self._events))]
+        while pending:
+            node, depth = pending.pop()
+            lines.append(f"{'  ' * depth}{node.name}  n={node.count}  {node.total_us:.2f}us")
+            pending += [(child, depth + 1) for child in reversed(node.children)]
         return "\n".join(lines)
 
-    def _nodes(self) -> dict[tuple[str, ...], tuple[int, float]]:
-        found: dict[tuple[str, ...], tuple[int, float]] = {}
-        for event in self._events:
-            path = (*event.call_path, event.name)
-            count, total = found.get(path, (0, 0.0))
-            found[path] = count + 1, total + event.duration_us
-        return found
-
     def export_hatchet(self, path: Any) -> None:
-        """Write the tree as JSON that Hatchet reads as a literal graph: name, metrics "time" (us) and "calls", children."""
-        roots: list[dict[str, Any]] = []
-        known: dict[tuple[str, ...], dict[str, Any]] = {}
-        for node, (count, total) in sorted(self._nodes().items()):
-            made: dict[str, Any] = {
-                "frame": {"name": node[-1], "type": "function"}, "metrics": {"time": total, "calls": count}, "children": [],
-            }  # fmt: skip
-            known[node] = made
-            above = known.get(node[:-1])
-            (roots if above is None else above["children"]).append(made)
-        Path(path).write_text(json.dumps(roots, indent=1), encoding="utf-8")
+        """Write the tree as JSON that Hatchet reads as a literal graph.
+
+        Each node has a frame with its name, the metrics "time (inc)" and "time" in microseconds, the latter without its
+        children's, and "calls", and children.
+        """
+        Path(path).write_text(json.dumps(literal(forest(self._events)), indent=1), encoding="utf-8")
 
     def export_chrome_trace(self, path: Any) -> None:
-        """Write the events as JSON for chrome://tracing or Perfetto: a row for each category, times in microseconds."""
-        rows = {category: number for number, category in enumerate(CATEGORIES)}
-        made: list[dict[str, Any]] = [
-            {"ph": "M", "name": "thread_name", "pid": 0, "tid": number, "args": {"name": category}}
-            for category, number in rows.items()
-        ]
-        for event in self._events:
-            made.append({
-                "ph": "X", "name": event.label, "cat": event.category, "pid": 0, "tid": rows.get(event.category, 0),
-                "ts": event.start_ns / 1000, "dur": event.duration_us, "args": _facts(event),
-            })  # fmt: skip
-        text = json.dumps({"traceEvents": made, "displayTimeUnit": "ns"}, default=str)
+        """Write the events as JSON for chrome://tracing or Perfetto: a row for each category, times in microseconds.
+
+        Events of a category that overlap, such as those of two threads, get further rows.
+        """
+        text = json.dumps(chrome_trace(self._events), default=str, allow_nan=False)
         Path(path).write_text(text, encoding="utf-8")
-
-
-def _facts(event: ProfilerEvent) -> dict[str, Any]:
-    named = ("kernel_name", "grid", "threads", "input_bytes", "output_bytes", "buffer_count", "gpu_time_us")
-    facts = {name: value for name in named if (value := getattr(event, name))}
-    return {**facts, **event.metrics, **event.metadata}
 
 
 def _capturing(path: str) -> AbstractContextManager[None]:
@@ -150,7 +142,7 @@ def profile(*, record_shapes: bool = False, profile_memory: bool = False, captur
 
 def get_active_profiler() -> Profiler | None:
     """Return the profiler whose `with` this is in, None outside of any."""
-    found = active.get()
+    found = recorder()
     return found if isinstance(found, Profiler) else None
 
 
@@ -160,12 +152,15 @@ def scope(
 ) -> Generator[None]:
     """Name what is done in a `with`: an event, around those inside of it. Without a profiler it does nothing.
 
-    `metrics` "flops" and "bytes" give rates; other keywords are kept with the event.
+    `metrics` "flops" and "bytes" give rates; other keywords are kept with the event. What raises is recorded too, with the name of
+    the error. Raises `EnigmaTypeError` for a name that is no text, and for metrics that are no numbers.
 
         with enigma.scope("layer 3", metrics={"flops": 2 * m * n * k}):
             gemm(a, b)
     """
-    with stage(name, category, metrics=dict(metrics or {}), metadata=meta):
+    if not isinstance(cast("Any", name), str):
+        raise EnigmaTypeError(f"a scope's name is a text, but it is {name!r}", help='write enigma.scope("load")')
+    with stage(name, category, metrics=checked_metrics(metrics, f"scope {name!r}"), metadata=meta):
         yield
 
 
@@ -176,7 +171,7 @@ def record_function(name: str, *, category: str = "python", **meta: Any) -> Abst
 
 def record_event(event: ProfilerEvent) -> None:
     """Give an event to the active profiler, if there is one."""
-    found = active.get()
+    found = recorder()
     if found is not None:
         found.add_event(event)
 
@@ -184,8 +179,19 @@ def record_event(event: ProfilerEvent) -> None:
 def register_kernel_hook(kernel_name: str, hook: Hook) -> None:
     """Call `hook(kernel_name=, grid=, threads=)` for each profiled dispatch of a kernel; it returns metrics.
 
+    Raises `EnigmaTypeError` for a name that is no text and a hook that cannot be called.
+
     enigma.register_kernel_hook("gemm", lambda kernel_name, grid, threads: {"flops": 2 * m * n * k})
     """
+    if not isinstance(cast("Any", kernel_name), str):
+        raise EnigmaTypeError(
+            f"a hook is registered for a kernel's name, but it is {kernel_name!r}", help="write kernel.name"
+        )
+    if not callable(cast("Any", hook)):
+        raise EnigmaTypeError(
+            f"a hook is a function of kernel_name, grid and threads, but it is {hook!r}",
+            help='for example lambda kernel_name, grid, threads: {"flops": 2 * grid[0]}',
+        )
     hooks.setdefault(kernel_name, []).append(hook)
 
 
