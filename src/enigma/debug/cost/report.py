@@ -10,7 +10,6 @@ from typing import Any
 
 from enigma.debug.cost.model import DISCLAIMER, Estimate
 
-
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
