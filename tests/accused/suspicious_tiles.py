@@ -280,3 +280,62 @@ def matrix_with_nan_multiplied(A: en.f32, B: en.f32, Out: en.f32):
     en.barrier()
     c = en.simdgroup_multiply(en.simdgroup_matrix_load(tile, 8), en.simdgroup_matrix_load(B, 8))
     en.simdgroup_matrix_store(c, Out, 8)
+
+
+@clean(ones(8), ones(8), zeros(8), grid=8, threads=8)
+@en.kernel
+def neighbour_of_a_texture_after_a_barrier(A: en.f32, T: en.Texture1D(en.f32, "read_write"), Out: en.f32):
+    i = en.thread_position_in_grid
+    T.write(en.f32x4(A[i]), i)
+    en.barrier("mem_texture")
+    Out[i] = T.read(7 - i).x
+
+
+@clean(ones(40), zeros(2), grid=40, threads=40)
+@en.kernel
+def second_stage_that_chooses_what_is_there(A: en.f32, Out: en.f32):
+    parts = en.threadgroup_alloc(en.f32, 32)
+    t, lane, s = en.thread_index_in_threadgroup(), en.thread_index_in_simdgroup(), en.simdgroup_index_in_threadgroup()
+    total = en.simd_sum(A[t])
+    if lane == 0:
+        parts[s] = total
+    en.barrier()
+    x = parts[lane]
+    x = en.where(lane < 2, x, 0.0)
+    total = en.simd_sum(x)
+    if lane == 0:
+        Out[s] = total
+
+
+@clean(ones(8), zeros(8), grid=8, threads=8)
+@en.kernel
+def register_tensor_that_begins_at_zero(A: en.f32, Out: en.f32):
+    i = en.thread_position_in_grid
+    acc = en.register_tensor((2,))
+    acc[0] += A[i]
+    Out[i] = acc[0] + acc[1]
+
+
+@clean(ones(32), zeros(32), grid=8, threads=8)
+@en.kernel
+def fragment_that_begins_at_zero(A: en.f32, Out: en.f32):
+    i = en.thread_position_in_grid
+    out = en.local_tile(en.make_tensor(Out, en.make_layout(32)), (4,), (i,))
+    r = en.make_fragment((4,), en.f32)
+    r[0] = A[i]
+    out.store(r.load())
+
+
+@clean(ones(8), zeros(8), grid=8, threads=8)
+@en.kernel
+def floats_divided_by_zero(A: en.f32, Out: en.f32):
+    i = en.thread_position_in_grid
+    Out[i] = A[i] / (A[i] - 1.0)
+
+
+@clean(ones(33), zeros(33), grid=33, threads=33)
+@en.kernel
+def shuffle_with_itself(A: en.f32, Out: en.f32):
+    i = en.thread_position_in_grid
+    x = en.simd_shuffle_xor(A[i], 0)
+    Out[i] = x

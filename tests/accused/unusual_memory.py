@@ -283,3 +283,49 @@ def last_column_of_a_texture(Image: en.Texture2D(en.f32, "read"), Out: en.Textur
 def half_of_the_pairs(A: en.f32, Out: en.f32x2):
     i = en.thread_position_in_grid
     Out[i] = en.f32x2(A[i], 0.0)
+
+
+@accused("uninitialised-read", "x = parts[lane]", ones(40), zeros(2), grid=40, threads=40, also=("nan-born",))
+@en.kernel
+def second_stage_that_chooses_one_too_many(A: en.f32, Out: en.f32):
+    parts = en.threadgroup_alloc(en.f32, 32)
+    t, lane, s = en.thread_index_in_threadgroup(), en.thread_index_in_simdgroup(), en.simdgroup_index_in_threadgroup()
+    total = en.simd_sum(A[t])
+    if lane == 0:
+        parts[s] = total
+    en.barrier()
+    x = parts[lane]
+    x = en.where(lane < 3, x, 0.0)
+    total = en.simd_sum(x)
+    if lane == 0:
+        Out[s] = total
+
+
+@accused("out-of-bounds", "v[i + 2]", ones(3, 4), zeros(3), grid=3, threads=3)
+@en.kernel
+def component_past_the_vector(A: en.f32x4, Out: en.f32):
+    i = en.thread_position_in_grid
+    v = A[i]
+    Out[i] = v[i + 2]
+
+
+@accused("unwritten-output", "Out: en.f32x2", ones(8), zeros(8, 2), grid=8, threads=8)
+@en.kernel
+def second_component_never_written(A: en.f32, Out: en.f32x2):
+    i = en.thread_position_in_grid
+    Out[i].x = A[i]
+
+
+@accused("out-of-bounds", "A[i, j]", ones(4, 4), zeros(16), grid=16, threads=16)
+@en.kernel
+def last_row_of_a_shaped_buffer(A: en.f32[4, 4], Out: en.f32):
+    t = en.thread_position_in_grid
+    i, j = t // 4, t % 4 + 1
+    Out[t] = A[i, j]
+
+
+@accused("out-of-bounds", "Lut[", count(8), count(4), zeros(8), grid=8, threads=8)
+@en.kernel
+def table_shorter_than_the_grid(A: en.f32, Lut: en.Constant[en.f32], Out: en.f32):
+    i = en.thread_position_in_grid
+    Out[i] = Lut[i] + A[i]

@@ -214,3 +214,55 @@ def binary_search_that_stays_where_it_is(A: en.f32, Out: en.u32):
         else:
             high = middle
     Out[i] = low
+
+
+@accused(
+    "integer-overflow",
+    "A[i] % B[i]",
+    values(-(2**31), dtype=np.int32),
+    values(-1, dtype=np.int32),
+    zeros(1, dtype=np.int32),
+    grid=1,
+    threads=1,
+)
+@en.kernel
+def remainder_of_the_smallest_int(A: en.i32, B: en.i32, Out: en.i32):
+    i = en.thread_position_in_grid
+    Out[i] = A[i] % B[i]
+
+
+@accused("value-changing-conversion", "int(", values(3e9), zeros(1, dtype=np.int32), grid=1, threads=1)
+@en.kernel
+def int_of_a_large_float(A: en.f32, Out: en.i32):
+    i = en.thread_position_in_grid
+    Out[i] = int(A[i])
+
+
+@accused("integer-overflow", "for _ in en.range", zeros(1, dtype=np.int32), 2**31 - 1, grid=1, threads=1)
+@en.kernel
+def counter_that_cannot_pass_the_end(Out: en.i32, n: en.Scalar(en.i32)):
+    total = en.i32(0)
+    for _ in en.range(0, n, 2**30):
+        total += 1
+    Out[0] = total
+
+
+@accused(
+    "shift-out-of-range", "x << n", values(1, 40, dtype=np.int32), zeros(2, dtype=np.int32), grid=2, threads=2, value=40
+)
+@en.kernel
+def amount_of_a_shift(A: en.i32, Out: en.i32):
+    i = en.thread_position_in_grid
+    x, n = en.i32(1), A[i]
+    Out[i] = x << n
+
+
+@accused(
+    "step-budget", "for _ in en.range", zeros(1), 2**32 - 1, grid=1, threads=1, severity="error", value=2**32 - 2**20
+)
+@en.kernel
+def unsigned_counter_that_cannot_pass_the_end(Out: en.f32, n: en.Scalar(en.u32)):
+    total = 0.0
+    for _ in en.range(0, n, 2**20):
+        total += 1.0
+    Out[0] = total

@@ -249,3 +249,18 @@ def lane_zero_returned(A: en.f32, Out: en.f32):
         Out[i] = x
         return
     Out[i] = en.simd_broadcast(x, 0)
+
+
+@accused("data-race", "T.read(", ones(8), ones(8), zeros(8), grid=8, threads=8)
+@en.kernel
+def neighbour_of_a_texture_that_is_written(A: en.f32, T: en.Texture1D(en.f32, "read_write"), Out: en.f32):
+    i = en.thread_position_in_grid
+    T.write(en.f32x4(A[i]), i)
+    Out[i] = T.read(7 - i).x
+
+
+@accused("undefined-collective", "simd_shuffle_rotate", ones(40), zeros(40), grid=40, threads=40)
+@en.kernel
+def rotation_of_a_partial_simdgroup(A: en.f32, Out: en.f32):
+    i = en.thread_position_in_grid
+    Out[i] = en.simd_shuffle_rotate_down(A[i], 1)

@@ -57,15 +57,16 @@ class Checks(Observer):
         self, traced: Traced, arrays: Mapping[str, Array], wanted: frozenset[Fault], recorder: Recorder, grid: Size
     ) -> None:
         self.wanted, self.recorder, self.grid = wanted, recorder, grid
-        components = Components(traced)
+        hazards, components = Hazards(traced, wanted, recorder.problem), Components(traced)
         self._races = Races(traced, components, recorder.problem) if Fault.DATA_RACE in wanted else None
         self._uninitialised = (
-            Uninitialised(traced, components, recorder.problem) if Fault.UNINITIALISED_READ in wanted else None
-        )
+            Uninitialised(traced, components, hazards.guards, recorder.problem)
+            if Fault.UNINITIALISED_READ in wanted else None
+        )  # fmt: skip
         self._unwritten = (
             Unwritten(traced, components, arrays, recorder.finding) if Fault.UNWRITTEN_OUTPUT in wanted else None
         )
-        self._values: list[Hazards | BornNaN] = [Hazards(traced, wanted, recorder.problem)]
+        self._values: list[Hazards | BornNaN] = [hazards]
         if Fault.NAN_BORN in wanted:
             self._values.append(BornNaN(traced, recorder.problem))
         self._computes: dict[int, list[Hazards | BornNaN]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from enigma.dtypes import Space
 from enigma.runtime.checking.data_dependence import written_by_data
 from enigma.runtime.checking.finding import Finding
+from enigma.runtime.checking.guards import Guards
 from enigma.runtime.checking.uses import Components
 from enigma.runtime.simulator.grid import Batch
 from enigma.runtime.simulator.memory import Access, Kind, Memory
@@ -26,8 +28,8 @@ NAMES = "xyzw"
 class Uninitialised(Observer):
     """Finds reads of threadgroup memory, or of a thread's own array, that no thread has written."""
 
-    def __init__(self, traced: Traced, components: Components, report: Report) -> None:
-        self.kernel, self.report, self.components = traced.name, report, components
+    def __init__(self, traced: Traced, components: Components, guards: Guards, report: Report) -> None:
+        self.kernel, self.report, self.components, self.guards = traced.name, report, components, guards
         self._parts: dict[int, tuple[Memory, Array]] = {}  # of vectors: which components have been written
 
     def batch(self, batch: Batch) -> None:
@@ -56,7 +58,8 @@ class Uninitialised(Observer):
         else:
             unknown = ~parts[access.flat][..., list(which)].all(axis=-1)
         if unknown.any() and (lanes := access.active & unknown).any():
-            self._tell(access, lanes, parts, which)
+            missing = parts[access.flat].copy() if parts is not None else None
+            self.guards.tell(access.node, lanes, partial(self._told, access, missing, which))
 
     def _written_parts(self, memory: Memory) -> Array:
         known = self._parts.get(id(memory))
@@ -64,12 +67,13 @@ class Uninitialised(Observer):
             known = self._parts[id(memory)] = (memory, np.zeros(memory.data.shape, np.bool_))
         return known[1]
 
-    def _tell(self, access: Access, lanes: Array, parts: Array | None, which: tuple[int, ...] | None) -> None:
+    def _told(self, access: Access, parts: Array | None, which: tuple[int, ...] | None, lanes: Array) -> None:
         memory = access.memory
         index = first_of(access.index, lanes)
         of = ""
         if parts is not None:
-            there = parts[first_of(access.flat, lanes)]
+            row, lane = (int(place[0]) for place in np.nonzero(lanes))
+            there = np.broadcast_to(parts, (*lanes.shape, parts.shape[-1]))[row, lane]
             missing = [n for n in (which if which is not None else range(len(there))) if not there[n]]
             if len(missing) < len(there) and len(there) <= len(NAMES):
                 of = f"component {NAMES[missing[0]]} of "
@@ -110,8 +114,13 @@ class Unwritten:
             self.params.pop(memory.name)
             return
         if memory.name not in self.seen:
-            self.seen[memory.name] = np.zeros(len(memory.data), np.bool_)
-        self.seen[memory.name][np.broadcast_to(access.flat, access.active.shape)[access.active]] = True
+            self.seen[memory.name] = np.zeros(memory.data.shape, np.bool_)
+        flat = np.broadcast_to(access.flat, access.active.shape)[access.active]
+        which = self.components.of(access.node) if memory.data.ndim > 1 and not memory.texture else None
+        if which is None:
+            self.seen[memory.name][flat] = True
+        else:
+            self.seen[memory.name][flat[:, None], list(which)] = True
 
     def finish(self, grid: tuple[int, int, int]) -> None:
         """Report what is left."""
@@ -132,25 +141,38 @@ def first_of(x: Array, lanes: Array) -> int:
 
 
 def _blank(array: Array) -> Array:
-    """Return which elements hold zeros or NaN."""
+    """Return which elements hold zeros or NaN; of vectors the whole, with an axis for their components."""
     with np.errstate(invalid="ignore"):  # bfloat says so of NaN
         same = array == np.zeros((), array.dtype)
     if array.dtype.kind in "fV":
         same = same | np.isnan(array.astype(np.float32))
-    return same.all(axis=-1) if same.ndim > 1 else same
+    return same.all(axis=-1, keepdims=True) if same.ndim > 1 else same
 
 
 def _left(traced: Traced, param: Param, left: Array, grid: tuple[int, int, int]) -> Finding:
-    index, count, size = int(np.argmax(left)), int(left.sum()), len(left)
+    parts = left if left.ndim > 1 else left[:, None]
+    some: Array = np.asarray(parts.any(axis=-1))
+    index, count, size = int(np.argmax(some)), int(some.sum()), len(some)
+    missing = np.flatnonzero(parts.any(axis=0))
+    # a texel is written whole, with what its texture stores of it
+    of = (
+        f"component {NAMES[missing[0]]} of "
+        if 0 < len(missing) < parts.shape[1] <= len(NAMES) and param.texture is None
+        else ""
+    )
     threads = int(np.prod(grid, dtype=np.int64))
-    if threads >= size:
+    if of:
+        help = "set it too, or store whole vectors"
+    elif threads >= size:
         help = "check the index, and what keeps threads from their store"
     elif size - count <= threads:
         help = f"the grid has {threads} threads for {size} elements: grid counts threads, not threadgroups"
     else:  # a thread writes several
         help = f"check the index, and the grid: it has {threads} threads for {size} elements"
+    verb = "is" if of else "are"
     what: Any = "element" if param.texture is None else "texel"
     return Finding(
-        Fault.UNWRITTEN_OUTPUT, "warning", f"{count} of {size} {what}s of {param.name} are never written, the first is {index}",
+        Fault.UNWRITTEN_OUTPUT, "warning",
+        f"{of}{count} of {size} {what}s of {param.name} {verb} never written, the first is {index}",
         help, traced.name, param.loc, count, param.name, index, note=f"in kernel {traced.name}",
     )  # fmt: skip

@@ -25,6 +25,15 @@ def trip_counts(low: Array, high: Array, step: Array) -> Array:
     return np.where(high > low, rounds, np.uint64(0))
 
 
+def last_counter(low: Array, step: Array, trips: Array) -> Array:
+    """Return the counter of each lane's last round; `low` where there is none.
+
+    >>> last_counter(np.array([[0, 5]]), np.array([[3]]), np.array([[4, 0]], dtype=np.uint64))
+    array([[9, 5]])
+    """
+    return np.where(trips > 0, low + (trips.astype(np.int64) - 1) * step, low)
+
+
 def stop_flag(loop: For) -> int | None:
     """Return which carried value, once true, leaves all of them as they are in every further round; None without one.
 

@@ -17,7 +17,7 @@ from enigma.errors import EnigmaError, EnigmaValueError, InternalError
 from enigma.runtime.reports import Log, sites
 from enigma.runtime.simulator.environment import Environment
 from enigma.runtime.simulator.grid import Batch, Size, Undefined, batches
-from enigma.runtime.simulator.loops import stop_flag, trip_counts
+from enigma.runtime.simulator.loops import last_counter, stop_flag, trip_counts
 from enigma.runtime.simulator.memory import Memory, image, launch_array, per_lane
 from enigma.runtime.simulator.observer import Observer
 from enigma.runtime.simulator.problem import Problem, Stopped
@@ -159,6 +159,8 @@ class Machine:
                 break
             index = (low + np.int64(number) * step).astype(_dtype(counter).numpy)
             carried = self._round(node.body, [index, *carried], carried, running, active)
+        ended = active & (trips > 0) if flag is None else active & (trips > 0) & ~carried[flag]
+        self._check_end(node, ended, last_counter(low, step, trips), step)
         self.bind(node.results, carried)
 
     def _while(self, node: While, active: Array) -> None:
@@ -205,6 +207,25 @@ class Machine:
                 notes=[(self._first(wrong), None)],
                 help="count upwards and compute the index from the counter",
             )
+
+    def _check_end(self, node: For, ended: Array, last: Array, step: Array) -> None:
+        """Doubt that is told where the counter cannot go past the end: Metal's loop counts on and then compares."""
+        dtype = _dtype(node.body.args[0])
+        if dtype.width == 64 and not dtype.is_signed:  # its end is beyond what is counted here
+            return
+        over = ended & (last > int(dtype.max) - step)
+        if not over.any():
+            return
+        row, lane = (int(place[0]) for place in np.nonzero(over))
+        at = int(np.broadcast_to(last, over.shape)[row, lane])
+        by = int(np.broadcast_to(step, over.shape)[row, lane])
+        text = f"the counter of this loop, {dtype.name}, is {at} in its last round, and {by} more"
+        self.observer.doubt(Problem(
+            Fault.INTEGER_OVERFLOW if dtype.is_signed else Fault.STEP_BUDGET,
+            f"{text} does not fit: Metal leaves it undefined" if dtype.is_signed
+            else f"{text} wraps around below the bound: in Metal the loop does not end",
+            node.loc, over, self.batch, self.kernel, "count rounds instead, and compute the index from the counter", value=at,
+        ))  # fmt: skip
 
     def _first(self, lanes: Array) -> str:
         row, lane = (int(place[0]) for place in np.nonzero(lanes))
