@@ -85,18 +85,24 @@ class CompiledKernel:
     def _repr_html_(self) -> str:
         return context.load_explorer().compiled_html(self)
 
-    def explore(self, path: Any = None, *, grid: Any = None, threads: Any = (256, 1, 1), report: Any = None) -> Path:
+    def explore(
+        self, path: Any = None, *, grid: Any = None, threads: Any = (256, 1, 1), report: Any = None,
+        constants: Mapping[Any, Any] | None = None,
+    ) -> Path:  # fmt: skip
         """Write one HTML file with every stage side by side, and return its path (default `NAME.html`).
 
         Python, traced IR, MLIR after each pass with what the pass changed, Metal and LLVM IR: pointing at a line shows the
         same operation in all of them. The file needs no network. Tabs tell the launch of `grid` threads in threadgroups of
-        `threads`, how memory is accessed, and with the `report` of `enigma.check` what the checked run found.
+        `threads`, how memory is accessed, and with the `report` of `enigma.check` what the checked run found. `constants` are
+        the values of function constants, without which LLVM IR and memory accesses are not there.
 
-        Raises `EnigmaValueError` for a file that cannot be written, `LaunchError` for sizes that no launch has.
+        Raises `EnigmaValueError` for a file that cannot be written, `LaunchError` for sizes or constants that no launch has.
 
             compiled.explore("saxpy.html", grid=10_000, threads=256)
         """
-        return context.load_explorer().explore(self, path, grid=grid, threads=threads, report=report)
+        return context.load_explorer().explore(
+            self, path, grid=grid, threads=threads, report=report, constants=constants
+        )
 
     def export(self, *args: Any, to: str, path: Any = None, **launch: Any) -> Path:
         """Write the kernel as a folder that can be shipped, and return its path: what `enigma.export(compiled, ...)` does.

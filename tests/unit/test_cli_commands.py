@@ -126,6 +126,16 @@ def test_errors_lists_the_pages_that_have_the_words() -> None:
     assert all(len(line.split()) > 3 for line in everything)
 
 
+def test_a_command_that_fails_names_the_page_about_it(folder: Path) -> None:
+    (folder / "bad.py").write_text(
+        "import enigma as en\n\n\n@en.kernel\ndef bad(x: en.i32, y: en.f32):\n    y[0] = en.exp(x[0])\n",
+        encoding="utf-8",
+    )
+    result = run("emit", "bad.py")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "  more: enigma errors wrong-operand"
+
+
 def test_errors_without_a_page_is_a_message_and_status_1() -> None:
     result = run("errors", "no such words")
     assert result.exit_code == 1
@@ -293,6 +303,41 @@ def test_explore_writes_one_file(folder: Path) -> None:
     assert result.exit_code == 1
     assert "the page cannot be written to saxpy.html/page.html" in result.stderr
     assert "threads" in run("explore", "kernels.py:saxpy", "--threads", "4000").stderr
+
+
+CONSTANTS = """
+import enigma as en
+
+@en.kernel
+def tuned(x: en.f32):
+    n = en.function_constant(en.u32, 0, name="step")
+    x[en.thread_position_in_grid * n] = 1.0
+
+@en.kernel
+def twice(x: en.f32):
+    n = en.function_constant(en.u32, 0, name="step")
+    x[en.thread_position_in_grid * n] = 2.0
+"""
+
+
+def test_the_page_of_a_kernel_with_function_constants_needs_their_values_for_some_parts(folder: Path) -> None:
+    Path("tuned.py").write_text(CONSTANTS)
+    right("explore", "tuned.py:tuned", "-o", "without.html")
+    text = Path("without.html").read_text()
+    assert "not analysed: kernel tuned needs a value for function constant 0 (step, u32)" in text
+    assert "not made: " in text
+    right("explore", "tuned.py:tuned", "-D", "step=2", "-o", "with.html")
+    text = Path("with.html").read_text()
+    assert "not analysed" not in text
+    assert "stride 2" in text
+    assert "define void @kernel_tuned" in text
+    wrong = run("explore", "tuned.py:tuned", "-D", "stop=2")
+    assert (wrong.exit_code, "kernel tuned has no function constant 'stop'" in wrong.stderr) == (1, True)
+    right("check", "tuned.py:tuned", "-D", "step=1", "--size", "8", "--explore", "checked.html")
+    assert "stride 1" in Path("checked.html").read_text()
+    found = run("diff", "tuned.py:tuned", "tuned.py:twice", "--stage", "llvm", "-D", "step=2")
+    assert found.exit_code == 1
+    assert "+define void @kernel_twice" in found.stdout
 
 
 # ---- bench

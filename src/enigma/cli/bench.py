@@ -12,7 +12,7 @@ import numpy as np
 
 from enigma.cli.arguments import prepare
 from enigma.cli.load import aside
-from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
+from enigma.cli.options import device_option, function_constants, json_option, kernel_argument, launch_options
 from enigma.runtime import launch as launches
 from enigma.runtime.base import PreparedKernel
 from enigma.runtime.choose import runtime
@@ -41,7 +41,7 @@ def command(kernel: str, *, device: str | None, repeat: int | None, warmup: int,
     """
     ready = prepare(kernel, **launch)
     where = runtime(device)
-    program = where.specialise(ready.program, _function_constants(ready))
+    program = where.specialise(ready.program, function_constants(ready.kernel, dict(ready.constants)) or None)
     arguments = launches.bind(program, list(ready.arguments.values()))
     threads = ready.threads or launches.default_threads(launches.size3(ready.grid, "grid"))
     moved = sum(value.nbytes for value in ready.arguments.values() if isinstance(value, np.ndarray))
@@ -63,10 +63,5 @@ def command(kernel: str, *, device: str | None, repeat: int | None, warmup: int,
         return
     click.echo(
         f"{ready.kernel.name} on {where.name}: median {middle:.1f} us, min {min(times):.1f} us, max {max(times):.1f} us, "
-        f"{len(times)} runs; {moved / 1e6:.2f} MB of arrays, {moved / middle / 1000:.2f} GB/s"
+        f"{len(times)} {'run' if len(times) == 1 else 'runs'}; {moved / 1e6:.2f} MB of arrays, {moved / middle / 1000:.2f} GB/s"
     )
-
-
-def _function_constants(ready: Any) -> dict[str, Any] | None:
-    names = {parameter.name for parameter in ready.kernel.parameters}
-    return {name: value for name, value in ready.constants.items() if name not in names} or None

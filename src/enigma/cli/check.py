@@ -10,7 +10,7 @@ from rich.console import Console
 
 from enigma.cli.arguments import prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options, rounds_option
+from enigma.cli.options import function_constants, json_option, kernel_argument, launch_options, rounds_option
 from enigma.compile import compile
 from enigma.debug.check import MAX_ROUNDS, check
 
@@ -62,10 +62,13 @@ def command(
             max_rounds=max_rounds,
         )  # fmt: skip
     if page is not None:
-        names = {parameter.name for parameter in ready.kernel.parameters}
+        constants = dict(ready.constants)
+        given = function_constants(ready.kernel, constants)
         with aside():
-            compiled = compile(ready.kernel, emit_only=True, **{k: v for k, v in ready.constants.items() if k in names})
-        path = compiled.explore(page, grid=ready.grid, threads=ready.threads or (256, 1, 1), report=report)
+            compiled = compile(ready.kernel, emit_only=True, **constants)
+        path = compiled.explore(
+            page, grid=ready.grid, threads=ready.threads or (256, 1, 1), report=report, constants=given
+        )
         click.echo(f"written to {path}", err=True)
     if as_json:
         click.echo(report.to_json())

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from enigma.cli.load import alone, aside, load_kernel
-from enigma.cli.options import defines_option, definitions, json_option
+from enigma.cli.native import NATIVE, native
+from enigma.cli.options import defines_option, definitions, function_constants, json_option
 from enigma.cli.revision import checked_out, parse
 from enigma.compile import STAGES, compile
 from enigma.debug.diff import Diff, diff_texts, stage_text
@@ -87,4 +88,7 @@ def _text_here(name: str, stage: str, defines: tuple[str, ...]) -> str:
         except UnicodeDecodeError as error:
             raise click.ClickException(f"{name}: it is no text") from error
     with alone(), aside():
-        return stage_text(compile(load_kernel(name), emit_only=True, **definitions(defines)), stage)
+        kernel, constants = load_kernel(name), definitions(defines)
+        given = function_constants(kernel, constants) if stage in NATIVE else {}
+        compiled = compile(kernel, emit_only=True, **constants)
+        return native(compiled, stage, given) if given else stage_text(compiled, stage)

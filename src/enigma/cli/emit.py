@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.syntax import Syntax
 
 from enigma.cli.load import aside, load_kernel
-from enigma.cli.options import defines_option, definitions, kernel_argument
-from enigma.compile import STAGES, CompiledKernel, compile
-from enigma.trace.kernel import KernelDef
+from enigma.cli.native import NATIVE, native
+from enigma.cli.options import defines_option, definitions, function_constants, kernel_argument
+from enigma.compile import STAGES, compile
 
 MATHS = ("default", "fast", "precise")
-NATIVE = ("llvm", "asm")
 LEXERS = {"ir": "text", "mlir": "llvm", "msl": "cpp", "llvm": "llvm", "asm": "gas"}
 
 
@@ -46,37 +44,23 @@ def command(
     """
     constants = definitions(defines)
     found = load_kernel(kernel)
-    given = _function_constants(found, constants) if stage in NATIVE else {}
+    given = function_constants(found, constants) if stage in NATIVE else {}
     with aside():
         compiled = compile(
             found, emit_only=True, line_comments=line_comments, source_map=source_map, math=math, **constants
         )
-    text = compiled.mlir(locations=True) if locations and stage == "mlir" else _text(compiled, stage, given)
+    if given:
+        text = native(compiled, stage, given)
+    else:
+        text = compiled.mlir(locations=True) if locations and stage == "mlir" else compiled.asm[stage]
     if output is not None:
         output.write_text(text, encoding="utf-8")
         return
     console = Console()
     if console.is_terminal:
-        # no background of its own, and no padding: what is copied from the terminal is the text
+        # no background of its own, and no padding: what is copied from the terminal is the text; and
         # colours of the terminal's own, which can be read on light and dark
         shown = Syntax(text.rstrip("\n"), LEXERS[stage], theme="ansi_light", background_color="default")
         console.print(shown, soft_wrap=True)
     else:
         click.echo(text.rstrip("\n"))
-
-
-def _function_constants(kernel: KernelDef, constants: dict[str, Any]) -> dict[str, Any]:
-    """Take what names no parameter of the kernel out of `constants`."""
-    names = {parameter.name for parameter in kernel.parameters}
-    return {name: constants.pop(name) for name in list(constants) if name not in names}
-
-
-def _text(compiled: CompiledKernel, stage: str, given: dict[str, Any]) -> str:
-    return _native(compiled, stage, given) if given else compiled.asm[stage]
-
-
-def _native(compiled: CompiledKernel, stage: str, given: dict[str, Any]) -> str:
-    from enigma.runtime import cpu  # llvmlite is heavy
-
-    make = cpu.llvm_text if stage == "llvm" else cpu.assembly_text
-    return make(compiled.program, (256, 1, 1), given)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from enigma.cli.load import aside, load_kernel
-from enigma.cli.options import defines_option, definitions, json_option, kernel_argument, sizes
+from enigma.cli.options import defines_option, definitions, function_constants, json_option, kernel_argument, sizes
 from enigma.compile import compile
 
 
@@ -41,9 +41,14 @@ def command(
       enigma explore kernels.py:saxpy --open
       enigma explore kernels.py:matmul --grid 512,512 --threads 16,16 -o matmul.html
     """
+    constants = definitions(defines)
     with aside():
-        compiled = compile(load_kernel(kernel), emit_only=True, **definitions(defines))
-    path = compiled.explore(output, grid=sizes(grid, "--grid"), threads=sizes(threads, "--threads"))
+        found = load_kernel(kernel)
+        given = function_constants(found, constants)
+        compiled = compile(found, emit_only=True, **constants)
+    path = compiled.explore(
+        output, grid=sizes(grid, "--grid"), threads=sizes(threads, "--threads"), constants=given or None
+    )
     if as_json:
         click.echo(json.dumps({"kernel": compiled.kernel_name, "path": str(path), "bytes": path.stat().st_size}))
     else:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from enigma.trace.kernel import KernelDef
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 kernel_argument = click.argument("kernel", metavar="FILE.py[:KERNEL]")
@@ -59,6 +61,12 @@ def rounds_option(default: int) -> Callable[[F], F]:
 def definitions(defines: Sequence[str]) -> dict[str, Any]:
     """Return the values of `--define`. Raises `click.BadParameter`."""
     return dict(_define(text) for text in defines)
+
+
+def function_constants(kernel: KernelDef, constants: dict[str, Any]) -> dict[str, Any]:
+    """Take what names no parameter of a kernel out of `constants`: those are its function constants."""
+    names = {parameter.name for parameter in kernel.parameters}
+    return {name: constants.pop(name) for name in list(constants) if name not in names}
 
 
 def _define(text: str) -> tuple[str, Any]:

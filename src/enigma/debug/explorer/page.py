@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
@@ -18,9 +19,12 @@ _HINT = "Point at a line to see the same operation in every stage; click keeps i
 _GROUPS = (("python", "Python"), ("ir", "traced IR"), ("mlir", "MLIR"), ("msl", "Metal"), ("llvm", "LLVM IR"))
 
 
-def page(compiled: CompiledKernel, *, threads: tuple[int, int, int], grid: Any = None, report: Any = None) -> str:
+def page(
+    compiled: CompiledKernel, *, threads: tuple[int, int, int], grid: Any = None, report: Any = None,
+    constants: Mapping[Any, Any] | None = None,
+) -> str:  # fmt: skip
     """Return the page of a kernel as HTML."""
-    found = stages(compiled, threads)
+    found = stages(compiled, threads, constants)
     numbers = _Numbers(found)
     groups: list[dict[str, Any]] = []
     for name, title in _GROUPS:
@@ -30,7 +34,7 @@ def page(compiled: CompiledKernel, *, threads: tuple[int, int, int], grid: Any =
         )
     data = {
         "hint": _HINT, "sites": numbers.sites(), "groups": groups,
-        "tabs": [asdict(tab) for tab in tabs(compiled, threads, grid, report)],
+        "tabs": [asdict(tab) for tab in tabs(compiled, threads, grid, report, constants)],
     }  # fmt: skip
     title = f"{compiled.kernel_name}({', '.join(compiled.param_names)})"
     parts = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
@@ -54,13 +55,15 @@ class Stage:
         return "\n".join(line.text for line in self.lines)
 
 
-def stages(compiled: CompiledKernel, threads: tuple[int, int, int] = (256, 1, 1)) -> list[Stage]:
+def stages(
+    compiled: CompiledKernel, threads: tuple[int, int, int] = (256, 1, 1), constants: Mapping[Any, Any] | None = None
+) -> list[Stage]:
     """Return all stages in order: Python, traced IR, MLIR as built and after each pass, Metal, LLVM IR."""
     traced = compiled.program.traced
     ir = [Line(text, () if loc is None else (loc,)) for text, loc in dump_lines(traced)]
     mlir = passes(compiled)
     metal = _metal(compiled)
-    llvm = _llvm(compiled, threads)
+    llvm = _llvm(compiled, threads, constants)
     places = [
         site for stage in (ir, *(each.lines for each in mlir), metal, llvm) for line in stage for site in line.sites
     ]
@@ -230,9 +233,9 @@ def _folded(module: ModuleOp, own: dict[tuple[str, int, int], list[int]]) -> Ite
         yield loc, found
 
 
-def _llvm(compiled: CompiledKernel, threads: tuple[int, int, int]) -> list[Line]:
+def _llvm(compiled: CompiledKernel, threads: tuple[int, int, int], constants: Mapping[Any, Any] | None) -> list[Line]:
     try:
-        native = native_text(compiled.program, threads)
+        native = native_text(compiled.program, threads, constants)
     except EnigmaError as error:  # what the CPU lacks, or what only a launch gives, does not take the other stages away
         return [Line(f"; {text}") for text in f"not made: {error}".split("\n")]
     texts = native.text.rstrip("\n").split("\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from enigma.compile import CompiledKernel
 from enigma.debug.advisor import accesses
 from enigma.dtypes import BufferType, Space
+from enigma.errors import LaunchError
+from enigma.runtime.constants import specialised
 from enigma.runtime.launch import geometry
 from enigma.spec.terms import Effect
 from enigma.trace.node import Op
@@ -29,9 +31,11 @@ class Tab:
     html: str
 
 
-def tabs(compiled: CompiledKernel, threads: Size, grid: Any, report: Any) -> list[Tab]:
-    """Return the tabs of a kernel; `grid` and `report` may be None."""
-    found = [Tab("launch", "Launch", _launch(compiled, threads, grid)), _memory(compiled, threads)]
+def tabs(
+    compiled: CompiledKernel, threads: Size, grid: Any, report: Any, constants: Mapping[Any, Any] | None = None
+) -> list[Tab]:
+    """Return the tabs of a kernel; `grid`, `report` and `constants` may be None."""
+    found = [Tab("launch", "Launch", _launch(compiled, threads, grid)), _memory(compiled, threads, constants)]
     if report is not None:
         count = len(report.findings)
         found.append(Tab("findings", f"Findings ({count})", _findings(report)))
@@ -117,8 +121,12 @@ def _facts(compiled: CompiledKernel) -> list[tuple[str, str]]:
 # ---- memory
 
 
-def _memory(compiled: CompiledKernel, threads: Size) -> Tab:
-    report = accesses(compiled.program.traced, threads)
+def _memory(compiled: CompiledKernel, threads: Size, constants: Mapping[Any, Any] | None) -> Tab:
+    try:
+        ready = specialised(compiled.program, constants)
+    except LaunchError as error:  # a function constant without a value
+        return Tab("memory", "Memory", f"<p>not analysed: {escape(error.message)}</p>")
+    report = accesses(ready.traced, threads)
     rows: list[Sequence[str]] = []
     marks: list[str] = []
     for each in report.accesses:
