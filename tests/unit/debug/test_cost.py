@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from typing import Any, cast
@@ -262,6 +263,15 @@ def test_text_and_json_say_that_it_is_a_model() -> None:
     assert 0 < low < high
 
 
+def test_times_have_three_digits_and_a_unit() -> None:
+    report = en.explain(add, grid=1, chip="M1")
+    for seconds, text in (
+        ((1.234e-9, 9.876e-9), "1.23 to 9.88 ns"), ((4.5e-7, 12.34e-6), "0.45 to 12.3 us"), ((1e-4, 1.5e-3), "0.10 to 1.50 ms"),
+        ((0.0, 0.5), "0.00 to 500 ms"), ((1.0, 123.4), "1.00 to 123 s"), ((0.0, 0.0), "0.00 to 0.00 ns"),
+    ):  # fmt: skip
+        assert report.range(seconds) == text
+
+
 def test_errors() -> None:
     with pytest.raises(en.EnigmaTypeError, match="explain takes a kernel, but it got 5"):
         en.explain(5, grid=1)
@@ -323,7 +333,7 @@ def test_a_reduction() -> None:
     by_name = {each.buffer: each for each in report.moved}
     assert (by_name["out"].atomic, by_name["out"].footprint) == (4 * n, 4)
     assert by_name["partial"].written == 4 * n
-    assert "+ us" in str(report)
+    assert re.search(r"\d to [\d.]+\+ us", str(report))
     assert "the times leave out atomic operations (256,000)" in str(report)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from enigma.debug.cost.model import DISCLAIMER, Estimate
+
+_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +129,9 @@ class CostReport:
 
     def range(self, seconds: tuple[float, float]) -> str:
         """Return a range of times in words: `+` says that something is left out of it."""
-        low, high = seconds
-        return f"{low * 1e6:.3g} to {high * 1e6:.3g}{'+' if self.unpriced else ''} us"
+        unit, name = next((each for each in _UNITS if seconds[1] >= each[0]), _UNITS[-1])
+        low, high = (f"{one / unit:.{max(2 - int(math.log10(max(one / unit, 1))), 0)}f}" for one in seconds)
+        return f"{low} to {high}{'+' if self.unpriced else ''} {name}"
 
     def __str__(self) -> str:
         return self.text()
