@@ -77,9 +77,15 @@ class Form:
         return "\n".join(lines) + "\n"
 
 
+@cache
+def _generated() -> tempfile.TemporaryDirectory[str]:
+    """One folder for all texts of a process, gone when it ends."""
+    return tempfile.TemporaryDirectory(prefix="enigma-generated-")
+
+
 def load(source: str, name: str = "generated") -> ModuleType:
     """Import a text as a module; the file stays readable, as the tracer rewrites what it reads there."""
-    folder = Path(tempfile.mkdtemp(prefix="enigma-generated-"))
+    folder = Path(tempfile.mkdtemp(dir=_generated().name))
     path = folder / f"{name}.py"
     path.write_text(f"import enigma as en\nfrom tests.spec.forms import call_row\n\n\n{source}", encoding="utf-8")
     spec = importlib.util.spec_from_file_location(name, path)
