@@ -102,13 +102,17 @@ def randint(low: Any, high: Any, seed: Any, index: Any, stream: Any = 0) -> Any:
             )  # fmt: skip
         span = tracer.constant(last - first, u32, loc)
     else:
-        span = tracer.convert(_i32(last, loc) - _i32(first, loc), u32, loc)
+        span = _u32(last, loc) - _u32(first, loc)
     part = functions()["mul_hi"](_words(seed, index, stream, loc)[0], span)
-    return _i32(first, loc) + tracer.convert(part, i32, loc)
+    if isinstance(first, int) and isinstance(last, int) and last - first <= i32.max:
+        return tracer.convert(part, i32, loc) + first
+    return tracer.convert(_u32(first, loc) + part, i32, loc)
 
 
-def _i32(x: Any, loc: SourceLoc) -> Any:
-    return active().convert(x, i32, loc)
+def _u32(x: Any, loc: SourceLoc) -> Any:
+    """Return an i32 as u32, whose sums and differences wrap around: those of i32 are undefined where they overflow."""
+    tracer = active()
+    return tracer.constant(x & _ALL, u32, loc) if isinstance(x, int) else tracer.convert(x, u32, loc)
 
 
 def _bound(x: Any, what: str, loc: SourceLoc) -> Any:

@@ -115,7 +115,7 @@ def test_pitfall_06_operands_meet_in_a_common_dtype() -> None:
         Ints[3 * i], Ints[3 * i + 1], Ints[3 * i + 2] = en.imin(i, 3), en.imax(U[i], L[i]), U[i] - L[i]
 
     h, f = numbers(N, np.float16, 1), numbers(N, np.float32, 2)
-    u, wide = np.arange(N, dtype=np.uint32), numbers(N, np.int64, 3)
+    u, wide = np.arange(N, dtype=np.uint32), numbers(N, np.int64, 3) // 2  # a difference fits
     floats = np.stack([np.maximum(h, f), h + f, u * f], axis=1).astype(np.float32)
     ints = np.stack([np.minimum(np.arange(N), 3), np.maximum(u, wide), u - wide], axis=1)
     for given in everywhere(k, h, f, u, wide, np.zeros((N, 3), np.float32), np.zeros((N, 3), np.int64), grid=N):

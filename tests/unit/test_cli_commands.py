@@ -126,6 +126,16 @@ def test_errors_lists_the_pages_that_have_the_words() -> None:
     assert all(len(line.split()) > 3 for line in everything)
 
 
+def test_a_command_that_fails_names_the_page_about_it(folder: Path) -> None:
+    (folder / "bad.py").write_text(
+        "import enigma as en\n\n\n@en.kernel\ndef bad(x: en.i32, y: en.f32):\n    y[0] = en.exp(x[0])\n",
+        encoding="utf-8",
+    )
+    result = run("emit", "bad.py")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "  more: enigma errors wrong-operand"
+
+
 def test_errors_without_a_page_is_a_message_and_status_1() -> None:
     result = run("errors", "no such words")
     assert result.exit_code == 1

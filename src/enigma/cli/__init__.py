@@ -103,7 +103,7 @@ class Commands(click.Group):
             raise Bug(f"{error}\n  `enigma --debug ...` shows where") from error
         except EnigmaError as error:
             kind = click.ClickException if error.loc is None else Mistake
-            raise kind(str(error)) from error
+            raise kind("\n".join([str(error), *getattr(error, "__notes__", ())])) from error
         except BrokenPipeError:
             raise  # click's own: the reader of a pipe has gone
         except OSError as error:
