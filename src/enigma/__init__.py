@@ -136,6 +136,7 @@ class _Package(ModuleType):
 sys.modules[__name__].__class__ = _Package
 context.load_compiler = lambda: importlib.import_module("enigma.compile")  # the top layer: only when a kernel runs
 context.load_exporter = lambda: importlib.import_module("enigma.export.api")  # likewise: only when one is shipped
+context.load_host = lambda: importlib.import_module("enigma.runtime.host")  # likewise: only where a tensor is an array
 context.load_explorer = lambda: importlib.import_module("enigma.debug.explorer")  # likewise: only when one is looked at
 
 __all__ = ["__version__"]

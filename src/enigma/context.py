@@ -21,4 +21,6 @@ load_compiler: Callable[[], Any] = lambda: None  # noqa: E731 - replaced by the 
 
 load_exporter: Callable[[], Any] = lambda: None  # noqa: E731 - replaced likewise: writes what is shipped
 
+load_host: Callable[[], Any] = lambda: None  # noqa: E731 - replaced likewise: arrays that tensors stand for, which NumPy is needed for
+
 load_explorer: Callable[[], Any] = lambda: None  # noqa: E731 - replaced likewise: the stage explorer, and what notebooks show

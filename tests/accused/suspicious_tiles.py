@@ -339,3 +339,71 @@ def shuffle_with_itself(A: en.f32, Out: en.f32):
     i = en.thread_position_in_grid
     x = en.simd_shuffle_xor(A[i], 0)
     Out[i] = x
+
+
+@clean(zeros(1), zeros(2, dtype=np.uint32), zeros(1), grid=96, threads=32)
+@en.kernel
+def message_handed_on_by_a_second_threadgroup(Data: en.f32, Flags: en.u32, Out: en.f32):
+    group = en.threadgroup_position_in_grid("x")
+    if en.thread_index_in_threadgroup() == 0:
+        if group == 0:
+            Data[0] = 7.0
+            en.atomic_store(Flags, 0, 1, order="release")
+        elif group == 1:
+            if en.atomic_load(Flags, 0, order="acquire") == 1:
+                en.atomic_store(Flags, 1, 1, order="release")
+        elif en.atomic_load(Flags, 1, order="acquire") == 1:
+            Out[0] = Data[0]
+
+
+@clean(ones(64), zeros(64), grid=64, threads=64)
+@en.kernel
+def writes_of_the_own_element_between_reads(A: en.f32, Out: en.f32):
+    t = en.thread_index_in_threadgroup()
+    tile = en.thread_alloc(en.f32, 4)
+    for k in en.range(4):
+        tile[k] = A[t] * k.to(en.f32)
+    total = 0.0
+    for k in en.range(4):
+        total += tile[3 - k]
+    Out[t] = total
+
+
+@clean(count(10), values(3, 12, 2, 0, dtype=np.uint32), zeros(4), grid=4, threads=4)
+@en.kernel
+def gather_guarded_in_a_helper(B: en.f32, Index: en.u32, Out: en.f32):
+    i = en.thread_position_in_grid
+
+    def look(j):
+        if j >= 10:
+            return en.f32(0)
+        return B[j]
+
+    Out[i] = look(Index[i])
+
+
+@clean(count(16, np.int16), zeros(16, dtype=np.int16), grid=16, threads=16)
+@en.kernel
+def shorts_averaged(A: en.i16, Out: en.i16):
+    i = en.thread_position_in_grid
+    Out[i] = (A[i] + A[15 - i]) / 2
+
+
+@clean(ones(64, dtype=np.float16), zeros(64, dtype=np.float16), grid=64, threads=64, check="everything")
+@en.kernel
+def softmax_row_of_halves(A: en.f16, Out: en.f16):
+    parts = en.threadgroup_alloc(en.f32, 2)
+    t, s = en.thread_index_in_threadgroup(), en.simdgroup_index_in_threadgroup()
+    x = A[t].to(en.f32)
+    top = en.simd_max(x)
+    if en.simd_is_first():
+        parts[s] = top
+    en.barrier()
+    top = en.fmax(parts[0], parts[1])
+    e = en.exp(x - top)
+    en.barrier()
+    total = en.simd_sum(e)
+    if en.simd_is_first():
+        parts[s] = total
+    en.barrier()
+    Out[t] = (e / (parts[0] + parts[1])).to(en.f16)

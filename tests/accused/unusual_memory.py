@@ -329,3 +329,28 @@ def last_row_of_a_shaped_buffer(A: en.f32[4, 4], Out: en.f32):
 def table_shorter_than_the_grid(A: en.f32, Lut: en.Constant[en.f32], Out: en.f32):
     i = en.thread_position_in_grid
     Out[i] = Lut[i] + A[i]
+
+
+@accused(
+    "out-of-bounds",
+    "B[j]",
+    count(10),
+    values(3, 12, 2, 0, dtype=np.uint32),
+    zeros(4),
+    grid=4,
+    threads=4,
+    index=12,
+    buffer="B",
+    thread=(1, 0, 0),
+)
+@en.kernel
+def gather_in_a_nested_helper(B: en.f32, Index: en.u32, Out: en.f32):
+    i = en.thread_position_in_grid
+
+    def look(j):
+        def again():
+            return B[j]
+
+        return again() if j != 0 else en.f32(0)
+
+    Out[i] = look(Index[i])

@@ -266,3 +266,57 @@ def unsigned_counter_that_cannot_pass_the_end(Out: en.f32, n: en.Scalar(en.u32))
     for _ in en.range(0, n, 2**20):
         total += 1.0
     Out[0] = total
+
+
+@accused(
+    "division-by-zero",
+    "100 / v",
+    values([5, 0], dtype=np.int32),
+    zeros(1, 2, dtype=np.int32),
+    grid=1,
+    threads=1,
+    value=100,
+)
+@en.kernel
+def vector_chosen_by_component(V: en.i32x2, Out: en.i32x2):
+    """Metal's select of vectors computes both."""
+    i = en.thread_position_in_grid
+    v = V[i]
+    Out[i] = en.where(v != 0, 100 / v, 0)
+
+
+@accused(
+    "value-changing-conversion",
+    "Out[i] = ",
+    values(30000, dtype=np.int16),
+    zeros(1, dtype=np.int16),
+    grid=1,
+    threads=1,
+    value=60000,
+)
+@en.kernel
+def shorts_added(A: en.i16, Out: en.i16):
+    i = en.thread_position_in_grid
+    Out[i] = A[i] + A[i]
+
+
+@accused(
+    "aliasing",
+    "def same_matrix_twice",
+    lambda made: np.ones((4, 4), np.float32),
+    lambda made: made[0][0],
+    grid=4,
+    threads=4,
+    also=("unwritten-output",),
+)
+@en.kernel
+def same_matrix_twice(A: en.f32, Row: en.f32):
+    i = en.thread_position_in_grid
+    Row[i] = A[i + 4]
+
+
+@accused("nan-born", "en.sqrt(x)", values(-1.0), zeros(1), grid=1, threads=1, check="everything")
+@en.kernel
+def root_chosen_the_wrong_way(A: en.f32, Out: en.f32):
+    x = A[0]
+    Out[0] = en.sqrt(x) if x < 0.0 else x

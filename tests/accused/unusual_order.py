@@ -264,3 +264,137 @@ def neighbour_of_a_texture_that_is_written(A: en.f32, T: en.Texture1D(en.f32, "r
 def rotation_of_a_partial_simdgroup(A: en.f32, Out: en.f32):
     i = en.thread_position_in_grid
     Out[i] = en.simd_shuffle_rotate_down(A[i], 1)
+
+
+@accused(
+    "data-race",
+    "Out[0] = Data[0]",
+    zeros(1),
+    zeros(2, dtype=np.uint32),
+    zeros(1),
+    grid=96,
+    threads=32,
+    buffer="Data",
+    other="Data[0] = 7.0",
+)
+@en.kernel
+def message_handed_on_without_acquiring(Data: en.f32, Flags: en.u32, Out: en.f32):
+    group = en.threadgroup_position_in_grid("x")
+    if en.thread_index_in_threadgroup() == 0:
+        if group == 0:
+            Data[0] = 7.0
+            en.atomic_store(Flags, 0, 1, order="release")
+        elif group == 1:
+            if en.atomic_load(Flags, 0) == 1:
+                en.atomic_store(Flags, 1, 1, order="release")
+        elif en.atomic_load(Flags, 1, order="acquire") == 1:
+            Out[0] = Data[0]
+
+
+@accused(
+    "data-race",
+    "whole += Parts[k]",
+    ones(256),
+    zeros(256),
+    zeros(1),
+    zeros(1, dtype=np.uint32),
+    grid=256,
+    threads=64,
+    buffer="Parts",
+    other="Parts[i] = A[i]",
+)
+@en.kernel
+def released_after_a_barrier_of_threadgroup_memory(A: en.f32, Parts: en.f32, Out: en.f32, Count: en.u32):
+    i = en.thread_position_in_grid
+    Parts[i] = A[i]
+    en.barrier("mem_threadgroup")
+    if en.thread_index_in_threadgroup() == 0 and en.atomic_fetch_add(Count, 0, 1, order="acq_rel") == 3:
+        whole = 0.0
+        for k in en.range(256):
+            whole += Parts[k]
+        Out[0] = whole
+
+
+@accused("data-race", "Out[t] = word[0]", zeros(64), grid=64, threads=64, buffer="word", other="word[0] = 7.0")
+@en.kernel
+def flag_of_device_order_for_threadgroup_memory(Out: en.f32):
+    word, flag = en.threadgroup_alloc(en.f32, 1), en.threadgroup_alloc(en.u32, 1)
+    t = en.thread_index_in_threadgroup()
+    if t == 0:
+        flag[0] = 0
+    en.barrier()
+    Out[t] = 0.0
+    if t == 0:
+        word[0] = 7.0
+        en.atomic_thread_fence("mem_device", "release", "threadgroup")
+        en.atomic_store(flag, 0, 1)
+    if t == 32 and en.atomic_load(flag, 0) == 1:
+        en.atomic_thread_fence("mem_device", "acquire", "threadgroup")
+        Out[t] = word[0]
+
+
+@accused(
+    "data-race",
+    "Out[0] = Data[0]",
+    zeros(1),
+    zeros(1, dtype=np.uint32),
+    zeros(1),
+    grid=64,
+    threads=32,
+    buffer="Data",
+    other="Data[0] = 7.0",
+)
+@en.kernel
+def flag_looked_at_before_it_is_set(Data: en.f32, Flag: en.u32, Out: en.f32):
+    """The fence comes after the release, but the flag was read before."""
+    if en.thread_index_in_threadgroup() == 0:
+        group = en.threadgroup_position_in_grid("x")
+        seen = en.u32(0)
+        if group == 1:
+            seen = en.atomic_load(Flag, 0)
+        if group == 0:
+            Data[0] = 7.0
+            en.atomic_store(Flag, 0, 1, order="release")
+        if group == 1:
+            en.atomic_thread_fence("mem_device", "acquire", "device")
+            Out[0] = Data[0] + en.f32(seen)
+
+
+@accused("barrier-divergence", "en.barrier()", zeros(8), 3, grid=8, threads=8, also=("unwritten-output",))
+@en.kernel
+def return_in_a_nested_loop(Out: en.f32, n: en.Scalar(en.u32)):
+    t = en.thread_index_in_threadgroup()
+    for k in en.range(4):
+        for j in en.range(k):
+            if j + k == t:
+                return
+        en.barrier()
+    Out[t] = 1.0
+
+
+@accused(
+    "data-race",
+    "parts[s] = total",
+    ones(64),
+    zeros(64),
+    grid=64,
+    threads=64,
+    buffer="parts",
+    other="en.fmax(parts[0], parts[1])",
+)
+@en.kernel
+def softmax_row_that_reuses_its_parts_at_once(A: en.f32, Out: en.f32):
+    parts = en.threadgroup_alloc(en.f32, 2)
+    t, s = en.thread_index_in_threadgroup(), en.simdgroup_index_in_threadgroup()
+    x = A[t]
+    top = en.simd_max(x)
+    if en.simd_is_first():
+        parts[s] = top
+    en.barrier()
+    top = en.fmax(parts[0], parts[1])
+    e = en.exp(x - top)
+    total = en.simd_sum(e)
+    if en.simd_is_first():
+        parts[s] = total
+    en.barrier()
+    Out[t] = e / (parts[0] + parts[1])

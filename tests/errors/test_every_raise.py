@@ -22,6 +22,7 @@ UNREACHED: dict[str, str] = {
     "trace/tracer.py:operator": "an internal error",
     "trace/tracer.py:_in_whole": "every row that takes a buffer takes an index into it",
     "trace/tensor.py:buffer_type": "an internal error",
+    "trace/tensor.py:__array_interface__": "NumPy takes it for a protocol that a described tensor does not have",
     "trace/infer.py:_texture": "an internal error; the other one is in the corpus",
     "trace/texture.py:_dtype": "an internal error",
     "trace/texture.py:texture_type": "an internal error",

@@ -15,6 +15,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+import enigma
 from enigma.runtime.foreign import from_mlx_dtype, new_mlx
 from tests.msl import check
 from tests.msl.run import run_kernel
@@ -126,7 +127,33 @@ def run_text(text: str, inputs: list[Any], outputs: list[Any], grid: Any, thread
     """Check a whole text with clang, and run it on memory of arrays."""
     check.assert_legal(plain(text))
     arrays = [np.array(enigma_array(x)) for x in inputs]
+    program = PROGRAMS.get(_body(text))
+    if program is not None:
+        _run_program(program, text, arrays, outputs, grid, threads)
+        return
     run_kernel(plain(text), dict(enumerate([*arrays, *outputs])), grid=grid, threads=threads)
+
+
+PROGRAMS: dict[str, Any] = {}
+"""Programs by the body that is exported of them: what runs a kernel whose threads talk to each other."""
+
+
+def _body(text: str) -> str:
+    return text[text.index(") {\n") + 4 : text.rindex("\n}\n")]
+
+
+def _run_program(program: Any, text: str, inputs: list[Any], outputs: list[Any], grid: Any, threads: Any) -> None:
+    """Run a program on arrays by its parameters' names, which those of MLX begin with."""
+    names = re.findall(r" (\w+) \[\[buffer\(", text)
+    given = dict(zip(names, [*inputs, *outputs], strict=True))
+    arguments = [given.get(a.name, given.get(f"{a.name}_data", given.get(f"{a.name}_"))) for a in program.arguments]
+    rounded = [x.item() if a.is_scalar else _whole(x, a) for a, x in zip(program.arguments, arguments, strict=True)]
+    enigma.runtime("cpu").run(program, rounded, grid, threads)
+
+
+def _whole(x: Any, argument: Any) -> Any:
+    """Return an array without what was put behind its end so that it is long enough for MLX."""
+    return x.reshape(-1)[: x.size // argument.params[0].dtype.parts * argument.params[0].dtype.parts]
 
 
 def enigma_array(x: Any) -> Any:

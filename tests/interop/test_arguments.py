@@ -212,6 +212,15 @@ def test_bfloat16_comes_and_goes_through_dlpack(kind: Any) -> None:
     assert np.array_equal(out.astype(np.float32), np.arange(33, dtype=np.float32) * 3)
 
 
+def test_bfloat16_comes_through_numpys_own_protocol_too() -> None:
+    given, out = bfloats(33), np.zeros(33, ml_dtypes.bfloat16)
+    scaled[33, 32](Interface(given), as_dlpack(out), 3.0)
+    assert np.array_equal(out.astype(np.float32), np.arange(33, dtype=np.float32) * 3)
+    assert as_array(as_dlpack(given)).dtype == given.dtype
+    rgb = np.zeros(4, np.dtype("V2"))
+    assert "A holds |V2" in message(lambda: add[4, 4](Interface(rgb), numbers(4), numbers(4)))
+
+
 def test_a_capsule_of_bfloat16_says_so() -> None:
     capsule = as_dlpack(bfloats(4)).__dlpack__(max_version=(1, 0))
     address: Any = producers._pointer(capsule, b"dltensor_versioned")
@@ -322,3 +331,22 @@ def test_numbers_of_other_libraries_are_scalars() -> None:
     out = np.zeros(4, ml_dtypes.bfloat16)
     scaled[4, 4](bfloats(4), out, np.array(2.0, np.float32))
     assert np.array_equal(out.astype(np.float32), [0, 2, 4, 6])
+
+
+def test_a_tensor_of_the_host_is_an_array_for_every_library() -> None:
+    tensor = en.from_array(np.arange(6, dtype=np.float32), en.make_layout((2, 3), (1, 2)))
+    wanted = np.arange(6, dtype=np.float32).reshape(3, 2).T
+    for seen in (np.asarray(tensor), np.from_dlpack(tensor), as_array(tensor)):
+        assert np.array_equal(seen, wanted) and np.shares_memory(seen, tensor.array)
+    out = en.empty(6, en.f32)
+    add[6, 32](tensor, tensor, out)
+    assert np.array_equal(np.asarray(out), wanted.reshape(-1) * 2)
+    brain = en.empty((2, 2), en.bf16)
+    as_array(brain)[0] = 3
+    assert brain.array.astype(np.float32).tolist() == [[3, 3], [0, 0]]
+    described = en.Tensor("T", 0, "float", en.make_layout(4))
+    with pytest.raises(BufferError, match="T stands for no array"):
+        described.__dlpack__()
+    assert "A: this array cannot be shared with NumPy: T stands for no array" in message(
+        lambda: add[4, 4](described, numbers(4), numbers(4))
+    )

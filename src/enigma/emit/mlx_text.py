@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 SMALLEST = 8
@@ -21,3 +22,7 @@ class MlxText:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     msl_version: tuple[int, int]
+
+    def unique(self, kernel: str) -> str:
+        """Return a name for a kernel that has this text and no other: MLX keeps what it compiled by name."""
+        return f"{kernel}_{hashlib.blake2b((self.header + self.source).encode(), digest_size=6).hexdigest()}"

@@ -31,6 +31,7 @@ TARGETS = {
         Target("swift", "a Swift package with a typed wrapper and the launch as its test", "swift"),
         Target("cpp", "C++ host code on metal-cpp, with a program that tests it", "cpp"),
         Target("torch", "a Python file for PyTorch's MPS tensors", "torch"),
+        Target("mlx", "a Python file with an operation of MLX", "mlx"),
         Target("json", "the reflection alone", "json"),
     )
 }

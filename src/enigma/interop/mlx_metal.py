@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from enigma.dtypes import b1
@@ -35,13 +34,11 @@ def mlx_text(program: Program) -> MlxText:
 
 def metal_kernel(program: Program, text: MlxText) -> Any:
     """Return the function that `mx.fast.metal_kernel` makes of a kernel's text."""
-    digest = hashlib.blake2b((text.header + text.source).encode(), digest_size=6).hexdigest()
     options: dict[str, Any] = {}
     if program.traced.math is Precision.FAST:
         options["compile_options"] = {"math_mode": "fast"}
-    # MLX keeps what it compiled by name: another text must have another one
     return mx.fast.metal_kernel(
-        name=f"{program.name}_{digest}", input_names=list(text.inputs), output_names=list(text.outputs), source=text.source,
+        name=text.unique(program.name), input_names=list(text.inputs), output_names=list(text.outputs), source=text.source,
         header=text.header, **options,
     )  # fmt: skip
 

@@ -13,6 +13,8 @@ from enigma.runtime import dlpack, pytorch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_NAMELESS = np.dtype("V2")
+
 _LIBRARIES = {
     "jax": "np.asarray({name})",
     "cupy": "{name}.get()",
@@ -35,7 +37,7 @@ def as_array(x: Any, name: str, dtype: Numeric) -> Array:
     if is_mlx(x):
         return _from_mlx(x, name)
     if hasattr(x, "__array_interface__"):
-        return np.asarray(x)
+        return _from_interface(x, name, dtype)
     if pytorch.is_tensor(x):
         return pytorch.array_of(x, name)
     if hasattr(x, "__dlpack__"):
@@ -55,6 +57,16 @@ def _elements(raw: bytes | bytearray, name: str, dtype: Numeric) -> Array:
             help="pass as many bytes as whole elements have",
         )
     return np.frombuffer(raw, np.uint8).view(dtype.numpy)
+
+
+def _from_interface(x: Any, name: str, dtype: Numeric) -> Array:
+    """Return an array over the memory of an object with NumPy's own protocol, in which bfloat16 is two bytes without a name."""
+    found = np.asarray(x)
+    if found.dtype != _NAMELESS:
+        return found
+    if hasattr(x, "__dlpack__"):
+        return _from_dlpack(x, name)
+    return found.view(bf16.numpy) if dtype.element is bf16 else found
 
 
 def _from_mlx(x: Any, name: str) -> Array:

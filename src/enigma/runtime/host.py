@@ -10,6 +10,7 @@ from enigma.dtypes import DTYPES, BufferType, as_dtype, names
 from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
 from enigma.layout import ComposedLayout, Layout
 from enigma.layout.int_tuple import leaves
+from enigma.runtime import dlpack
 from enigma.runtime.arrays import Array, as_array, by_numpy, check_array
 from enigma.source import caller
 from enigma.trace.coordinates import extents
@@ -84,7 +85,7 @@ def empty(shape_or_layout: Any, dtype: Any = "float", *, name: str = "tensor") -
 def as_result(value: Any) -> Any:
     """Return what a jit function's caller gets: arrays for tensors, in tuples, lists and dicts too."""
     if isinstance(value, Tensor):
-        return _array_of(value)
+        return array_of(value)
     if isinstance(value, dict):
         return {key: as_result(item) for key, item in cast("dict[Any, Any]", value).items()}
     if isinstance(value, list):
@@ -94,7 +95,14 @@ def as_result(value: Any) -> Any:
     return value
 
 
-def _array_of(tensor: Tensor) -> Array:
+def exported(tensor: Tensor, options: dict[str, Any]) -> Any:
+    """Return a capsule of DLPack over a tensor's array. Raises `BufferError` where there is none."""
+    if tensor.memory.array is None:
+        raise BufferError(f"{tensor.name} stands for no array")
+    return dlpack.exported(array_of(tensor), options)
+
+
+def array_of(tensor: Tensor) -> Array:
     """Return the array of a whole tensor, and of a part of one a view of its array."""
     memory = tensor.memory
     if memory.array is None:

@@ -234,7 +234,7 @@ def bind_values(
     slots = program.slots
     bound: list[Any] = []
     arrays: list[tuple[str, Array, bool]] = []
-    found = _Found([] if moved is None else moved, [])
+    found: _Found | None = None
     for slot, argument in zip(slots, arguments, strict=True):
         number = slot.number
         if number is not None:
@@ -245,12 +245,15 @@ def bind_values(
             bound.append(argument)
             arrays.append((slot.param.name, argument, slot.written))
             continue
+        if found is None:
+            found = _Found([] if moved is None else moved, [])
         _bind_slowly(slot, argument, bound, arrays, found)
-    if found.errors:
-        raise_all(found.errors)
-    if moved is None:
-        for one in found.moved:
-            one.fill(program.name, "the host")
+    if found is not None:
+        if found.errors:
+            raise_all(found.errors)
+        if moved is None:
+            for one in found.moved:
+                one.fill(program.name, "the host")
     for place, param in program.constant:
         _check_constant(param, bound[place])
     for place, param, form in program.formed:

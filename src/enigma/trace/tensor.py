@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
+from enigma import context
 from enigma.dtypes import WIDTHS, BufferType, Numeric, Space, Vector, as_dtype
 from enigma.errors import EnigmaAttributeError, EnigmaTypeError, EnigmaValueError
 from enigma.layout.coordinates import has_none
@@ -340,6 +341,20 @@ class Tensor(Handle):
 
     def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return self is other
+
+    # ---- on the host
+
+    @property
+    def __array_interface__(self) -> Any:
+        if self.memory.array is None:  # a parameter of a kernel, or described: it is no array
+            raise AttributeError(f"{self.name} stands for no array")
+        return context.load_host().array_of(self).__array_interface__
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return context.load_host().exported(self, options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # the CPU
 
 
 class View(Tensor):

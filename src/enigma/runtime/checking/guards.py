@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from enigma.dtypes import Vector
 from enigma.runtime.checking.uses import Uses
 from enigma.runtime.simulator.problem import Array
 from enigma.spec.intrinsic import Intrinsic
@@ -59,6 +60,7 @@ class Guards:
                 return None
             place = next(n for n, operand in enumerate(user.operands) if operand is node.result)
             if place > 0 and self.chooses(user.row):
-                return user, place
+                # Metal's choice by component, select(), is a function: it computes both
+                return None if isinstance(user.operands[0].type, Vector) else (user, place)
             node = user
         return None
