@@ -209,6 +209,30 @@ def test_quantised_numbers_are_refused() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("device", "how"),
+    [
+        (
+            "mps",
+            "make an operation of the kernel, enigma.interop.torch.as_op(kernel, ...), which runs there; or pass A.cpu()",
+        ),
+        ("cuda", "pass A.cpu()"),
+    ],
+)
+def test_a_tensor_of_another_device_is_refused(device: str, how: str) -> None:
+    class Far(torch.Tensor):
+        """A tensor that says it is on a device which this machine lacks."""
+
+        @property
+        def device(self) -> Any:
+            return torch.device(device)
+
+    given = torch.zeros(5).as_subclass(Far)
+    assert message(lambda: twice[5, 32](given, torch.zeros(5))) == (
+        f"A is a tensor on the device {device}\n  help: {how}"
+    )
+
+
 TRACED = (
     "A is a tensor of a traced or transformed function, which has no numbers\n"
     "  help: make an operation of the kernel, enigma.interop.torch.as_op(kernel, ...), and call that"
@@ -248,7 +272,7 @@ def test_a_parameter_may_be_written_where_autograd_is_off_as_optimizers_do() -> 
     assert parameter.tolist() == [0, 2, 4, 6, 8]
 
 
-@pytest.mark.parametrize("how", ["run", "prepared", "view", "bfloat16"])
+@pytest.mark.parametrize("how", ["run", "prepared", "check", "view", "bfloat16"])
 def test_a_backward_pass_that_needs_what_a_kernel_overwrote_is_an_error(how: str) -> None:
     x = torch.arange(5.0)
     x = x.bfloat16() if how == "bfloat16" else x
@@ -259,6 +283,8 @@ def test_a_backward_pass_that_needs_what_a_kernel_overwrote_is_an_error(how: str
     y = (w * x).sum()  # the gradient of w is x
     if prepared is not None:
         prepared.dispatch(5, 32)
+    elif how == "check":
+        assert enigma.check(double, x, grid=5, threads=5).ok
     elif how == "bfloat16":
         COPIERS[enigma.bf16][5, 32](torch.zeros(5).bfloat16(), x)
     else:

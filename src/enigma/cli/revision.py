@@ -105,7 +105,10 @@ def _extract(top: Path, tree: dict[str, tuple[str, str]], root: Path) -> None:
     place = 0
     for path, mode, _ in wanted:
         end = told.index(b"\n", place)
-        size = int(told[place:end].split()[-1])
+        last = told[place:end].split()[-1]
+        if not last.isdigit():
+            raise click.ClickException(f"{top}: git has lost {path}")
+        size = int(last)
         content = told[end + 1 : end + 1 + size]
         place = end + size + 2
         target = root / path

@@ -7,8 +7,8 @@ from typing import Any
 
 from enigma.errors import EnigmaTypeError, LaunchError
 from enigma.runtime import constants as function_constants
-from enigma.runtime import direct, launch
-from enigma.runtime.base import Compiled
+from enigma.runtime import direct, launch, pytorch
+from enigma.runtime.base import Compiled, written_tensors
 from enigma.runtime.checking.checks import faults
 from enigma.runtime.checking.finding import Finding
 from enigma.runtime.checking.report import CheckReport
@@ -68,10 +68,8 @@ def check(
         ready = function_constants.specialised(program, given)
     except LaunchError:
         launch.together(
-            lambda: launch.geometry(grid, threads),
-            bound_arguments,
-            lambda: function_constants.specialised(program, given),
-        )
+            lambda: launch.geometry(grid, threads), bound_arguments, lambda: function_constants.specialised(program, given)
+        )  # fmt: skip
         raise
     if Fault.ALIASING not in settings.wanted:
         found.clear()
@@ -81,6 +79,7 @@ def check(
         return lambda: reports.append(run_checked(ready, seen, geometry, settings, found))
 
     (whole_vectors(ready, bound, bind) if ready.has_padding else bind(bound))()
+    pytorch.wrote(written_tensors(program, bound))
     return reports[0]
 
 

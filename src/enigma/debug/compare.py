@@ -19,6 +19,7 @@ from enigma.runtime import direct, launch
 from enigma.runtime.base import Compiled, Runtime
 from enigma.runtime.choose import runtime
 from enigma.runtime.program import Program
+from enigma.runtime.textures import as_textures
 from enigma.trace.kernel import KernelDef
 
 Array = np.ndarray[Any, Any]
@@ -350,10 +351,13 @@ def _origin(
         return None
     geometry = launch.geometry(grid, threads)
     ready = function_constants.specialised(program, given)
-    copies = launch.bind(program, [_copy(value) for value in arguments])
-    flat = [cast(Array, x).reshape(-1) if isinstance(x, np.ndarray) else x for x in copies]
+
+    def fresh() -> list[Any]:
+        given = as_textures(ready.params, launch.bind(program, [_copy(value) for value in arguments]))
+        return [cast(Array, x).reshape(-1) if isinstance(x, np.ndarray) else x for x in given]
+
     parts = param.params[0].dtype.parts
-    return origin(ready.traced, flat, geometry.grid, geometry.threads, first.buffer, first.flat // parts)
+    return origin(ready.traced, fresh, geometry.grid, geometry.threads, first.buffer, first.flat // parts)
 
 
 def _verdict(

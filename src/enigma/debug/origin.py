@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enigma.dtypes import BufferType, Numeric, Space
-from enigma.errors import EnigmaError
+from enigma.errors import EnigmaError, InternalError
 from enigma.runtime.simulator.grid import Batch, Size
 from enigma.runtime.simulator.machine import simulate
 from enigma.runtime.simulator.memory import Access, Kind
@@ -82,30 +81,35 @@ def _number(value: Any) -> str:
 
 
 def origin(
-    traced: Traced, arguments: Sequence[Any], grid: Size, threads: Size, buffer: str, index: int
+    traced: Traced, fresh: Callable[[], Sequence[Any]], grid: Size, threads: Size, buffer: str, index: int
 ) -> Origin | str:  # fmt: skip
-    """Return where element `index` of a buffer comes from, or in words why nobody knows. Runs on the arguments as they are."""
-    before = _copied(arguments)
-    watcher = _Watcher(traced, arguments, _Target(buffer, index))
-    try:
-        simulate(traced, arguments, grid, threads, observer=watcher, quiet=True)
-    except EnigmaError as error:
-        if watcher.found is None:
-            return f"the simulator stops before anything is written there: {error.message}"
+    """Return where element `index` of a buffer comes from, or in words why nobody knows.
+
+    `fresh` returns the arguments as they were before the launch, each time, which the simulator then changes.
+    """
+
+    def watched(target: _Target) -> tuple[_Watcher, EnigmaError | None]:
+        arguments = fresh()
+        watcher = _Watcher(traced, arguments, target)
+        try:
+            simulate(traced, arguments, grid, threads, observer=watcher, quiet=True)
+        except InternalError:
+            raise
+        except EnigmaError as error:  # what was written before stands
+            return watcher, error
+        return watcher, None
+
+    watcher, stopped = watched(_Target(buffer, index))
     found = watcher.found
+    if found is None and stopped is not None:
+        return f"the simulator stops before anything is written there: {stopped.message}"
     if found is None:
         return f"no thread writes {buffer}[{index}]"
     for target in watcher.read[:SHARED]:
-        inner = _Watcher(traced, before, replace(target, group=found.threadgroup))
-        with suppress(EnigmaError):  # where it was written, and what was written before, stands
-            simulate(traced, _copied(before), grid, threads, observer=inner, quiet=True)
-        if inner.found is not None:
-            found.shared.append(inner.found)
+        inner = watched(replace(target, group=found.threadgroup))[0].found
+        if inner is not None:
+            found.shared.append(inner)
     return found
-
-
-def _copied(arguments: Sequence[Any]) -> list[Any]:
-    return [cast(Array, each).copy() if isinstance(each, np.ndarray) else each for each in arguments]
 
 
 @dataclass(frozen=True, slots=True)

@@ -518,3 +518,17 @@ def test_what_is_read_of_threadgroup_memory_is_led_back_to_who_wrote_it() -> Non
     assert "tile[57] = 242" in text
     assert "shift=5" in text
     assert json.loads(result.to_json())["origin"]["shared"][0]["thread"] == [57, 0, 0]
+
+
+@en.kernel
+def picked(image: en.Texture2D[en.f32], out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = image.read(i, 0).y
+
+
+def test_a_value_from_a_texture_is_led_back_to_its_texel() -> None:
+    image = np.arange(32, dtype=np.float32).reshape(1, 8, 4)
+    result = en.compare(picked, [image, np.zeros(8, np.float32)], grid=8, oracle=lambda image, out: image[0, :, 0])
+    assert isinstance(result.origin, Origin)
+    assert result.origin.steps[0].value == 1
+    assert "image.read(i, 0).y" in str(result)
