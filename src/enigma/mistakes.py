@@ -29,7 +29,7 @@ def groups() -> dict[str, dict[str, tuple[str, ...]]]:
 
 def pages() -> dict[str, tuple[str, ...]]:
     """Return the texts of each page."""
-    return {page: texts for group in groups().values() for page, texts in group.items()}
+    return {page: tuple(dict.fromkeys(texts)) for group in groups().values() for page, texts in group.items()}
 
 
 def page_of(message: str) -> str | None:

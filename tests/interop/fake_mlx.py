@@ -12,13 +12,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 import numpy as np
+import pytest
 
 import enigma
 from enigma.runtime.foreign import from_mlx_dtype, new_mlx
 from tests.msl import check
 from tests.msl.run import run_kernel
+
+mx: Any = pytest.importorskip("mlx.core")
 
 TYPES = {
     "bool_": "bool", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t", "uint8": "uint8_t",

@@ -189,6 +189,7 @@ def test_another_kernel_has_another_name(monkeypatch: pytest.MonkeyPatch) -> Non
         op = mlx.as_op(make(factor))
         mlx.metal_kernel(op.operation.program, op.text)
     assert names[0] == names[2] != names[1] and all(name.startswith("times_") for name in names)
+    assert mlx.as_op(saxpy).text.unique("größe").startswith("gr__e_")
 
 
 def test_fast_math_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 SMALLEST = 8
@@ -25,4 +26,5 @@ class MlxText:
 
     def unique(self, kernel: str) -> str:
         """Return a name for a kernel that has this text and no other: MLX keeps what it compiled by name."""
-        return f"{kernel}_{hashlib.blake2b((self.header + self.source).encode(), digest_size=6).hexdigest()}"
+        digest = hashlib.blake2b((self.header + self.source).encode(), digest_size=6).hexdigest()
+        return f"{re.sub(r'[^A-Za-z0-9_]', '_', kernel)}_{digest}"

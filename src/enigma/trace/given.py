@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any, cast
 
 from enigma.dtypes import (
@@ -57,9 +59,15 @@ def describe(value: Any) -> str:
     named = getattr(value, "__name__", None)
     if not callable(value) or not isinstance(named, str):
         return f"a Python {type(value).__name__}"
-    if value.__module__ == "enigma":
+    if value.__module__ == "enigma" and _needs_nothing(value):
         return f"the function enigma.{named}, which is not called: write {named}()"
     return f"the Python function {named}"
+
+
+def _needs_nothing(function: Callable[..., Any]) -> bool:
+    """Return whether a function can be called without arguments."""
+    empty = inspect.Parameter.empty
+    return all(parameter.default is not empty for parameter in inspect.signature(function).parameters.values())
 
 
 def part_of(value: TracedValue, name: str) -> str:
