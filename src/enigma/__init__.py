@@ -118,7 +118,8 @@ def _functions() -> dict[str, Any]:
 def _near(name: str) -> str:
     difflib = importlib.import_module("difflib")  # only when a name is wrong
     near = difflib.get_close_matches(name, __dir__(), n=1)
-    builtin = getattr(importlib.import_module("builtins"), name, None)
+    builtins = importlib.import_module("builtins")  # only when a name is wrong
+    builtin = getattr(builtins, name, None)
     if callable(builtin) and not isinstance(builtin, type):  # a type, such as float, is a dtype by another name
         return f": write {name}, Python's own"
     return f"; did you mean {near[0]}?" if near else ""

@@ -187,6 +187,7 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
         "the vjp of saxpy returned 1 gradients, but the operation has 3 inputs: X, Y, a"),
     "NumPy": (lambda: mlx.as_op(saxpy)(X, np.zeros(4, np.float32), 1.0), EnigmaTypeError,
         "Y of the operation saxpy is no array of MLX, but a ndarray\n  help: convert it: enigma.interop.mlx.to_mlx(x)"),
+    "list": (lambda: mlx.as_op(saxpy)([1.0], X, 1.0), EnigmaTypeError, "X of the operation saxpy is no array of MLX, but a list"),
     "dtype": (lambda: mlx.as_op(saxpy)(X.astype(mx.float16), X, 1.0), EnigmaTypeError,
         "X of the operation saxpy is an array of mlx.core.float16, but the kernel's parameter is f32"),
     "scalar": (lambda: mlx.as_op(saxpy)(X, X, X), LaunchError, "a must be a number, but it is an array of shape (4,)"),

@@ -52,12 +52,12 @@ class MlxOp:
         """
         made = self.operation
         given = _in_order(made, args, named)
+        values = [value(made, argument, x) for argument, x in zip(made.inputs, given, strict=True)]
         shapes = made.output_shapes(given)
         on_gpu = _is_gpu(stream)
         rt = choose.runtime("cpu") if self._runtime is None else self._runtime
         limit = MAX_THREADS if on_gpu else rt.max_threads
         geometry = made.geometry(given, [_Shaped(shape) for shape in shapes], limit=limit)
-        values = [value(made, argument, x) for argument, x in zip(made.inputs, given, strict=True)]
 
         def run(*inputs: Any) -> Any:
             if geometry is None or not all(math.prod(shape) for shape in shapes):
