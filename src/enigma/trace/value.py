@@ -230,7 +230,8 @@ class TracedValue(Value, Dynamic):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         _refuse(
             f"a traced {self._kind()} cannot be called",
-            self.along("it is an attribute: write it without (); ") or "only functions are called; a product is written x * y",
+            self.along("it is an attribute: write it without (); ")
+            or "only functions are called; a product is written x * y",
         )
 
     def along(self, first: str = "") -> str:
