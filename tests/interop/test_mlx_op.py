@@ -260,3 +260,13 @@ def test_outputs_of_execute_are_arrays_of_mlx_where_their_dtypes_are() -> None:
         lambda: rt.execute(compiled, [x], grid=8, output_shapes=[1, 8], output_dtypes=[mx.complex64, mx.float32])
     )
     assert "kernels have no dtype for MLX's mlx.core.complex64" in text
+
+
+def test_a_checked_run_checks_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(A: en.f32, Out: en.f32):
+        Out[en.thread_position_in_grid + 4] = A[0]
+
+    op = mlx.as_op(en.kernel(row))
+    monkeypatch.setenv("ENIGMA_DEVICE", "sim")
+    with pytest.raises(en.OutOfBoundsError, match="write outside of buffer Out: index 4, but it has 4 elements"):
+        op(X, stream=mx.cpu)
