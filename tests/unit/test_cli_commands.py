@@ -479,6 +479,10 @@ def test_a_bug_is_one_line_and_status_70_and_debug_shows_the_traceback(monkeypat
     [
         ("en.max(x[0], 1.0)", "AttributeError: module 'enigma' has no attribute 'max': write max, Python's own"),
         ("en.exq(x[0])", "AttributeError: module 'enigma' has no attribute 'exq'; did you mean exp?"),
+        (
+            "en.f64(x[0])",
+            "AttributeError: module 'enigma' has no attribute 'f64': Metal has no floats of 64 bits, write f32",
+        ),
         ("float('wide')", "ValueError: could not convert string to float: 'wide'"),
         ("min(3)", "TypeError: 'int' object is not iterable"),
         ("any(3)", "TypeError: 'int' object is not iterable"),
