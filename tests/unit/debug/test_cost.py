@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import sys
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, cast
 
@@ -285,6 +286,28 @@ def test_errors() -> None:
     with pytest.raises(en.LaunchError, match="kernel scale has the scalars a, but it got none"):
         en.explain(scale, grid=1)
     assert en.explain(scale, grid=4, scalars={"a": np.float32(2)}).flops == 4
+
+
+@dataclass
+class Window:
+    low: en.f32
+    high: en.f32
+
+
+def test_a_struct_is_given_as_at_launch() -> None:
+    @en.kernel
+    def stretched(x: en.f32, window: Window):
+        x[en.thread_position_in_grid] *= window.high - window.low
+
+    for window in (Window(1.0, 3.0), {"high": 3.0, "low": 1.0}):
+        assert en.explain(stretched, grid=4, scalars={"window": window}).flops == 8
+    for wrong, said in (
+        (3, "it is a int"),
+        ({"low": 1.0}, "window lacks high"),
+        (Window(1.0, "x"), "must be a number"),
+    ):
+        with pytest.raises(en.LaunchError, match=said):
+            en.explain(stretched, grid=4, scalars={"window": wrong})
 
 
 def test_command() -> None:

@@ -17,6 +17,7 @@ from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
 from enigma.runtime.constants import specialised
 from enigma.runtime.launch import check_scalar, geometry
 from enigma.runtime.program import Program
+from enigma.runtime.structs import members
 from enigma.source import caller
 from enigma.spec.terms import Effect
 from enigma.spec.work import Work
@@ -160,7 +161,8 @@ def _scalars(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     found: dict[str, Any] = {}
     for argument in program.scalars:
-        for param in argument.params:
-            value = given[argument.name] if param.part is None else getattr(given[argument.name], param.part.member)
+        value = given[argument.name]
+        values = [value] if argument.struct is None else members(argument.name, argument.struct, value)
+        for param, value in zip(argument.params, values, strict=True):
             found[param.name] = check_scalar(value, param.dtype, param.name)
     return found
