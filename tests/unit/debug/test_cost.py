@@ -310,6 +310,24 @@ def test_a_struct_is_given_as_at_launch() -> None:
             en.explain(stretched, grid=4, scalars={"window": wrong})
 
 
+@pytest.mark.parametrize("n", (1, 65, 1000, 5000))
+def test_a_while_loop_that_only_the_launch_decides_is_counted_in_full(n: int) -> None:
+    @en.kernel
+    def summed(out: en.u32, n: en.Scalar[en.u32]):
+        x, total = en.u32(1), en.u32(0)
+        while x < n:
+            x = x + 1
+            total = total + x * 3
+        out[en.thread_position_in_grid] = total
+
+    report = en.explain(summed, grid=64, scalars={"n": n}, chip="M1")
+    if n < 2048:
+        assert (report.integer_ops, report.notes, report.unpriced) == (64 * (4 * (n - 1) + 1), [], {})
+    else:
+        assert report.notes[0] == "a while loop has 2048 rounds or more: what comes after them was not counted"
+        assert report.unpriced == {"rounds of a while loop after 2048": 2}
+
+
 def test_command() -> None:
     file = str(EXAMPLES / "saxpy.py")
     args = ["explain", f"{file}:saxpy", "--grid", "1000", "--arg", "a=2", "--arg", "n=990", "--chip", "M1"]
