@@ -449,3 +449,9 @@ def test_a_checked_run_checks_operations(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("ENIGMA_DEVICE", "gpu")
     with pytest.raises(enigma.DeviceError, match="there is no device 'gpu', which ENIGMA_DEVICE names"):
         op(torch.zeros(4))
+
+
+def test_a_copy_is_told_at_the_line_that_calls_the_operation() -> None:
+    enigma.explain_copies(forget=True)
+    with pytest.warns(enigma.EnigmaWarning, match=r"test_torch_op\.py:\d+:\d+: warning: kernel row_sums: X is copied"):
+        ROW_SUMS(torch.ones(2, 3).T, 2)

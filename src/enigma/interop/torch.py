@@ -224,7 +224,7 @@ def check_tensors(made: Operation, inputs: Sequence[Any]) -> None:
         if x.dtype is not wanted:
             raise EnigmaTypeError(
                 f"{argument.name} of the operation {made.name} is a tensor of {x.dtype}, but the kernel's parameter is "
-                f"{argument.params[0].dtype.name}", loc=argument.params[0].loc, help=f"convert it: x.to({wanted})",
+                f"{argument.params[0].dtype.name}", loc=argument.params[0].loc, help=f"convert it: {argument.name}.to({wanted})",
             )  # fmt: skip
         if device is not None and x.device != device:
             raise LaunchError(
