@@ -178,3 +178,13 @@ def matrices_through_the_tile(A: en.f32, B: en.f32, Out: en.f32):
     en.simd_barrier("mem_threadgroup")
     a, b = en.simdgroup_matrix_load(tile, 8), en.simdgroup_matrix_load(B, 8)
     en.simdgroup_matrix_store(en.simdgroup_multiply(a, b), Out, 8)
+
+
+@clean(ones(32), zeros(32), zeros(32), 0, grid=32, threads=32)
+@en.kernel
+def an_output_of_another_mode(A: en.f32, Out: en.f32, Squares: en.f32, squares: en.Scalar(en.u32)):
+    i = en.thread_position_in_grid
+    if squares != 0:
+        Squares[i] = A[i] * A[i]
+    else:
+        Out[i] = A[i]

@@ -91,3 +91,11 @@ def tiles_on_the_diagonal_only(A: en.f32, Out: en.f32):
     a = en.simdgroup_matrix_load(A, 16, offset=tile * 8 * 16 + tile * 8)
     if en.threadgroup_position_in_grid("x") < 2:
         en.simdgroup_matrix_store(a, Out, 16, offset=tile * 8 * 16 + tile * 8)
+
+
+@accused(KIND, "Out: en.f32", count(64), zeros(64), 0, grid=64, threads=32, buffer="Out", index=0, count=64)
+@en.kernel
+def a_guard_that_lets_nobody_through(A: en.f32, Out: en.f32, n: en.Scalar(en.u32)):
+    i = en.thread_position_in_grid
+    if i < n:
+        Out[i] = A[i]

@@ -120,7 +120,7 @@ class Checks(Observer):
     def finish(self) -> None:
         """The run has ended."""
         if self._unwritten is not None:
-            self._unwritten.finish(self.grid)
+            self._unwritten.finish(self.grid, is_clean=not self.recorder.keys())
         self.recorder.close()
 
     def _checkers(self, row: Intrinsic) -> list[Hazards | BornNaN]:

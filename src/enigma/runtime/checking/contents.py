@@ -13,6 +13,7 @@ from enigma.runtime.checking.data_dependence import written_by_data
 from enigma.runtime.checking.finding import Finding
 from enigma.runtime.checking.guards import Guards
 from enigma.runtime.checking.uses import Components
+from enigma.runtime.program import Program
 from enigma.runtime.simulator.grid import Batch
 from enigma.runtime.simulator.memory import Access, Kind, Memory
 from enigma.runtime.simulator.observer import Observer
@@ -89,7 +90,8 @@ class Unwritten:
     """Finds outputs of which a kernel leaves elements as they were: a grid that is too small, or a wrong index.
 
     An output is a buffer that the kernel writes and never reads. Elements that hold something other than 0 or NaN before the run
-    are no output, and a kernel whose data decides which elements it writes means it.
+    are no output, and a kernel whose data decides which elements it writes means it. A buffer of which nothing is written may
+    belong to another way to call the kernel, unless the run writes nothing else either.
     """
 
     def __init__(
@@ -102,10 +104,13 @@ class Unwritten:
         }
         self.fresh = {name: _blank(array) for name, array in arrays.items() if name in self.params}
         self.seen: dict[str, Array] = {}
+        self._is_idle = True
 
     def access(self, access: Access) -> None:
         """Note what is written; a buffer that is read is no output."""
         memory = access.memory
+        if memory.space is Space.DEVICE and access.kind is not Kind.READ:
+            self._is_idle = False
         if memory.space is not Space.DEVICE or memory.name not in self.params:
             return
         if access.kind is not Kind.WRITE:
@@ -122,8 +127,12 @@ class Unwritten:
         else:
             self.seen[memory.name][flat[:, None], list(which)] = True
 
-    def finish(self, grid: tuple[int, int, int]) -> None:
-        """Report what is left."""
+    def finish(self, grid: tuple[int, int, int], *, is_clean: bool) -> None:
+        """Report what is left; of a run that writes nothing only if it `is_clean`, for another finding is the reason then."""
+        if self._is_idle and is_clean:
+            written = Program(self.traced).written
+            names = [param.name for param in self.params.values() if param.slot in written and param.name in self.fresh]
+            self.seen = {name: np.zeros_like(self.fresh[name]) for name in names}
         for name, seen in self.seen.items():
             param, fresh = self.params.get(name), self.fresh.get(name)
             if param is None or fresh is None:
