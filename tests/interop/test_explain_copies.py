@@ -68,6 +68,12 @@ def test_a_copy_that_could_be_avoided_is_told_the_first_time() -> None:
     ]
 
 
+def test_a_launch_that_is_refused_copies_nothing() -> None:
+    with pytest.raises(en.LaunchError, match="grid"):
+        add.launch(columns(4)[:, 0], np.zeros(4, np.float32), np.zeros(4, np.float32), grid=-1)
+    assert not en.explain_copies()
+
+
 def test_an_array_that_ends_within_a_vector_is_copied_both_ways() -> None:
     compiled = en.compile(add, vec_width=4, emit_only=True)
     out = np.zeros(6, np.float32)
