@@ -198,6 +198,8 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
     "lengths": (lambda: mlx.as_op(saxpy).vmap(0)(X, mx.zeros((5,)), 1.0), EnigmaValueError, "is mapped over 4, 5 elements"),
     "output": (lambda: saxpy[4, 4](X, X, 1.0, mx.zeros((4,))), LaunchError,
         "Out is an array of MLX, which never changes, but the kernel writes it"),
+    "an empty output": (lambda: mlx.as_op(both, grid=4, shapes=[(0,), (4,)])(X), LaunchError,
+        "Sum of the operation both has a shape without elements, but other outputs have some"),
     "object": (lambda: mlx.to_mlx(np.array(["a"])), LaunchError, "MLX has no dtype for arrays of <U1"),
 }  # fmt: skip
 
