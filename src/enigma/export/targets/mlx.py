@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from enigma.emit.mlx_text import MlxText
 
 _TAKEN = frozenset((
-    "mx", "np", "functools", "math", "pathlib", "sys", "Sequence", "annotations", "HEADER", "SOURCE", "STREAM", "check",
-    *keyword.kwlist,
+    "mx", "np", "functools", "itertools", "math", "pathlib", "sys", "Sequence", "annotations", "HEADER", "SOURCE", "STREAM",
+    "check", *keyword.kwlist,
 ))  # fmt: skip
 """Names that mean something else in the bodies of functions; those of the file itself must leave builtins alone, too."""
 
@@ -82,7 +82,7 @@ def _check(bundle: Bundle) -> None:
 
 def _from_zero(bundle: Bundle) -> Bundle:
     """Return the bundle with a reference launch whose outputs are zero at first, as those of MLX are."""
-    if not any(p.access.writes and np.asarray(p.given).view(np.uint8).any() for p in bundle.parameters):
+    if not any(p.access.writes and np.ravel(p.given).view(np.uint8).any() for p in bundle.parameters):
         return bundle
     given = [np.zeros_like(p.given) if p.access.writes else p.given for p in bundle.parameters]
     after: list[Any] = [cast("Any", x).copy() if isinstance(x, np.ndarray) else x for x in given]
@@ -170,7 +170,10 @@ def _head(bundle: Bundle, names: _Names, inputs: Sequence[Parameter]) -> Iterato
     yield f"Exported by enigma {__version__} from `{bundle.source}`."
     yield '"""\n'
     yield "from __future__ import annotations\n"
-    yield "import functools\nimport math\nimport pathlib\nimport sys\nfrom collections.abc import Sequence\n"
+    yield "import functools"
+    if bundle.thread_multiple > 1:
+        yield "import itertools"
+    yield "import math\nimport pathlib\nimport sys\nfrom collections.abc import Sequence\n"
     yield "import mlx.core as mx\nimport numpy as np\n"
 
 

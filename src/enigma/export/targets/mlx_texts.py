@@ -38,7 +38,8 @@ WHOLE_SIMDGROUPS = '''
 def _whole(grid, threads):
     """Refuse sizes with which some threadgroup would not have a multiple of 32 threads."""
     total, group = _extents("grid", grid), _extents("threads", threads)
-    if math.prod(group) % 32 or any(extent % size for extent, size in zip(total, group)):
+    sides = [{min(size, extent), extent % size or min(size, extent)} for size, extent in zip(group, total)]
+    if any(math.prod(sizes) % 32 for sizes in itertools.product(*sides)):
         raise ValueError(f"every threadgroup needs a multiple of 32 threads, but grid is {grid} and threads {threads}")
 '''
 

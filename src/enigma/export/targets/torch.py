@@ -31,8 +31,8 @@ _CODES = {
 """The letters of Python's `struct`."""
 
 _TAKEN = frozenset((
-    "torch", "functools", "math", "pathlib", "struct", "sys", "NamedTuple", "Sequence", "annotations", "SOURCE", "ENTRY", "DEVICE",
-    "check", "float", *keyword.kwlist,
+    "torch", "functools", "itertools", "math", "pathlib", "struct", "sys", "NamedTuple", "Sequence", "annotations", "SOURCE",
+    "ENTRY", "DEVICE", "check", "float", *keyword.kwlist,
 ))  # fmt: skip
 """Names that mean something else in the bodies of functions; those of the file itself must leave builtins alone, too."""
 
@@ -151,7 +151,10 @@ def _head(bundle: Bundle, names: _Names) -> Iterator[str]:
     scalars = [m.dtype for s in structs for m in s.members] + [
         p.dtype for p in bundle.parameters if p.kind is Kind.SCALAR
     ]
-    yield "import functools\nimport math\nimport pathlib"
+    yield "import functools"
+    if bundle.thread_multiple > 1:
+        yield "import itertools"
+    yield "import math\nimport pathlib"
     if structs or any(dtype.name in ("f16", "bf16") for dtype in scalars):
         yield "import struct"
     yield "import sys\nfrom collections.abc import Sequence"
