@@ -145,6 +145,15 @@ def test_arrays_without_axes_are_buffers_of_one_element(to: str, tmp_path: Path)
     assert np.fromfile(next((folder / "vectors").glob("*.expected.bin")), np.float32).tolist() == [6]
 
 
+def test_an_array_without_axes_that_is_updated_is_refused(tmp_path: Path) -> None:
+    @en.kernel
+    def up(A: en.f32):
+        A[0] = A[0] + 1
+
+    with pytest.raises(EnigmaTypeError, match="it updates its parameter A"):
+        en.export(up, np.ones((), np.float32), grid=1, to="mlx", path=tmp_path)
+
+
 def test_a_file_reads_as_written_by_hand(golden: Any, tmp_path: Path) -> None:
     x = np.arange(4, dtype=np.float32)
     folder = en.export(smooth, x, x * 0, grid=4, constants={"gain": 2}, to="mlx", path=tmp_path)

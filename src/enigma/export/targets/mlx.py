@@ -67,7 +67,7 @@ def _check(bundle: Bundle) -> None:
                 f"kernel {bundle.name} cannot be exported to mlx: its parameter {parameter.name} is a {what}",
                 loc=parameter.loc, help="take a buffer" if what == "texture" else "take its members as Scalars",
             )  # fmt: skip
-        if parameter.access is Access.READ_WRITE and np.asarray(parameter.given).view(np.uint8).any():
+        if parameter.access is Access.READ_WRITE and np.ravel(parameter.given).view(np.uint8).any():
             raise EnigmaTypeError(
                 f"kernel {bundle.name} cannot be exported to mlx: it updates its parameter {parameter.name}, and arrays of MLX "
                 "never change", loc=parameter.loc,
