@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,9 @@ from enigma._version import __version__
 from enigma.dtypes import Numeric
 from enigma.errors import EnigmaTypeError
 from enigma.export.bundle import Bundle, Files, Parameter
-from enigma.export.readme import readme
+from enigma.export.readme import VERBS, readme
 from enigma.export.reflection import reflection_text
+from enigma.export.targets import python
 from enigma.export.targets import torch_texts as texts
 from enigma.export.vectors import expected_file, input_file, number, vector_files
 from enigma.interop.mps import cast_of
@@ -90,9 +90,7 @@ def _check(bundle: Bundle, program: Program) -> None:
 
 def _local(name: str, taken: Sequence[str] = ()) -> str:
     """Return a name that means nothing else in the function."""
-    while name in _TAKEN or name in taken or name.startswith("_"):
-        name = f"{name.lstrip('_')}_"
-    return name
+    return python.local(name, _TAKEN, taken)
 
 
 def _global(name: str, taken: Sequence[str] = ()) -> str:
@@ -128,7 +126,7 @@ def _lines(bundle: Bundle, program: Program) -> Iterator[str]:
     body = "\n".join(_function(bundle, names))
     yield texts.LAUNCH
     for used, part in (
-        ("_whole(", texts.WHOLE_SIMDGROUPS), ("_integer(", texts.INTEGER), ("_float(", texts.FLOAT), ("_half(", texts.HALF),
+        ("_whole(", python.WHOLE_SIMDGROUPS), ("_integer(", texts.INTEGER), ("_float(", texts.FLOAT), ("_half(", texts.HALF),
         ("_bfloat(", texts.BFLOAT),
     ):  # fmt: skip
         if used in body:
@@ -138,7 +136,7 @@ def _lines(bundle: Bundle, program: Program) -> Iterator[str]:
 
 
 def _head(bundle: Bundle, names: _Names) -> Iterator[str]:
-    sizes = f"{names.grid}={_size(bundle.geometry.grid)}, {names.threads}={_size(bundle.geometry.threads)}"
+    sizes = f"{names.grid}={python.size(bundle.geometry.grid)}, {names.threads}={python.size(bundle.geometry.threads)}"
     arguments = ", ".join([*names.parameters.values(), sizes])
     yield f'"""The Metal kernel `{bundle.name}` for PyTorch\'s MPS tensors: it needs PyTorch 2.7 or later, and nothing else.\n'
     yield f"    from {bundle.name}_torch import {names.function}\n"
@@ -161,13 +159,6 @@ def _head(bundle: Bundle, names: _Names) -> Iterator[str]:
     if structs:
         yield "from typing import NamedTuple"
     yield "\nimport torch\n"
-
-
-def _size(size: tuple[int, int, int]) -> str:
-    kept = list(size)
-    while len(kept) > 1 and kept[-1] == 1:
-        kept.pop()
-    return str(kept[0]) if len(kept) == 1 else str(tuple(kept))
 
 
 def _structs(bundle: Bundle, names: _Names) -> Iterator[str]:
@@ -202,7 +193,7 @@ def _function(bundle: Bundle, names: _Names) -> Iterator[str]:
     casts = {k: cast for k, p in enumerate(bundle.parameters) if (cast := _cast(p)) is not None}
     yield f"\ndef {names.function}("
     yield f"    {wrap.join([*parameters, '*'])},"
-    yield f"    {names.grid}: int | Sequence[int], {names.threads}: int | Sequence[int] = {_size(bundle.geometry.threads)},"
+    yield f"    {names.grid}: int | Sequence[int], {names.threads}: int | Sequence[int] = {python.size(bundle.geometry.threads)},"
     yield ") -> None:"
     yield f'    """Run the kernel on `{names.grid}` threads in all per axis, `{names.threads}` of them in a threadgroup.\n'
     for parameter in bundle.parameters:
@@ -242,13 +233,7 @@ def _what(parameter: Parameter) -> str:
         return f"a struct of {parameter.struct.size} bytes, by value"
     if parameter.kind is Kind.SCALAR:
         return f"a number, passed as {parameter.metal_name}"
-    dtype, extents = parameter.dtype, parameter.extents
-    verb = {"read": "read", "write": "written", "read_write": "read and written"}[parameter.access.value]
-    shape = ""
-    if extents is not None:
-        shape = f" of the shape ({', '.join('...' if extent is None else str(extent) for extent in extents)})"
-    vectors = f", {dtype.parts} numbers for each {parameter.metal_name}" if dtype.parts > 1 else ""
-    return f"{dtype.element.numpy_name}{shape}{vectors}, {verb}"
+    return f"{python.held(parameter, parameter.metal_name)}, {VERBS[parameter.access]}"
 
 
 def _argument(parameter: Parameter, name: str) -> str:
@@ -269,18 +254,9 @@ def _argument(parameter: Parameter, name: str) -> str:
 
 
 def _buffer(parameter: Parameter, name: str) -> str:
-    dtype, extents = parameter.dtype, parameter.extents
+    dtype = parameter.dtype
     start = _CONSTANT_START if parameter.is_constant_memory else max(_START, dtype.size)
-    said = [f'"{name}"', name, f'"{dtype.element.numpy_name}"', f"start={start}"]
-    form = parameter.argument.params[0].form
-    if extents is not None and extents[0] is not None:
-        said.append(f"exactly={math.prod(e or 1 for e in extents) * dtype.parts}")
-    else:
-        rows = math.prod(extent or 1 for extent in extents or ()) * dtype.parts
-        if rows > 1:
-            said.append(f"rows={rows}")
-        if form is not None and form.extents is None:
-            said.append(f"least={form.layout.span() * dtype.parts}")
+    said = [f'"{name}"', name, f'"{dtype.element.numpy_name}"', f"start={start}", *python.counts(parameter)]
     if parameter.access.writes:
         said.append("written=True")
     return f"_tensor({', '.join(said)})"
@@ -314,7 +290,7 @@ def _self_check(bundle: Bundle, names: _Names) -> Iterator[str]:
             passed.append(names.parameters[parameter.name])
         else:
             passed.append(_value(parameter, names))
-    sizes = f"{names.grid}={_size(bundle.geometry.grid)}, {names.threads}={_size(bundle.geometry.threads)}"
+    sizes = f"{names.grid}={python.size(bundle.geometry.grid)}, {names.threads}={python.size(bundle.geometry.threads)}"
     yield f"    {names.function}({', '.join([*passed, sizes])})"
     for parameter in bundle.parameters:
         if parameter.expected is not None:
@@ -335,13 +311,6 @@ def _file(parameter: Parameter, name: str, array: Any) -> str:
 def _value(parameter: Parameter, names: _Names) -> str:
     struct = parameter.struct
     if struct is None:
-        return _number(parameter.given)
+        return python.literal(parameter.given)
     fields = zip(struct.members, parameter.given, strict=True)
-    return (
-        f"{names.structs[struct]}({', '.join(f'{_field(member.name)}={_number(value)}' for member, value in fields)})"
-    )
-
-
-def _number(value: Any) -> str:
-    plain = number(value)
-    return f'float("{plain}")' if isinstance(plain, str) else repr(plain)
+    return f"{names.structs[struct]}({', '.join(f'{_field(member.name)}={python.literal(value)}' for member, value in fields)})"

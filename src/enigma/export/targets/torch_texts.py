@@ -51,15 +51,6 @@ def _tensor(name, x, dtype, *, start, rows=1, least=1, exactly=None, written=Fal
     return x
 '''
 
-WHOLE_SIMDGROUPS = '''
-def _whole(grid, threads):
-    """Refuse sizes with which some threadgroup would not have a multiple of 32 threads."""
-    total, group = _extents("grid", grid), _extents("threads", threads)
-    sides = [{min(size, extent), extent % size or min(size, extent)} for size, extent in zip(group, total)]
-    if any(math.prod(sizes) % 32 for sizes in itertools.product(*sides)):
-        raise ValueError(f"every threadgroup needs a multiple of 32 threads, but grid is {grid} and threads {threads}")
-'''
-
 INTEGER = '''
 def _integer(name, value, low, high):
     """Return an int that fits, an unsigned one as the signed int of the same bits."""
