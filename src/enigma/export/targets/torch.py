@@ -11,6 +11,7 @@ from enigma._version import __version__
 from enigma.dtypes import Numeric
 from enigma.errors import EnigmaTypeError
 from enigma.export.bundle import Bundle, Files, Parameter
+from enigma.export.host import structs
 from enigma.export.readme import VERBS, readme
 from enigma.export.reflection import reflection_text
 from enigma.export.targets import python
@@ -104,9 +105,8 @@ class _Names:
     def __init__(self, bundle: Bundle) -> None:
         self.function = _global(bundle.name)
         self.structs: dict[Struct, str] = {}  # two structs of one name are two classes
-        for struct in dict.fromkeys(p.struct for p in bundle.parameters):
-            if struct is not None:
-                self.structs[struct] = _global(struct.name, [self.function, *self.structs.values()])
+        for _, struct in structs(bundle):
+            self.structs[struct] = _global(struct.name, [self.function, *self.structs.values()])
         taken = [self.function, *self.structs.values()]
         self.parameters: dict[str, str] = {}
         for parameter in bundle.parameters:
@@ -162,12 +162,7 @@ def _head(bundle: Bundle, names: _Names) -> Iterator[str]:
 
 
 def _structs(bundle: Bundle, names: _Names) -> Iterator[str]:
-    seen: set[Struct] = set()
-    for parameter in bundle.parameters:
-        struct = parameter.struct
-        if struct is None or struct in seen:
-            continue
-        seen.add(struct)
+    for parameter, struct in structs(bundle):
         yield f"\nclass {names.structs[struct]}(NamedTuple):"
         yield f'    """What is passed by value in {parameter.name}."""\n'
         for member in struct.members:
