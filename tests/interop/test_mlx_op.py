@@ -238,6 +238,20 @@ def test_arrays_of_mlx_are_read_only_arrays_of_numpy() -> None:
     assert not seen.flags.writeable and as_array(mx.array(2.0).astype(mx.bfloat16)).shape == ()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_memory_stays_where_mlx_gives_the_users_object_other_memory(dtype: str) -> None:
+    for update in (lambda x, y: x.__setitem__(slice(0, 4096), y), lambda x, y: x.__iadd__(y)):
+        x, ones = mx.arange(4096).astype(getattr(mx, dtype)), mx.ones((4096,), dtype=getattr(mx, dtype))
+        mx.eval(x, ones)
+        seen = as_array(x)
+        held = seen.astype(np.float32)
+        update(x, ones)
+        mx.eval(x)
+        gc.collect()
+        mx.eval([mx.full((4096,), 1000 + k, dtype=x.dtype) for k in range(20)])  # into memory that was given back
+        assert np.array_equal(seen.astype(np.float32), held)
+
+
 def test_memory_goes_to_mlx_through_dlpack() -> None:
     for values in (np.arange(16, dtype=np.float32)[::2], np.arange(8, dtype=np.float32)):
         assert mx.from_dlpack(as_dlpack(values)).tolist() == values.tolist()
