@@ -80,6 +80,7 @@ _MATRIX = re.compile(
 
 
 def __getattr__(name: str) -> Any:
+    __tracebackhide__ = True  # a name that there is not is a mistake of who wrote it, see debug.users
     if name.startswith("_"):
         raise AttributeError(f"module 'enigma' has no attribute {name!r}")
     if name in _DTYPES:
@@ -117,6 +118,10 @@ def _functions() -> dict[str, Any]:
 def _near(name: str) -> str:
     difflib = importlib.import_module("difflib")  # only when a name is wrong
     near = difflib.get_close_matches(name, __dir__(), n=1)
+    builtins = importlib.import_module("builtins")  # only when a name is wrong
+    builtin = getattr(builtins, name, None)
+    if callable(builtin) and not isinstance(builtin, type):  # a type, such as float, is a dtype by another name
+        return f": write {name}, Python's own"
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -107,10 +107,15 @@ def raised_at(traceback: TracebackType | None) -> SourceLoc | None:
     return resolve(*found) if found is not None else None
 
 
+def _is_between(frame: FrameType) -> bool:
+    """Return whether a frame stands between enigma and who called it: Python's own, or PyTorch's where it runs an operation."""
+    return frame.f_code.co_filename in _BETWEEN or str(frame.f_globals.get("__name__")).startswith("torch.")
+
+
 def calling_frame() -> FrameType:
     """Return the innermost frame that is not enigma's own."""
     frame: FrameType = sys._getframe(1)  # pyright: ignore[reportPrivateUsage] - documented, and the only way
-    while (is_internal(frame.f_code) or frame.f_code.co_filename in _BETWEEN) and frame.f_back is not None:
+    while frame.f_back is not None and (is_internal(frame.f_code) or _is_between(frame)):
         frame = frame.f_back
     return frame
 

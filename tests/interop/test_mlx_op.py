@@ -187,6 +187,7 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
         "the vjp of saxpy returned 1 gradients, but the operation has 3 inputs: X, Y, a"),
     "NumPy": (lambda: mlx.as_op(saxpy)(X, np.zeros(4, np.float32), 1.0), EnigmaTypeError,
         "Y of the operation saxpy is no array of MLX, but a ndarray\n  help: convert it: enigma.interop.mlx.to_mlx(x)"),
+    "list": (lambda: mlx.as_op(saxpy)([1.0], X, 1.0), EnigmaTypeError, "X of the operation saxpy is no array of MLX, but a list"),
     "dtype": (lambda: mlx.as_op(saxpy)(X.astype(mx.float16), X, 1.0), EnigmaTypeError,
         "X of the operation saxpy is an array of mlx.core.float16, but the kernel's parameter is f32"),
     "scalar": (lambda: mlx.as_op(saxpy)(X, X, X), LaunchError, "a must be a number, but it is an array of shape (4,)"),
@@ -275,3 +276,13 @@ def test_outputs_of_execute_are_arrays_of_mlx_where_their_dtypes_are() -> None:
         lambda: rt.execute(compiled, [x], grid=8, output_shapes=[1, 8], output_dtypes=[mx.complex64, mx.float32])
     )
     assert "kernels have no dtype for MLX's mlx.core.complex64" in text
+
+
+def test_a_checked_run_checks_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(A: en.f32, Out: en.f32):
+        Out[en.thread_position_in_grid + 4] = A[0]
+
+    op = mlx.as_op(en.kernel(row))
+    monkeypatch.setenv("ENIGMA_DEVICE", "sim")
+    with pytest.raises(en.OutOfBoundsError, match="write outside of buffer Out: index 4, but it has 4 elements"):
+        op(X, stream=mx.cpu)

@@ -480,3 +480,22 @@ def test_a_mistake_is_explained(case: str) -> None:
 def test_a_call_without_an_argument_is_refused_by_pytorch() -> None:
     with pytest.raises(RuntimeError, match="missing value for argument 'alpha'"):
         SAXPY(torch.zeros(3), torch.zeros(3))
+
+
+def test_a_checked_run_checks_operations(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(A: enigma.f32, Out: enigma.f32):
+        Out[enigma.thread_position_in_grid + 4] = A[0]
+
+    op = as_op(enigma.kernel(row))
+    monkeypatch.setenv("ENIGMA_DEVICE", "sim")
+    with pytest.raises(enigma.OutOfBoundsError, match="write outside of buffer Out: index 4, but it has 4 elements"):
+        op(torch.zeros(4))
+    monkeypatch.setenv("ENIGMA_DEVICE", "gpu")
+    with pytest.raises(enigma.DeviceError, match="there is no device 'gpu', which ENIGMA_DEVICE names"):
+        op(torch.zeros(4))
+
+
+def test_a_copy_is_told_at_the_line_that_calls_the_operation() -> None:
+    enigma.explain_copies(forget=True)
+    with pytest.warns(enigma.EnigmaWarning, match=r"test_torch_op\.py:\d+:\d+: warning: kernel row_sums: X is copied"):
+        ROW_SUMS(torch.ones(2, 3).T, 2)

@@ -474,6 +474,25 @@ def test_a_bug_is_one_line_and_status_70_and_debug_shows_the_traceback(monkeypat
     assert isinstance(run("--debug", "ops").exception, KeyError)
 
 
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ("en.max(x[0], 1.0)", "AttributeError: module 'enigma' has no attribute 'max': write max, Python's own"),
+        ("en.exq(x[0])", "AttributeError: module 'enigma' has no attribute 'exq'; did you mean exp?"),
+        ("float('wide')", "ValueError: could not convert string to float: 'wide'"),
+        ("min(3)", "TypeError: 'int' object is not iterable"),
+        ("any(3)", "TypeError: 'int' object is not iterable"),
+        ("all(3)", "TypeError: 'int' object is not iterable"),
+        ("range('n')", "TypeError: 'str' object cannot be interpreted as an integer"),
+    ],
+)
+def test_a_mistake_that_python_finds_is_at_the_kernel_s_line(folder: Path, mistake: str, message: str) -> None:
+    Path("m.py").write_text(f"import enigma as en\n\n@en.kernel\ndef wrong(x: en.f32):\n    x[0] = {mistake}\n")
+    result = run("emit", "m.py:wrong")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"m.py:5: error: {message}"), result.stderr
+
+
 def test_emit_writes_to_a_file_and_adds_locations(folder: Path) -> None:
     assert right("emit", "kernels.py:saxpy", "-o", "s.metal") == ""
     assert "kernel void saxpy(" in Path("s.metal").read_text()

@@ -261,6 +261,22 @@ def test_an_output_that_cannot_be_written_is_one_message(arguments: tuple[str, .
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("cehck", "k.py:add"), "No such command 'cehck'. (Did you mean 'check'?)"),
+        (("xyzzy",), "No such command 'xyzzy'."),
+        (("compare", "k.py:add", "--targets", "gpu"), "there is no device 'gpu': name some of cpu, sim, metal"),
+        (("reduce", "k.py:add", "--targets", "sim,gpu"), "there is no device 'gpu': name some of cpu, sim, metal"),
+        (("explain", "k.py:add", "--chip", "M9"), "no chip is called 'M9': the chips are M1, M1 Pro"),
+    ],
+)
+def test_what_there_is_not_is_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert message in said(result)
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("compare", "k.py:add", "--oracle", "ends"), "ends of k.py, which --oracle names, ends the program"),
         (("compare", "k.py:add", "--targets", "gpu,cpu"), "there is no device 'gpu'"),
         (("compare", "k.py:add", "--targets", ","), "compare has no targets"),

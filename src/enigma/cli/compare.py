@@ -8,14 +8,14 @@ import click
 
 from enigma.cli.arguments import prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.cli.options import json_option, kernel_argument, launch_options, targets_option
 from enigma.debug.compare import compare
 
 
 @click.command()
 @kernel_argument
 @launch_options
-@click.option("--targets", default="sim,cpu", show_default=True, help="Runtimes, separated by commas.")
+@targets_option("Runtimes, separated by commas.")
 @click.option(
     "--oracle", metavar="FUNCTION", help="A function of the file: gets the arguments, returns what is to be written."
 )
@@ -24,8 +24,8 @@ from enigma.debug.compare import compare
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, kernel: str, *, targets: str, oracle: str | None, rtol: float | None, atol: float | None, as_json: bool,
-    **launch: Any,
+    ctx: click.Context, kernel: str, *, targets: list[str], oracle: str | None, rtol: float | None, atol: float | None,
+    as_json: bool, **launch: Any,
 ) -> None:  # fmt: skip
     """Run a kernel on several runtimes and show the first element that differs, with the Python lines that made it.
 
@@ -39,15 +39,14 @@ def command(
     """
     ready = prepare(kernel, **launch)
     expected = None if oracle is None else ready.loaded.function(oracle, "--oracle")
-    names = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
-    if expected is None and len(names) == 1:
+    if expected is None and len(targets) == 1:
         raise click.BadParameter(
-            f"there is nothing to compare {names[0]} with: name another, or give an --oracle", param_hint="--targets"
+            f"there is nothing to compare {targets[0]} with: name another, or give an --oracle", param_hint="--targets"
         )
     with aside():
         found = compare(
             ready.kernel, list(ready.arguments.values()), grid=ready.grid, threads=ready.threads,
-            targets=names, oracle=expected, constants=ready.constants, rtol=rtol, atol=atol,
+            targets=targets, oracle=expected, constants=ready.constants, rtol=rtol, atol=atol,
         )  # fmt: skip
     click.echo(found.to_json() if as_json else str(found))
     ctx.exit(0 if found.ok else 1)

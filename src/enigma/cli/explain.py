@@ -10,12 +10,21 @@ import click
 from enigma.cli.arguments import prepare, scalar
 from enigma.cli.load import aside
 from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.debug.cost.chips import chips, find
+
+
+def _known(ctx: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    if name is not None and find(name) is None:
+        raise click.BadParameter(
+            f"no chip is called {name!r}: the chips are {', '.join(chip.name for chip in chips())}"
+        )
+    return name
 
 
 @click.command()
 @kernel_argument
 @launch_options
-@click.option("--chip", metavar="NAME", help='One chip, such as "M2 Max" or m2-max; default: all.')
+@click.option("--chip", metavar="NAME", callback=_known, help='One chip, such as "M2 Max" or m2-max; default: all.')
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with the report.")
 @json_option
 def command(kernel: str, *, chip: str | None, page: Path | None, as_json: bool, **launch: Any) -> None:

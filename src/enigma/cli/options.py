@@ -21,6 +21,8 @@ defines_option = click.option(
     help="Value of a constexpr parameter or of a function constant.",
 )  # fmt: skip
 
+_DEVICES = ("cpu", "sim", "metal")
+
 _LAUNCH = (
     click.option("--grid", metavar="X[,Y[,Z]]", help="Threads per axis in all; default: --size."),
     click.option("--threads", metavar="X[,Y[,Z]]", help="Threads of a threadgroup; default: as the launch chooses."),
@@ -45,9 +47,22 @@ def launch_options(function: F) -> F:
 def device_option(default: str | None = None) -> Callable[[F], F]:
     """Return the option that chooses the runtime."""
     return click.option(
-        "--device", type=click.Choice(("cpu", "sim", "metal")), default=default, show_default=default is not None,
+        "--device", type=click.Choice(_DEVICES), default=default, show_default=default is not None,
         help="Where to run." if default else "Where to run; default: ENIGMA_DEVICE, else the best here.",
     )  # fmt: skip
+
+
+def targets_option(help: str) -> Callable[[F], F]:
+    """Return the option that names several runtimes: their names, each once."""
+    return click.option("--targets", default="sim,cpu", show_default=True, callback=_named, help=help)
+
+
+def _named(ctx: click.Context, parameter: click.Parameter, text: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        if name not in _DEVICES:
+            raise click.BadParameter(f"there is no device {name!r}: name some of {', '.join(_DEVICES)}")
+    return names
 
 
 def rounds_option(default: int) -> Callable[[F], F]:

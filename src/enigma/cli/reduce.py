@@ -12,7 +12,7 @@ import click
 
 from enigma.cli.arguments import Launch, prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options, rounds_option
+from enigma.cli.options import json_option, kernel_argument, launch_options, rounds_option, targets_option
 from enigma.debug.check import check
 from enigma.debug.compare import compare
 from enigma.debug.reduce import ATTEMPTS, Case, reduce
@@ -28,7 +28,7 @@ from enigma.spec.terms import Fault
 @click.option(
     "--oracle", metavar="FUNCTION", help="Fail where the outputs differ from what this function of the file returns."
 )
-@click.option("--targets", default="sim,cpu", show_default=True, help="Runtimes to compare, separated by commas.")
+@targets_option("Runtimes to compare, separated by commas.")
 @click.option("--check", "checks", is_flag=True, help="Fail where a checked run finds something.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The program; default: KERNEL_reduced.py."
@@ -40,7 +40,7 @@ def command(
     kernel: str,
     *,
     oracle: str | None,
-    targets: str,
+    targets: list[str],
     checks: bool,
     output: Path | None,
     attempts: int,
@@ -58,13 +58,12 @@ def command(
       enigma reduce kernels.py:matmul --inputs make_inputs --check -o matmul_bug.py
     """
     ready = prepare(kernel, **launch)
-    names = [name.strip() for name in targets.split(",") if name.strip()]
-    fails = _checked(ready, max_rounds) if checks else _compared(ready, names, oracle)
+    fails = _checked(ready, max_rounds) if checks else _compared(ready, targets, oracle)
     threads = ready.threads or tuple(default_threads(size3(ready.grid, "grid")))
     with aside():
         found = reduce(Case(ready.arguments, ready.grid, threads), fails, attempts)
     endless = found.failure.startswith(Fault.STEP_BUDGET.value)
-    wanted = Wanted(ready.kernel.name, oracle, names, checks, max_rounds if endless else None)
+    wanted = Wanted(ready.kernel.name, oracle, targets, checks, max_rounds if endless else None)
     source = Path(ready.loaded.file).read_text(encoding="utf-8")
     text = program(
         source, wanted, found.case.arguments, found.case.grid, found.case.threads, ready.constants, found.failure

@@ -22,10 +22,14 @@ def is_users(file: str) -> bool:
 
 
 def place(error: BaseException) -> str:
-    """Return the line, `file.py:7`, of the user's code that raised, or called what raised; "" where enigma's own code did."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if is_enigmas(frame.filename):
+    """Return the line, `file.py:7`, of the user's code that raised, or called what raised; "" where enigma's own code did.
+
+    What only stands in for Python, such as `int` in a kernel, is not enigma's own: it has a local `__tracebackhide__`.
+    """
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        file = frame.f_code.co_filename
+        if is_enigmas(file) and "__tracebackhide__" not in frame.f_locals:
             return ""
-        if is_users(frame.filename):
-            return f"{Path(frame.filename).name}:{frame.lineno}"
+        if is_users(file):
+            return f"{Path(file).name}:{line}"
     return ""

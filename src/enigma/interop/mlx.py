@@ -52,12 +52,12 @@ class MlxOp:
         """
         made = self.operation
         given = _in_order(made, args, named)
+        values = [value(made, argument, x) for argument, x in zip(made.inputs, given, strict=True)]
         shapes = made.output_shapes(given)
         on_gpu = _is_gpu(stream)
-        rt = choose.runtime("cpu") if self._runtime is None else self._runtime
+        rt = choose.beside_others() if self._runtime is None else self._runtime
         limit = MAX_THREADS if on_gpu else rt.max_threads
         geometry = made.geometry(given, [_Shaped(shape) for shape in shapes], limit=limit)
-        values = [value(made, argument, x) for argument, x in zip(made.inputs, given, strict=True)]
 
         def run(*inputs: Any) -> Any:
             if geometry is None or _are_empty(made, shapes):
@@ -163,8 +163,9 @@ def as_op(
     arrays, zero at first. Numbers may be Python's, or arrays without axes.
 
     On a GPU with Metal it is `mx.fast.metal_kernel` of the kernel's text: nothing runs before MLX evaluates it, and it may be part
-    of what `mx.compile` compiles. On a CPU stream it runs at once, on `runtime` (the CPU's): inputs are evaluated and used
-    where they are, outputs are written where they stay. There `mx.compile` has no numbers to give it, and an error says so.
+    of what `mx.compile` compiles. On a CPU stream it runs at once, on `runtime` (the CPU's, or the simulator under
+    ENIGMA_DEVICE=sim): inputs are evaluated and used where they are, outputs are written where they stay. There `mx.compile` has no
+    numbers to give it, and an error says so.
 
     - `shapes` is the shape of the output, a list of them or a dict for several, or a function of the inputs that returns it;
       without it outputs have the shape of the first array.

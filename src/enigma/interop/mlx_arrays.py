@@ -81,7 +81,8 @@ def value(made: Operation, argument: Argument, x: Any) -> Any:
     if x.dtype != dtype_of(argument.params[0]):
         raise EnigmaTypeError(
             f"{argument.name} of the operation {made.name} is an array of {x.dtype}, but the kernel's parameter is {dtype.name}",
-            loc=argument.params[0].loc, help=f"convert it: x.astype({dtype_of(argument.params[0])})".replace("mlx.core", "mx"),
+            loc=argument.params[0].loc,
+            help=f"convert it: {argument.name}.astype({str(dtype_of(argument.params[0])).replace('mlx.core', 'mx')})",
         )  # fmt: skip
     return x
 

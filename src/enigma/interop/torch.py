@@ -66,8 +66,8 @@ def as_op(
     """Return a kernel as an operation of PyTorch, for `torch.compile` and autograd to know.
 
     It is called with the kernel's parameters in order, without those that the kernel writes: they are the outputs, made
-    anew, zero at first. CPU tensors are used where they are, on `runtime` (the CPU's); MPS tensors on the GPU, by
-    `torch.mps.compile_shader`. Inputs that are not contiguous are copied.
+    anew, zero at first. CPU tensors are used where they are, on `runtime` (the CPU's, or the simulator under ENIGMA_DEVICE=sim);
+    MPS tensors on the GPU, by `torch.mps.compile_shader`. Inputs that are not contiguous are copied.
 
     - `shapes` is the shape of the output, a list of them or a dict for several, or a function of the inputs that returns it;
       without it outputs have the shape of the first tensor. It must not look at the numbers in tensors.
@@ -167,7 +167,7 @@ def on_cpu(made: Operation, runtime: Runtime | None) -> Callable[..., Any]:
     """Return the implementation for CPU tensors."""
 
     def run(*inputs: Any) -> Any:
-        rt = choose.runtime("cpu") if runtime is None else runtime
+        rt = choose.beside_others() if runtime is None else runtime
         check_tensors(made, inputs)
         outputs = _outputs(made, inputs, torch.zeros)
         geometry = made.geometry(inputs, outputs, limit=rt.max_threads)
@@ -231,7 +231,7 @@ def check_tensors(made: Operation, inputs: Sequence[Any]) -> None:
         if x.dtype is not wanted:
             raise EnigmaTypeError(
                 f"{argument.name} of the operation {made.name} is a tensor of {x.dtype}, but the kernel's parameter is "
-                f"{argument.params[0].dtype.name}", loc=argument.params[0].loc, help=f"convert it: x.to({wanted})",
+                f"{argument.params[0].dtype.name}", loc=argument.params[0].loc, help=f"convert it: {argument.name}.to({wanted})",
             )  # fmt: skip
         if device is not None and x.device != device:
             raise LaunchError(

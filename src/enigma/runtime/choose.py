@@ -38,6 +38,11 @@ def runtime(device: str | None = None) -> Runtime:
     return found
 
 
+def beside_others() -> Runtime:
+    """Return the runtime for what another library runs on its CPU: the CPU's, or the simulator where ENIGMA_DEVICE asks for it."""
+    return runtime("cpu" if config.device() in (None, "cpu", "metal") else None)
+
+
 def has_metal() -> bool:
     """Return whether there is a Metal device that enigma can use, and may: ENIGMA_FORCE_NO_METAL forbids it.
 

@@ -269,6 +269,7 @@ def _has_traced(args: Sequence[Any]) -> bool:
 
 
 def _range(*args: Any) -> Any:
+    __tracebackhide__ = True  # what Python's own raises is a mistake of the kernel: see debug.users
     if not _has_traced(args):
         return builtins.range(*args)
     return runtime_range(*args)
@@ -290,6 +291,7 @@ def runtime_range(*args: Any) -> Range:
 
 def _extreme(python: Callable[..., Any], function: str) -> Callable[..., Any]:
     def choose(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         one = len(args) == 1 and isinstance(args[0], Iterable)  # a vector gives its components, a number refuses
         items = list(cast(Iterable[Any], args[0])) if one else list(args)
         if not any(isinstance(x, TracedValue | Fragment) for x in items):
@@ -315,6 +317,7 @@ def _pairwise(function: str, a: Any, b: Any) -> Any:
 
 def _cast(python: Callable[..., Any], dtype: Numeric) -> Callable[..., Any]:
     def convert(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         if len(args) == 1 and isinstance(args[0], TracedValue) and not isinstance(args[0], Handle):
             return control.truth(args[0]) if dtype is b1 else active().convert(args[0], dtype)
         return python(*args, **kwargs)
@@ -323,6 +326,7 @@ def _cast(python: Callable[..., Any], dtype: Numeric) -> Callable[..., Any]:
 
 
 def _any(items: Any) -> Any:
+    __tracebackhide__ = True
     found: Any = False
     for item in items:
         found = control.or_(found, lambda item=item: item)
@@ -330,6 +334,7 @@ def _any(items: Any) -> Any:
 
 
 def _all(items: Any) -> Any:
+    __tracebackhide__ = True
     every: Any = True
     for item in items:
         every = control.and_(every, lambda item=item: item)

@@ -60,7 +60,7 @@ def _check(v: TracedValue, name: str, lanes: tuple[int, ...], loc: SourceLoc) ->
     if not isinstance(v.type, Vector):
         raise EnigmaTypeError(
             f".{name} of {v.name or 'a value'}, which is {describe(v)}: only vectors have components", loc=loc,
-            help="make a vector: enigma.f32x4(x, y, z, w), or load one: A.load(i, 4)",
+            help=v.along() or "make a vector: enigma.f32x4(x, y, z, w), or load one: A.load(i, 4)",
         )  # fmt: skip
     if max(lanes) >= v.type.lanes:
         letters = next(letters for letters in ALPHABETS if name[0] in letters)

@@ -11,7 +11,7 @@ from enigma.dtypes import BufferType, Matrix, Numeric, SimdgroupMatrix, TextureT
 from enigma.errors import EnigmaError, EnigmaTypeError
 from enigma.layout.leaf import Dynamic
 from enigma.source import caller, is_internal
-from enigma.trace.node import Block, Node, Value
+from enigma.trace.node import Block, Node, Op, Value
 
 
 def active() -> Any:
@@ -230,8 +230,16 @@ class TracedValue(Value, Dynamic):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         _refuse(
             f"a traced {self._kind()} cannot be called",
-            "if this is a grid query, it is an attribute: write it without ()",
+            self.along("it is an attribute: write it without (); ")
+            or "only functions are called; a product is written x * y",
         )
+
+    def along(self, first: str = "") -> str:
+        """Return how another axis of this position is asked for, after `first`; "" for a value that is no grid query."""
+        owner = self.owner
+        if not isinstance(owner, Op) or owner.row.level is None or not owner.row.params:
+            return ""
+        return f'{first}for another axis write enigma.{owner.row.public_name}("y")'
 
 
 class Handle(TracedValue):
