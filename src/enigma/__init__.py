@@ -116,6 +116,8 @@ def _functions() -> dict[str, Any]:
 
 
 def _near(name: str) -> str:
+    if name.lower() in ("f64", "float64", "double"):
+        return ": Metal has no floats of 64 bits, write f32"
     difflib = importlib.import_module("difflib")  # only when a name is wrong
     near = difflib.get_close_matches(name, __dir__(), n=1)
     builtins = importlib.import_module("builtins")  # only when a name is wrong

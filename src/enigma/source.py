@@ -124,3 +124,11 @@ def caller() -> SourceLoc:
     """Return the place in the innermost frame that is not enigma's own: the user's line."""
     frame = calling_frame()
     return resolve(frame.f_code, frame.f_lasti)
+
+
+def launcher() -> SourceLoc:
+    """Return the user's line that launches: unlike for `caller`, what `enigma.lib` is written in is enigma's own as well."""
+    frame = calling_frame()
+    while frame.f_back is not None and (frame.f_code.co_filename.startswith(_PACKAGE) or _is_between(frame)):
+        frame = frame.f_back
+    return resolve(frame.f_code, frame.f_lasti)

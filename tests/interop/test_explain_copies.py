@@ -74,6 +74,11 @@ def test_a_launch_that_is_refused_copies_nothing() -> None:
     assert not en.explain_copies()
 
 
+def test_a_copy_within_the_library_is_told_at_the_users_line() -> None:
+    with pytest.warns(en.EnigmaWarning, match=r"test_explain_copies\.py:\d+:\d+: warning: kernel gemm: a is copied"):
+        en.lib.gemm(np.ones((4, 4), np.float32)[::2, ::2], np.eye(2, dtype=np.float32))
+
+
 def test_an_array_that_ends_within_a_vector_is_copied_both_ways() -> None:
     compiled = en.compile(add, vec_width=4, emit_only=True)
     out = np.zeros(6, np.float32)

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 import enigma as en
 from enigma.cli import BUG, COMMANDS, main
+from enigma.cli.guarded import guarded
 from enigma.debug import doctor
 from enigma.debug.support import support
 from enigma.spec.tables import TABLES
@@ -157,6 +159,20 @@ def test_run_outlives_a_kernel_that_leaves_its_memory(folder: Path) -> None:
     assert "`enigma check wild.py:wild --size 64`" in done.stderr
 
 
+def test_a_run_that_is_ended_from_outside_is_not_called_a_wrong_access(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def ended(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, -9)
+
+    monkeypatch.setattr(subprocess, "run", ended)
+    monkeypatch.setattr(sys, "argv", ["enigma", "--debug", "run", "--", "kernels.py:saxpy"])
+    with pytest.raises(click.ClickException, match=r"saxpy was ended from outside \(signal 9, SIGKILL\)"):
+        guarded("saxpy")
+    assert asked[0][3:] == ["--debug", "run", "--here", "--", "kernels.py:saxpy"]
+
+
 def test_check_fails_for_the_order_of_threads_where_it_is_told_to(folder: Path) -> None:
     source = "import enigma as en\n@en.kernel\ndef last(x: en.f32, out: en.f32):\n"
     (folder / "last.py").write_text(source + "    en.atomic_exchange(out, 0, x[en.thread_position_in_grid])\n")
@@ -199,6 +215,37 @@ def test_run_reports_as_json() -> None:
     assert (found["kernel"], found["device"]) == ("saxpy", "cpu")
     assert (y["name"], y["dtype"], y["shape"], y["min"], y["max"]) == ("y", "float32", [100], 1, 199)
     assert y["first"] == [1, 3, 5, 7, 9, 11, 13, 15]
+
+
+def test_what_run_reports_is_json_for_everybody_and_exact(folder: Path) -> None:
+    (folder / "odd.py").write_text(
+        "import enigma as en\n@en.kernel\ndef odd(x: en.f32, y: en.i64):\n    i = en.thread_position_in_grid\n"
+        "    x[i] = en.f32(i) / 0.0\n    y[i] = en.i64(i) + 9007199254740993\n"
+    )
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    x, y = json.loads(right("run", "odd.py", "--size", "2", "--device", "sim", "--json"), parse_constant=refuse)[
+        "written"
+    ]
+    assert (x["first"], x["min"], x["nan"]) == (["nan", "inf"], "inf", 1)
+    assert y["first"] == [y["min"], y["max"]] == [9007199254740993, 9007199254740994]
+
+
+def test_a_struct_is_given_as_a_dict_of_its_fields(folder: Path) -> None:
+    (folder / "shades.py").write_text(
+        "import dataclasses\nimport enigma as en\n@dataclasses.dataclass\nclass View:\n    low: en.f32\n    high: en.f32\n"
+        "@en.kernel\ndef shade(out: en.f32, view: View):\n    out[en.thread_position_in_grid] = view.high - view.low\n"
+    )
+    launch = ["shades.py", "--size", "3", "--arg"]
+    (out,) = answer("run", *launch, "view={'high': 5, 'low': 2}", "--device", "sim")["written"]
+    assert out["first"] == [3, 3, 3]
+    assert answer("explain", *launch, "view={'high': 5, 'low': 2}")["flops"] == 3
+    for command in ("run", "explain", "check"):
+        result = run(command, *launch, "view={'high': 5, 'width': 2}")
+        assert result.exit_code == 1
+        assert "view lacks low and has width besides" in result.stderr
 
 
 def test_run_as_text_names_buffer_and_numbers() -> None:
@@ -479,6 +526,10 @@ def test_a_bug_is_one_line_and_status_70_and_debug_shows_the_traceback(monkeypat
     [
         ("en.max(x[0], 1.0)", "AttributeError: module 'enigma' has no attribute 'max': write max, Python's own"),
         ("en.exq(x[0])", "AttributeError: module 'enigma' has no attribute 'exq'; did you mean exp?"),
+        (
+            "en.f64(x[0])",
+            "AttributeError: module 'enigma' has no attribute 'f64': Metal has no floats of 64 bits, write f32",
+        ),
         ("float('wide')", "ValueError: could not convert string to float: 'wide'"),
         ("min(3)", "TypeError: 'int' object is not iterable"),
         ("any(3)", "TypeError: 'int' object is not iterable"),

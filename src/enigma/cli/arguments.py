@@ -16,6 +16,7 @@ from enigma.cli.load import Loaded, aside, load
 from enigma.cli.options import definitions, sizes
 from enigma.dtypes import Numeric
 from enigma.runtime.program import Argument, Program
+from enigma.runtime.structs import members
 from enigma.trace.kernel import KernelDef
 
 Array = np.ndarray[Any, Any]
@@ -138,6 +139,7 @@ def scalar(argument: Argument, value: Any) -> Any:
     except (ValueError, SyntaxError) as error:
         raise click.ClickException(f"--arg {argument.name}={value}: it is passed by value, so give a number") from error
     if argument.struct is not None and isinstance(number, dict):
+        members(argument.name, argument.struct, number)  # raises for a field too many or too few
         return argument.struct.cls(**cast("dict[str, Any]", number))
     return number
 

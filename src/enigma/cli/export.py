@@ -10,7 +10,7 @@ import click
 
 from enigma.cli.arguments import prepare
 from enigma.cli.load import aside
-from enigma.cli.options import json_option, kernel_argument, launch_options
+from enigma.cli.options import function_constants, json_option, kernel_argument, launch_options
 from enigma.export.api import write
 from enigma.export.bundle import Tolerance
 from enigma.export.subject import DEVICES, Subject, bundle
@@ -50,8 +50,7 @@ def command(
     """
     wanted = target(to)
     ready = prepare(kernel, **launch)
-    names = {parameter.name for parameter in ready.kernel.parameters}
-    constants = {key: value for key, value in ready.constants.items() if key not in names}
+    constants = function_constants(ready.kernel, dict(ready.constants))
     launched = Subject(ready.program, list(ready.arguments.values()), ready.grid, ready.threads, constants or None)
     with aside():
         made = bundle(launched, device, Tolerance(rtol, atol))

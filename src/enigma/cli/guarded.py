@@ -11,6 +11,8 @@ import click
 
 _WITH_VALUE = ("--device", "--save")
 _ALONE = ("--json", "--here", "--validate")
+_FROM_OUTSIDE = (signal.SIGINT, signal.SIGTERM, 9)
+"""Signals that no access of memory leads to; Windows has no name for the last one."""
 
 
 def is_program(ctx: click.Context) -> bool:
@@ -20,9 +22,15 @@ def is_program(ctx: click.Context) -> bool:
 
 def guarded(kernel: str) -> int:
     """Run this command again and return its status. Raises `ClickException` where the process crashed."""
-    done = subprocess.run([sys.executable, "-m", "enigma", *sys.argv[1:], "--here"], check=False)
+    words = sys.argv[1:]
+    place = words.index("run") + 1  # before what may be a `--`
+    done = subprocess.run([sys.executable, "-m", "enigma", *words[:place], "--here", *words[place:]], check=False)
     if 0 <= done.returncode < 256:  # Windows has large ones for what is a signal elsewhere
         return done.returncode
+    if -done.returncode in _FROM_OUTSIDE:
+        raise click.ClickException(
+            f"{kernel} was ended from outside ({_called(done.returncode)}): by somebody, or by a system that is short of memory"
+        )
     raise click.ClickException(
         f"{kernel} crashed ({_called(done.returncode)}): it reads or writes outside of its memory\n"
         f"  help: `{shlex.join(['enigma', *_checking(sys.argv[1:])])}` says at which line, in which thread"

@@ -22,9 +22,10 @@ from enigma.trace.kernel import KernelDef
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A kernel and the module it was found in."""
+    """A kernel, the module it was found in, and what the module calls it: one that a function made has a name of its own."""
 
     kernel: KernelDef
+    name: str
     module: ModuleType
     file: str
 
@@ -132,7 +133,7 @@ def load(name: str) -> Loaded:
     module = load_file(Path(file))
     kernels = {key: value for key, value in vars(module).items() if isinstance(value, KernelDef)}
     if wanted in kernels:
-        return Loaded(kernels[wanted], module, file)
+        return Loaded(kernels[wanted], wanted, module, file)
     if wanted:
         other = getattr(module, wanted, None)
         if other is not None:
@@ -143,7 +144,8 @@ def load(name: str) -> Loaded:
         raise click.ClickException(f"{file} has no kernel {wanted}{_known(kernels, wanted)}")
     if len(kernels) != 1:
         raise click.ClickException(f"{file} has {len(kernels) or 'no'} kernels{_known(kernels, '')}")
-    return Loaded(next(iter(kernels.values())), module, file)
+    ((only, kernel),) = kernels.items()
+    return Loaded(kernel, only, module, file)
 
 
 def load_kernel(name: str) -> KernelDef:

@@ -63,7 +63,7 @@ def command(
     with aside():
         found = reduce(Case(ready.arguments, ready.grid, threads), fails, attempts)
     endless = found.failure.startswith(Fault.STEP_BUDGET.value)
-    wanted = Wanted(ready.kernel.name, oracle, targets, checks, max_rounds if endless else None)
+    wanted = Wanted(ready.loaded.name, oracle, targets, checks, max_rounds if endless else None)
     source = Path(ready.loaded.file).read_text(encoding="utf-8")
     text = program(
         source, wanted, found.case.arguments, found.case.grid, found.case.threads, ready.constants, found.failure

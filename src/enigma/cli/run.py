@@ -19,10 +19,12 @@ from enigma.cli.guarded import guarded, is_program
 from enigma.cli.load import aside
 from enigma.cli.options import device_option, json_option, kernel_argument, launch_options
 from enigma.cli.validated import again
+from enigma.debug.compare import plain
 from enigma.runtime.choose import runtime
 from enigma.runtime.metal.reported import findings
 
 _SHOWN = 8
+_NUMBERS = ("min", "max", "mean", "first")
 
 
 @click.command()
@@ -79,6 +81,7 @@ def command(
             raise click.ClickException(f"{path}: {(error.strerror or str(error)).lower()}") from error
     facts = [_facts(name, ready.arguments[name]) for name in ready.written]
     if as_json:
+        facts = [{**each, **{key: plain(each[key]) for key in _NUMBERS}} for each in facts]
         click.echo(json.dumps({"kernel": ready.kernel.name, "device": where.name, "written": facts}, indent=2))
         return
     table = Table(box=box.SIMPLE, title=f"{ready.kernel.name} on {where.name} wrote", title_justify="left")
@@ -121,12 +124,12 @@ def _save(text: str, names: list[str]) -> tuple[str, Path]:
 
 def _facts(name: str, array: Any) -> dict[str, Any]:
     flat = np.asarray(array).reshape(-1)
-    wide = flat.astype(np.float64)
+    wide = flat if flat.dtype.kind in "iu" else flat.astype(np.float64)
     right = wide[~np.isnan(wide)]
     some = bool(right.size)
     return {
         "name": name, "dtype": str(flat.dtype), "shape": list(np.asarray(array).shape),
-        "min": float(right.min()) if some else None, "max": float(right.max()) if some else None,
-        "mean": float(right.mean()) if some else None, "nan": int(wide.size - right.size),
-        "first": [float(value) for value in wide[:_SHOWN]],
+        "min": right.min().item() if some else None, "max": right.max().item() if some else None,
+        "mean": right.mean().item() if some else None, "nan": int(wide.size - right.size),
+        "first": tuple(wide[:_SHOWN].tolist()),
     }  # fmt: skip

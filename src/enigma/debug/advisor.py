@@ -10,19 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from enigma.debug.program import program_of
 from enigma.debug.report import Access, AccessReport
 from enigma.debug.sampling import Depends, Seen, is_by_lane, is_matrix, observe
 from enigma.dialect.structure import meaning
 from enigma.dtypes import BufferType, Numeric, Space, widened
-from enigma.errors import EnigmaTypeError, InternalError
-from enigma.runtime.constants import specialised
+from enigma.errors import InternalError
 from enigma.runtime.launch import geometry, size3
-from enigma.runtime.program import Program
-from enigma.source import caller
 from enigma.spec.multiples import Made, divides
 from enigma.spec.registry import by_algebra
 from enigma.spec.terms import Algebra, Effect, Role
-from enigma.trace.kernel import KernelDef
 from enigma.trace.node import Block, For, Op, Traced, Value, walk
 
 Array = NDArray[Any]
@@ -65,19 +62,9 @@ def advise(kernel: Any, *, threads: Any = (256, 1, 1), constants: Mapping[Any, A
     read A stride 2 (2, 2)
     write Out stride 1 (1, 1)
     """
-    if not isinstance(kernel, KernelDef):
-        raise EnigmaTypeError(
-            f"advise takes a kernel, but it got {kernel!r}",
-            loc=caller(),
-            help="decorate the function with @enigma.kernel",
-        )
     size = size3(threads, "threads")
     geometry(size, size)
-    given = dict(constants or {})
-    constexprs = {parameter.name for parameter in kernel.parameters if parameter.name in given}
-    traced = kernel.trace({name: given.pop(name) for name in constexprs})
-    traced = specialised(Program(traced), given or None).traced
-    return accesses(traced, size)
+    return accesses(program_of("advise", kernel, constants).traced, size)
 
 
 def accesses(traced: Traced, threads: tuple[int, int, int]) -> AccessReport:

@@ -111,8 +111,8 @@ class Comparison:
     def to_json(self) -> str:
         """Return it as JSON: `kernel`, `ok`, `targets`, `reference`, `differences`, `failures`, `origin`, `verdict`."""
         found = [
-            {"target": d.target, "reference": d.reference, "buffer": d.buffer, "index": list(d.index), "got": _plain(d.got),
-             "wanted": _plain(d.wanted), "count": d.count, "size": d.size, "largest": _plain(d.largest)}
+            {"target": d.target, "reference": d.reference, "buffer": d.buffer, "index": list(d.index), "got": plain(d.got),
+             "wanted": plain(d.wanted), "count": d.count, "size": d.size, "largest": plain(d.largest)}
             for d in self.differences
         ]  # fmt: skip
         made: Any = None
@@ -132,7 +132,7 @@ class Comparison:
 
 def _told(found: Origin) -> dict[str, Any]:
     steps = [
-        {"file": step.loc.file, "line": step.loc.line, "text": step.text, "value": _plain(step.value)}
+        {"file": step.loc.file, "line": step.loc.line, "text": step.text, "value": plain(step.value)}
         for step in found.steps
     ]
     return {
@@ -148,10 +148,10 @@ def _text(value: Any) -> str:
     return f"{float(value):.9g}" if np.asarray(value).dtype.kind not in "biu" else str(value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a number as JSON can hold it; what is not finite as text."""
     if isinstance(value, tuple):
-        return [_plain(each) for each in cast("tuple[Any, ...]", value)]
+        return [plain(each) for each in cast("tuple[Any, ...]", value)]
     if value is None or isinstance(value, bool | int):
         return value
     if np.asarray(value).dtype.kind in "biu":

@@ -19,6 +19,7 @@ import pytest
 from enigma.debug.compare import ComparisonError, compare
 from enigma.errors import DeviceError, EnigmaTypeError
 from enigma.runtime.choose import runtime
+from enigma.runtime.program import Program
 
 DEVICES = ("sim", "cpu", "metal")
 
@@ -138,7 +139,7 @@ class Comparer:
         Raises `ComparisonError`, an `AssertionError`, at the first size that differs.
         """
         __tracebackhide__ = True  # pytest shows the test's own line, and the message
-        names = [parameter.name for parameter in kernel.parameters]
+        names = _parameters(kernel)
         for n in sizes:
             made = inputs(n, np.random.default_rng(self.seed))
             result = compare(
@@ -149,17 +150,25 @@ class Comparer:
                 raise ComparisonError(f"at size {n}: {result}")
 
 
+def _parameters(kernel: Any) -> list[str]:
+    """Return the names of what a kernel, or a compiled one, takes; none for anything else, which `compare` refuses."""
+    program = getattr(kernel, "program", None)
+    if isinstance(program, Program):
+        return [argument.name for argument in program.arguments]
+    return [parameter.name for parameter in getattr(kernel, "parameters", ())]
+
+
 def _in_order(made: Any, names: Sequence[str]) -> list[Any]:
     __tracebackhide__ = True
     if isinstance(made, Mapping):
         held = cast("Mapping[str, Any]", made)
         unknown = [name for name in held if name not in names]
-        if unknown:
+        if names and unknown:
             raise EnigmaTypeError(
                 f"inputs returned {', '.join(unknown)}, but the kernel has the parameters {', '.join(names)}",
                 help="return the arguments by the names of the parameters",
             )
-        return [held[name] for name in names if name in held]
+        return [held[name] for name in names or held if name in held]
     return list(cast("Sequence[Any]", made))
 
 

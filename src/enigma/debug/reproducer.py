@@ -134,7 +134,8 @@ def _unpack(dtype, shape, text):
 def _literal(value: Any) -> str:
     """Return Python that makes a value again. Raises `EnigmaTypeError` for one that a program cannot hold."""
     if isinstance(value, np.generic):
-        return repr(cast(Any, value.item()))
+        number = cast(Any, value.item())  # a long double is its own
+        return repr(cast(Any, number)) if isinstance(number, np.generic) else _literal(number)
     if isinstance(value, np.ndarray):
         return _array(cast("np.ndarray[Any, Any]", value))
     if is_dataclass(value) and not isinstance(value, type):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from enigma.runtime import pytorch
-from enigma.source import caller
+from enigma.source import launcher
 from enigma.trace.tracer import warn
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -117,7 +117,7 @@ class Packed:
         if new is not None:
             warn(
                 f"kernel {kernel}: {self.name} is copied for each run, {new.nbytes} bytes: {new.reason}",
-                caller(),
+                launcher(),
                 new.remedy,
             )
 

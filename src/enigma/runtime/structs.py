@@ -17,11 +17,12 @@ def taken_apart(program: Program, arguments: Sequence[Any]) -> list[Any]:
     """Return the arguments with the members of each struct in its place. Raises `LaunchError` for what is no such struct."""
     values: list[Any] = []
     for argument, given in zip(program.arguments, arguments, strict=True):
-        values += [given] if argument.struct is None else _members(argument.name, argument.struct, given)
+        values += [given] if argument.struct is None else members(argument.name, argument.struct, given)
     return values
 
 
-def _members(name: str, struct: Struct, given: Any) -> list[Any]:
+def members(name: str, struct: Struct, given: Any) -> list[Any]:
+    """Return the members of a struct in order, given as its dataclass or a dict. Raises `LaunchError` for anything else."""
     fields = [member.name for member in struct.members]
     if isinstance(given, struct.cls):
         return [getattr(given, field) for field in fields]

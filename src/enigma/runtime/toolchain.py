@@ -134,8 +134,9 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     metal, air, library = (folder / f"{name}.{suffix}" for suffix in ("metal", "air", "metallib"))
     store = default_cache()
-    # the path of the source is part of what a debugger is told
-    entry = key("metallib", source, " ".join(wanted.flags), compiler, str(metal) if wanted.debug else "")
+    # the path of the source is part of what a debugger is told, and the oldest macOS a part of every library
+    oldest = os.environ.get("MACOSX_DEPLOYMENT_TARGET", "")
+    entry = key("metallib", source, " ".join(wanted.flags), compiler, oldest, str(metal) if wanted.debug else "")
     found = store.get(entry) if store is not None else None
     if found is not None and {"air", "metallib"} <= found.keys():
         library.write_bytes(found["metallib"])

@@ -13,6 +13,7 @@ from typing import Any, cast
 from enigma.dtypes import Numeric, b1, f32, i32
 from enigma.errors import EnigmaError, EnigmaSyntaxError, EnigmaTypeError
 from enigma.source import SourceLoc, caller, is_internal
+from enigma.spec.registry import all_rows
 from enigma.trace import components, control
 from enigma.trace.exits import RUNTIME
 from enigma.trace.fragment import Fragment
@@ -112,7 +113,7 @@ class Runtime:
         """Return the condition of an `assert`; a traced one is refused."""
         if isinstance(condition, TracedValue):
             raise EnigmaSyntaxError(
-                "`assert` of a traced value", loc=caller(), help="a kernel raises nothing: store a flag in a buffer"
+                "`assert` of a traced value", loc=caller(), help="write enigma.assert_(condition, text)"
             )
         return condition
 
@@ -144,6 +145,8 @@ class Runtime:
             return functools.partial(self.call(function.func), *function.args, **function.keywords)
         if isinstance(function, _CACHED):
             return self.call(function.__wrapped__)  # what it keeps would be values of another kernel
+        if type(function).__name__ == "ufunc":
+            return _of_numpy(function)
         method = type(function).__dict__.get("__call__")
         if isinstance(method, types.FunctionType) and not isinstance(function, Undefined):
             converted = self._function(method)
@@ -323,6 +326,23 @@ def _cast(python: Callable[..., Any], dtype: Numeric) -> Callable[..., Any]:
         return python(*args, **kwargs)
 
     return convert
+
+
+def _of_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy, which has numbers of traced values only when it is too late."""
+
+    def numbers(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if not _has_traced(args):
+            return function(*args, **kwargs)
+        name = function.__name__
+        ours = any(row.public_name == name for row in all_rows())
+        raise EnigmaTypeError(
+            f"numpy.{name} of a traced value would need its number now", loc=caller(),
+            help=f"write enigma.{name}" if ours else "`enigma ops` lists the functions of kernels",
+        )  # fmt: skip
+
+    return numbers
 
 
 def _any(items: Any) -> Any:

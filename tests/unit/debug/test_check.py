@@ -175,6 +175,19 @@ def test_a_result_that_depends_on_the_order_of_threads_is_a_note(kernel: Any, ho
         report.raise_if_any("info")
 
 
+@en.kernel
+def slots_of_pairs(Count: en.u32, Out: en.f32x2):
+    Out[en.atomic_fetch_add(Count, 0, 1)] = en.f32x2(1, en.thread_position_in_grid)
+
+
+def test_the_order_of_threads_is_told_by_element_and_component() -> None:
+    report = en.check(slots_of_pairs, np.zeros(1, np.uint32), np.zeros((32, 2), np.float32), grid=32, threads=32)
+    (difference,) = report.order_differences
+    assert (difference.index, difference.component, difference.count) == (0, "y", 32)
+    assert difference.values == (0, 31) and "note: Out[0].y is 0, or 31 in another order" in str(report)
+    assert json.loads(report.to_json())["order_differences"][0]["component"] == "y"
+
+
 def test_an_error_names_the_pages_of_its_kinds() -> None:
     with pytest.raises(en.CheckError) as caught:
         en.check(reversal, f32(64), f32(64), grid=64, threads=64).raise_if_any()

@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import sys
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, cast
 
@@ -285,6 +286,46 @@ def test_errors() -> None:
     with pytest.raises(en.LaunchError, match="kernel scale has the scalars a, but it got none"):
         en.explain(scale, grid=1)
     assert en.explain(scale, grid=4, scalars={"a": np.float32(2)}).flops == 4
+
+
+@dataclass
+class Window:
+    low: en.f32
+    high: en.f32
+
+
+def test_a_struct_is_given_as_at_launch() -> None:
+    @en.kernel
+    def stretched(x: en.f32, window: Window):
+        x[en.thread_position_in_grid] *= window.high - window.low
+
+    for window in (Window(1.0, 3.0), {"high": 3.0, "low": 1.0}):
+        assert en.explain(stretched, grid=4, scalars={"window": window}).flops == 8
+    for wrong, said in (
+        (3, "it is a int"),
+        ({"low": 1.0}, "window lacks high"),
+        (Window(1.0, "x"), "must be a number"),
+    ):
+        with pytest.raises(en.LaunchError, match=said):
+            en.explain(stretched, grid=4, scalars={"window": wrong})
+
+
+@pytest.mark.parametrize("n", (1, 65, 1000, 5000))
+def test_a_while_loop_that_only_the_launch_decides_is_counted_in_full(n: int) -> None:
+    @en.kernel
+    def summed(out: en.u32, n: en.Scalar[en.u32]):
+        x, total = en.u32(1), en.u32(0)
+        while x < n:
+            x = x + 1
+            total = total + x * 3
+        out[en.thread_position_in_grid] = total
+
+    report = en.explain(summed, grid=64, scalars={"n": n}, chip="M1")
+    if n < 2048:
+        assert (report.integer_ops, report.notes, report.unpriced) == (64 * (4 * (n - 1) + 1), [], {})
+    else:
+        assert report.notes[0] == "a while loop has 2048 rounds or more: what comes after them was not counted"
+        assert report.unpriced == {"rounds of a while loop after 2048": 2}
 
 
 def test_command() -> None:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from enigma.debug.pytest_plugin import absent
+import enigma as en
+from enigma.debug.pytest_plugin import Comparer, absent
 from tests.arch.tree import ROOT
 
 TESTS = """
@@ -145,3 +147,21 @@ def test_a_wrong_device_in_a_marker_is_told(tmp_path: Path) -> None:
     done = run(tmp_path, text=TESTS.replace('enigma_device("cpu")', 'enigma_device("gpu")'))
     assert "there is no device 'gpu': they are sim, cpu, metal" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@en.kernel
+def doubled(x: en.f32, out: en.f32):
+    i = en.thread_position_in_grid
+    out[i] = x[i] * 2
+
+
+def test_a_compiled_kernel_is_compared_too_and_what_is_none_is_told() -> None:
+    def by_name(n: int, rng: np.random.Generator) -> dict[str, object]:
+        return {"out": np.zeros(n, np.float32), "x": rng.random(n, np.float32)}
+
+    for kernel in (doubled, en.compile(doubled, emit_only=True)):
+        Comparer("cpu")(kernel, by_name, oracle=lambda x, out: x * 2, sizes=(33,))
+        with pytest.raises(en.ComparisonError, match="at size 33"):
+            Comparer("cpu")(kernel, by_name, oracle=lambda x, out: x * 3, sizes=(33,))
+    with pytest.raises(en.EnigmaTypeError, match="compare takes a kernel, but it got 3"):
+        Comparer("cpu")(3, by_name, oracle=lambda x, out: x)

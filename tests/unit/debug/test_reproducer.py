@@ -107,6 +107,22 @@ def tail(x: en.f32, out: en.f32, n: en.Scalar[en.u32], scale: en.constexpr = 1):
     i = en.thread_position_in_grid
     if i <= n:
         out[i] = x[i] * scale
+
+
+def scaler(factor):
+    @en.kernel
+    def scaled(x: en.f32, out: en.f32):
+        i = en.thread_position_in_grid
+        out[i] = factor * x[i]
+
+    return scaled
+
+
+tripled = scaler(3)
+
+
+def tripled_wanted(x, out):
+    return 4 * x
 '''
 
 BESIDE = {
@@ -150,6 +166,8 @@ CASES = {
     "mean": (["--inputs", "mean_inputs", "--oracle", "mean_wanted"], "out differs on sim", "x: 1x2, out: 1, n: 2", "by the oracle"),
     "race": (["--size", "640", "--threads", "64", "--check"], "data-race in kernels.py:", "x: 33, out: 33", "data race"),
     "divided": (["--inputs", "divided_inputs", "--check"], "division-by-zero in", "x: 1, y: 1, out: 1", "is divided by 0"),
+    # what the file calls the kernel counts, not the name of the function
+    "tripled": (["--size", "64", "--oracle", "tripled_wanted"], "out differs on sim", "x: 1, out: 1", "by the oracle"),
     "endless": (["--arg", "x=zeros(4)", "--check", "--max-rounds", "50"], "step-budget", "x: 1; grid (1,)", "not ended after 50"),
 }  # fmt: skip
 
@@ -216,9 +234,16 @@ def test_values_are_written_as_python_and_what_cannot_be_is_refused() -> None:
         "b": np.float32(2.5),
         "c": np.arange(3, dtype=np.uint8),
         "d": np.ones(2, en.bf16.numpy),
+        "e": np.float32("-inf"),
     }
     text = program(SMALL, wanted, values, (1,), (1,), {}, "f")
-    for line in ("a = float('nan')", "b = 2.5", "c = np.array([0, 1, 2], np.uint8)", ".view(enigma.bf16.numpy)"):
+    for line in (
+        "a = float('nan')",
+        "b = 2.5",
+        "e = float('-inf')",
+        "c = np.array([0, 1, 2], np.uint8)",
+        ".view(enigma.bf16.numpy)",
+    ):
         assert line in text
     with pytest.raises(EnigmaTypeError, match="a program cannot hold a object"):
         program(SMALL, wanted, {"a": object()}, (1,), (1,), {}, "f")

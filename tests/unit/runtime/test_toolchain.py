@@ -110,9 +110,15 @@ def test_other_text_flags_or_compilers_build_anew(
     monkeypatch.setenv("XCRUN_VERSION", "40000.1")
     build()
     assert len(xcrun.builds) == 14
-    monkeypatch.setenv("ENIGMA_NO_CACHE", "1")
+    monkeypatch.setenv(
+        "MACOSX_DEPLOYMENT_TARGET", "13.0"
+    )  # clang takes it for the oldest system that the library is for
+    build()
     build()
     assert len(xcrun.builds) == 16
+    monkeypatch.setenv("ENIGMA_NO_CACHE", "1")
+    build()
+    assert len(xcrun.builds) == 18
 
 
 def test_a_spoilt_entry_is_built_anew_and_a_failure_is_not_kept(xcrun: XcrunStandIn, tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ ROUNDS = (64, 32, 8)
 FEW = (12, 6, 4)
 """The same where threadgroups are samples too."""
 
+KNOWN_ROUNDS = 2048
+"""Rounds of a while loop that are counted one by one where the launch alone decides how many there are."""
+
 ACTIVITY: Key = ("activity",)
 """Everything that lanes do: how far apart two counts are is measured by it."""
 
@@ -297,11 +300,15 @@ class Counter(Sample):
         return [*sorted({(most - 1) * k // (limit - 1) for k in range(limit)}), most]
 
     def loop(self, node: While, active: Array, depth: int) -> None:
-        """Count a loop whose end nothing tells ahead: while its condition holds, up to a limit of rounds."""
+        """Count a loop whose end nothing tells ahead: while its condition holds, up to a limit of rounds.
+
+        An outer one, that no data has a say in, has a limit that is hardly ever reached.
+        """
         carried: list[Held] = self.get(node.inits)
         running, whole, sure = active, False, self.sure
-        unknown = Depends.NOTHING
-        for _ in range(self.rounds(depth, ROUNDS)):
+        unknown, counted = Depends.NOTHING, 0
+        while counted < (KNOWN_ROUNDS if not unknown and depth == 0 else self.rounds(depth, ROUNDS)):
+            counted += 1
             self.bind(node.test.args, carried)
             (going,) = self.block(node.test, running, depth + 1)
             unknown |= going.depends
@@ -314,11 +321,14 @@ class Counter(Sample):
                 whole = True
                 break
         self.sure = sure
-        if unknown or not whole:
+        if unknown:
             self.ledger.add(("unpriced", "rounds that data decides"), self.busy(active)[1])
             self.seen.note(
                 "a while loop's rounds are not known: they were counted with invented numbers, up to a limit"
             )
+        elif not whole:
+            self.ledger.add(("unpriced", f"rounds of a while loop after {counted}"), self.busy(running)[1])
+            self.seen.note(f"a while loop has {counted} rounds or more: what comes after them was not counted")
         self.bind(node.results, [Held(x.array, x.depends | unknown) for x in carried])
 
 

@@ -12,15 +12,14 @@ from enigma.debug.cost.memory import Memory
 from enigma.debug.cost.model import REGISTER_ERROR, Demand, estimate
 from enigma.debug.cost.registers import LARGEST, registers, threadgroup_bytes
 from enigma.debug.cost.report import CostReport, Moved
+from enigma.debug.program import program_of
 from enigma.dtypes import Space
-from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
-from enigma.runtime.constants import specialised
+from enigma.errors import EnigmaValueError, LaunchError
 from enigma.runtime.launch import check_scalar, geometry
 from enigma.runtime.program import Program
-from enigma.source import caller
+from enigma.runtime.structs import members
 from enigma.spec.terms import Effect
 from enigma.spec.work import Work
-from enigma.trace.kernel import KernelDef
 from enigma.trace.node import Traced
 
 
@@ -46,18 +45,9 @@ def explain(
     >>> report.flops, report.footprint, report.estimates[0].bound
     (1000, 12000, 'memory')
     """
-    if not isinstance(kernel, KernelDef):
-        raise EnigmaTypeError(
-            f"explain takes a kernel, but it got {kernel!r}",
-            loc=caller(),
-            help="decorate the function with @enigma.kernel",
-        )
     wanted = _chips(chip)
     launch = geometry(grid, threads)
-    given = dict(constants or {})
-    constexprs = {parameter.name for parameter in kernel.parameters if parameter.name in given}
-    traced = kernel.trace({name: given.pop(name) for name in constexprs})
-    program = specialised(Program(traced), given or None)
+    program = program_of("explain", kernel, constants)
     counts = count(program.traced, launch.grid, launch.threads, _scalars(program, scalars or {}))
     moved = _moved(counts)
     demand = _demand(counts, moved, launch.groups, launch.threads, program.traced)
@@ -160,7 +150,8 @@ def _scalars(program: Program, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     found: dict[str, Any] = {}
     for argument in program.scalars:
-        for param in argument.params:
-            value = given[argument.name] if param.part is None else getattr(given[argument.name], param.part.member)
+        value = given[argument.name]
+        values = [value] if argument.struct is None else members(argument.name, argument.struct, value)
+        for param, value in zip(argument.params, values, strict=True):
             found[param.name] = check_scalar(value, param.dtype, param.name)
     return found

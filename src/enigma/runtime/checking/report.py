@@ -26,6 +26,7 @@ class OrderDifference:
 
     `count` elements differ, the first at `index`, where the two orders have left `values`. `how` they differ: "rounding" where they
     are floats that differ by no more than sums of another order, "places" where the same numbers lie elsewhere, "values" otherwise.
+    Of a vector, or a texel, `component` is the first that differs: "x", "y", "z" or "w".
     """
 
     buffer: str
@@ -33,17 +34,22 @@ class OrderDifference:
     values: tuple[Any, Any]
     count: int
     how: str
+    component: str = ""
 
     def __str__(self) -> str:
         one, other = (f"{value:.9g}" if isinstance(value, float) else str(value) for value in self.values)
-        what = f"{self.buffer}[{self.index}] is {one}, or {other} in another order of threads"
+        place = f"[{self.index}]" + (f".{self.component}" if self.component else "")
+        what = f"{self.buffer}{place} is {one}, or {other} in another order of threads"
         more = f" ({self.count} elements differ)" if self.count > 1 else ""
         return f"note: {what}{more}: {_HOW[self.how]}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as what JSON can hold."""
         values = [None if isinstance(value, float) and not math.isfinite(value) else value for value in self.values]
-        return {"buffer": self.buffer, "index": self.index, "values": values, "count": self.count, "how": self.how}
+        return {
+            "buffer": self.buffer, "index": self.index, "values": values, "count": self.count, "how": self.how,
+            "component": self.component,
+        }  # fmt: skip
 
 
 _HOW = {
