@@ -128,8 +128,30 @@ def test_the_function_runs_on_arrays(tmp_path: Path) -> None:
 def test_matrices_need_whole_simdgroups(tmp_path: Path) -> None:
     module = exported("product", tmp_path)
     a = mx.array(f32(64))
-    with pytest.raises(ValueError, match="every threadgroup needs a multiple of 32 threads"):
-        module.product(a, a, c_shape=64, grid=33, threads=32)
+    for grid, threads in ((32, 64), (96, 64)):  # a partial threadgroup may have whole simdgroups
+        assert module.product(a, a, c_shape=64, grid=grid, threads=threads).shape == (64,)
+    for grid, threads in ((33, 32), (100, 64), ((32, 3), (16, 2))):
+        with pytest.raises(ValueError, match="every threadgroup needs a multiple of 32 threads"):
+            module.product(a, a, c_shape=64, grid=grid, threads=threads)
+
+
+@pytest.mark.parametrize("to", ["mlx", "torch"])
+def test_arrays_without_axes_are_buffers_of_one_element(to: str, tmp_path: Path) -> None:
+    @en.kernel
+    def doubled(A: en.f32, Out: en.f32):
+        Out[0] = A[0] * 2
+
+    folder = en.export(doubled, np.full((), 3, np.float32), np.ones((), np.float32), grid=1, to=to, path=tmp_path)
+    assert np.fromfile(next((folder / "vectors").glob("*.expected.bin")), np.float32).tolist() == [6]
+
+
+def test_an_array_without_axes_that_is_updated_is_refused(tmp_path: Path) -> None:
+    @en.kernel
+    def up(A: en.f32):
+        A[0] = A[0] + 1
+
+    with pytest.raises(EnigmaTypeError, match="it updates its parameter A"):
+        en.export(up, np.ones((), np.float32), grid=1, to="mlx", path=tmp_path)
 
 
 def test_a_file_reads_as_written_by_hand(golden: Any, tmp_path: Path) -> None:

@@ -113,10 +113,12 @@ def test_matrices_need_whole_simdgroups(tmp_path: Path) -> None:
     run = exported("product", tmp_path).product
     a = torch.randn(64)
     c = torch.zeros(64)
-    run(a, a, c, grid=32, threads=32)
-    torch.testing.assert_close(c.reshape(8, 8), a.reshape(8, 8) @ a.reshape(8, 8))
-    with pytest.raises(ValueError, match="every threadgroup needs a multiple of 32 threads"):
-        run(a, a, c, grid=33, threads=32)
+    for grid, threads in ((32, 32), (32, 64), (96, 64)):  # a partial threadgroup may have whole simdgroups
+        run(a, a, c.zero_(), grid=grid, threads=threads)
+        torch.testing.assert_close(c.reshape(8, 8), a.reshape(8, 8) @ a.reshape(8, 8))
+    for grid, threads in ((33, 32), (100, 64), ((32, 3), (16, 2))):
+        with pytest.raises(ValueError, match="every threadgroup needs a multiple of 32 threads"):
+            run(a, a, c, grid=grid, threads=threads)
 
 
 def test_names_that_mean_something_in_python_are_left_alone(tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_a_copy_that_could_be_avoided_is_told_the_first_time() -> None:
     ]
 
 
+def test_a_launch_that_is_refused_copies_nothing() -> None:
+    with pytest.raises(en.LaunchError, match="grid"):
+        add.launch(columns(4)[:, 0], np.zeros(4, np.float32), np.zeros(4, np.float32), grid=-1)
+    assert not en.explain_copies()
+
+
 def test_a_copy_within_the_library_is_told_at_the_users_line() -> None:
     with pytest.warns(en.EnigmaWarning, match=r"test_explain_copies\.py:\d+:\d+: warning: kernel gemm: a is copied"):
         en.lib.gemm(np.ones((4, 4), np.float32)[::2, ::2], np.eye(2, dtype=np.float32))

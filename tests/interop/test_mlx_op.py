@@ -199,6 +199,8 @@ MISTAKES: dict[str, tuple[Any, Any, str]] = {
     "lengths": (lambda: mlx.as_op(saxpy).vmap(0)(X, mx.zeros((5,)), 1.0), EnigmaValueError, "is mapped over 4, 5 elements"),
     "output": (lambda: saxpy[4, 4](X, X, 1.0, mx.zeros((4,))), LaunchError,
         "Out is an array of MLX, which never changes, but the kernel writes it"),
+    "an empty output": (lambda: mlx.as_op(both, grid=4, shapes=[(0,), (4,)])(X), LaunchError,
+        "Sum of the operation both has a shape without elements, but other outputs have some"),
     "object": (lambda: mlx.to_mlx(np.array(["a"])), LaunchError, "MLX has no dtype for arrays of <U1"),
 }  # fmt: skip
 
@@ -235,6 +237,20 @@ def test_arrays_of_mlx_are_read_only_arrays_of_numpy() -> None:
     seen = as_array(x.T)
     assert seen.dtype.name == "bfloat16" and seen.astype(np.float32).tolist() == [[0, 3], [1, 4], [2, 5]]
     assert not seen.flags.writeable and as_array(mx.array(2.0).astype(mx.bfloat16)).shape == ()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_memory_stays_where_mlx_gives_the_users_object_other_memory(dtype: str) -> None:
+    for update in (lambda x, y: x.__setitem__(slice(0, 4096), y), lambda x, y: x.__iadd__(y)):
+        x, ones = mx.arange(4096).astype(getattr(mx, dtype)), mx.ones((4096,), dtype=getattr(mx, dtype))
+        mx.eval(x, ones)
+        seen = as_array(x)
+        held = seen.astype(np.float32)
+        update(x, ones)
+        mx.eval(x)
+        gc.collect()
+        mx.eval([mx.full((4096,), 1000 + k, dtype=x.dtype) for k in range(20)])  # into memory that was given back
+        assert np.array_equal(seen.astype(np.float32), held)
 
 
 def test_memory_goes_to_mlx_through_dlpack() -> None:

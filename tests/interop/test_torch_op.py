@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ import enigma
 from enigma.errors import CheckError, EnigmaError
 
 torch: Any = pytest.importorskip("torch")
+from enigma.interop.digest import digest  # noqa: E402
 from enigma.interop.torch import as_op  # noqa: E402  it needs PyTorch
 
 
@@ -344,6 +348,46 @@ def test_the_name_tells_one_vjp_from_another_for_compile_keeps_backward_passes_o
     names = [made(factor).name for factor in (2.0, 3.0)]
     assert names[0] != names[1]
     assert made(2.0).name == names[0] + "_2"
+
+
+def test_the_name_tells_apart_what_compile_would_make_something_else_of() -> None:
+    def copied(dtype: Any) -> Any:
+        @enigma.kernel
+        def to_dtype(X: enigma.f32, Out: dtype):
+            i = enigma.thread_position_in_grid
+            Out[i] = X[i].to(dtype)
+
+        return to_dtype
+
+    shaped = [as_op(square, shapes=shape, grid=1).name for shape in ((4,), (8,))]
+    kinds = [as_op(copied(dtype)).name for dtype in (enigma.f32, enigma.f16, enigma.i32)]
+    assert kinds[0] == "enigma::to_dtype"
+    digests = [re.sub(r"_\d{1,3}$", "", name).rpartition("_")[2] for name in shaped + kinds[1:]]
+    assert all(len(each) == 8 for each in digests) and len(set(digests)) == 4
+
+
+def test_the_digest_of_what_cannot_be_looked_into_is_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Factor:
+        name, value = "factor", 2.0
+
+    factor = Factor()
+    before = digest(lambda x: x * factor.value)
+    monkeypatch.setattr("enigma.interop.digest._process", "another")
+    assert digest(lambda x: x * factor.value) != before
+
+
+def test_a_digest_depends_on_the_files_of_modules_and_classes(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "enigma_digest_helper.py"
+    found: list[str] = []
+    for factor in (2, 3):
+        path.write_text(f"def twice(x):\n    return x * {factor}\n\nclass Kind:\n    value = {factor}\n")
+        helper = importlib.import_module("enigma_digest_helper")
+        found += [digest(lambda x, helper=helper: helper.twice(x)), digest(helper.Kind)]
+    sys.modules.pop("enigma_digest_helper")
+    path.unlink()
+    found += [digest(helper), digest(sys), digest(SQUARE), digest(square), digest(enigma.f32)]
+    assert len(set(found)) == len(found)
 
 
 def test_it_shows_its_signature() -> None:

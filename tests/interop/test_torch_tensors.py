@@ -293,6 +293,22 @@ def test_a_backward_pass_that_needs_what_a_kernel_overwrote_is_an_error(how: str
         y.backward()
 
 
+def test_a_launch_whose_assertion_fails_has_written_too() -> None:
+    @enigma.kernel
+    def doubled(X: enigma.f32):
+        i = enigma.thread_position_in_grid
+        X[i] = X[i] * 2
+        enigma.assert_(X[i] > 5)
+
+    x, w = torch.arange(5.0), torch.ones(5, requires_grad=True)
+    y = (w * x).sum()
+    with pytest.raises(enigma.KernelAssertionError):
+        doubled.launch(x, grid=5, device="cpu")
+    assert x.tolist() == [0, 2, 4, 6, 8]
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+
+
 def test_a_tensor_that_is_only_read_does_not_change_for_autograd() -> None:
     x, out = torch.arange(5.0), torch.zeros(5)
     twice[5, 32](x, out)

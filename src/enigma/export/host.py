@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from enigma._version import __version__
@@ -14,6 +14,7 @@ from enigma.runtime.metal.binding import MOST_BYTES
 from enigma.runtime.metal.textures import format_name
 from enigma.runtime.textures import view
 from enigma.trace.args import Kind
+from enigma.trace.node import Struct
 
 
 class HostNames:
@@ -65,6 +66,20 @@ def check_values(bundle: Bundle) -> None:
 def memory(bundle: Bundle) -> list[Parameter]:
     """Return the buffers and textures."""
     return [each for each in bundle.parameters if each.kind in (Kind.BUFFER, Kind.TEXTURE)]
+
+
+def structs(bundle: Bundle) -> Iterator[tuple[Parameter, Struct]]:
+    """Yield each type of struct once, with the first parameter that has it."""
+    seen: set[Struct] = set()
+    for each in bundle.parameters:
+        if each.struct is not None and each.struct not in seen:
+            seen.add(each.struct)
+            yield each, each.struct
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """Return lines one step further to the right."""
+    return [f"    {line}" if line else "" for line in lines]
 
 
 @dataclass(frozen=True, slots=True)

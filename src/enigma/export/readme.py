@@ -10,7 +10,8 @@ from enigma.export.bundle import Access, Bundle, Parameter
 from enigma.export.vectors import FOLDER, expected_file, input_file, number
 from enigma.trace.args import Kind
 
-_VERBS = {Access.READ: "read", Access.WRITE: "written", Access.READ_WRITE: "read and written"}
+VERBS = {Access.READ: "read", Access.WRITE: "written", Access.READ_WRITE: "read and written"}
+"""What a person says that a kernel does with an array."""
 
 
 def readme(bundle: Bundle, title: str, paragraphs: Sequence[str], folder: str = FOLDER) -> str:
@@ -73,7 +74,7 @@ def _what(parameter: Parameter) -> str:
     kind = type_text(parameter)
     match parameter.kind:
         case Kind.TEXTURE:
-            return f"`{kind}`, {_VERBS[parameter.access]}"
+            return f"`{kind}`, {VERBS[parameter.access]}"
         case Kind.SCALAR:
             return f"`{kind}`, by value"
         case Kind.STRUCT:
@@ -84,7 +85,7 @@ def _what(parameter: Parameter) -> str:
         case _:
             space = "constant memory of" if parameter.is_constant_memory else "array of"
             packed = f", {parameter.dtype.size} bytes each" if parameter.dtype.parts > 1 else ""
-            return f"{space} `{kind}`{packed}, {_VERBS[parameter.access]}"
+            return f"{space} `{kind}`{packed}, {VERBS[parameter.access]}"
 
 
 def _constants(bundle: Bundle) -> list[str]:

@@ -149,7 +149,7 @@ def bundle(of: Subject, device: str, tolerance: Tolerance = _USUAL) -> Bundle:
     except LaunchError:
         launch.together(
             lambda: launch.geometry(of.grid, of.threads, limit=where.max_threads),
-            lambda: launch.bind(of.program, of.arguments),
+            lambda: launch.bind(of.program, of.arguments, None, []),
             lambda: _constants(of.program, of.constants),
         )
         raise

@@ -9,18 +9,30 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
+
+from enigma.dtypes import Numeric
+from enigma.runtime.jit import JitDef
+from enigma.trace.kernel import KernelDef
 
 _DEEPEST = 8
 _PLAIN = (int, float, bool, str, bytes, complex, type(None), type(...))
 
 
+class Named:
+    """Something whose `name` is all that a digest needs to know of it: another program looks it up by that name, too."""
+
+    name: str
+
+
 def digest(*values: Any) -> str:
     """Return eight hexadecimal digits that depend on functions' code, what they refer to, and plain values.
 
-    What cannot be looked into makes the digest another one in every process.
+    Of modules and classes it is the file that counts. What cannot be looked into makes the digest another one in every process.
 
     >>> digest(lambda x: x + 1) == digest(lambda x: x + 1), digest(lambda x: x + 1) == digest(lambda x: x + 2)
     (True, False)
@@ -80,14 +92,31 @@ def _inside(value: Any, seen: set[int], depth: int) -> Iterator[str]:
         case dict():
             for key, item in cast("dict[Any, Any]", value).items():
                 yield from _parts((key, item), seen, depth)
-        case types.ModuleType() | types.BuiltinFunctionType():
+        case types.BuiltinFunctionType():
             yield value.__name__
+        case types.ModuleType():
+            yield value.__name__
+            yield _file(value)
         case type():
             yield f"{value.__module__}.{value.__qualname__}"
+            yield _file(sys.modules.get(value.__module__))
+        case KernelDef() | JitDef():
+            yield from _parts(value.fn, seen, depth)
+        case Named() | Numeric():
+            yield f"{type(value).__qualname__} {value.name}"
         case _:
-            # an object that names itself as it is, such as an operation of enigma or a dtype
-            name = getattr(value, "name", None)
-            yield f"{type(value).__qualname__} {name if isinstance(name, str) else _process}"
+            yield _process
+
+
+def _file(module: types.ModuleType | None) -> str:
+    """Return what the file of a module holds, in short; of one that is built in there is nothing to know."""
+    path = getattr(module, "__file__", None)
+    if path is None:
+        return ""
+    try:
+        return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
+    except OSError:
+        return _process
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from enigma.errors import DeviceError, EnigmaTypeError, EnigmaValueError
+from enigma.errors import DeviceError, EnigmaTypeError, EnigmaValueError, LaunchError
 from enigma.interop.mlx_arrays import dtype_of, mx, number_of, to_mlx, value
 from enigma.interop.mlx_metal import metal_kernel, mlx_text, prepared
 from enigma.interop.operation import Operation, operation
@@ -60,7 +60,7 @@ class MlxOp:
         geometry = made.geometry(given, [_Shaped(shape) for shape in shapes], limit=limit)
 
         def run(*inputs: Any) -> Any:
-            if geometry is None or not all(math.prod(shape) for shape in shapes):
+            if geometry is None or _are_empty(made, shapes):
                 found = [mx.zeros(shape, dtype=dtype_of(p)) for shape, p in zip(shapes, made.outputs, strict=True)]
             elif on_gpu:
                 found = self._on_gpu(inputs, shapes, geometry, stream)
@@ -204,6 +204,17 @@ def _on_cpu(
 
 
 # ---- arguments
+
+
+def _are_empty(made: Operation, shapes: Sequence[Any]) -> bool:
+    """Return whether no output has an element. Raises `LaunchError` where only some of them have none: a kernel needs memory."""
+    empty = [param.name for param, shape in zip(made.outputs, shapes, strict=True) if not math.prod(shape)]
+    if empty and len(empty) < len(shapes):
+        raise LaunchError(
+            f"{empty[0]} of the operation {made.name} has a shape without elements, but other outputs have some",
+            help="give each output at least one element",
+        )
+    return bool(empty)
 
 
 class _Shaped:

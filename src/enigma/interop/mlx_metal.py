@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from enigma.dtypes import b1
 from enigma.emit.mlx_text import SMALLEST
 from enigma.errors import EnigmaTypeError, LaunchError
 from enigma.interop.mlx_arrays import mx
@@ -59,7 +58,6 @@ def prepared(param: Param, x: Any) -> Any:
             f"{param.name} has {x.size // parts} elements, but its layout {form.layout} reaches {form.layout.span()}",
             loc=param.loc, help="pass the whole array that the layout describes",
         )  # fmt: skip
-    # a vector of bools has no packed form, so that it must begin where memory of its own does
-    if x.size < SMALLEST or (param.dtype.element is b1 and parts > 1):
+    if x.size < SMALLEST:
         return mx.concatenate([x.reshape((-1,)), mx.zeros((SMALLEST,), dtype=x.dtype)])
     return x

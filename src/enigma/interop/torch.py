@@ -10,7 +10,7 @@ from typing import Any, cast
 from enigma.dtypes import Numeric
 from enigma.errors import EnigmaTypeError, EnigmaValueError, LaunchError
 from enigma.interop import mps
-from enigma.interop.digest import digest
+from enigma.interop.digest import Named, digest
 from enigma.interop.operation import Operation, operation
 from enigma.runtime import choose
 from enigma.runtime.base import Runtime
@@ -29,7 +29,7 @@ _names: set[str] = set()
 _lock = threading.Lock()
 
 
-class TorchOp:
+class TorchOp(Named):
     """A kernel as an operation of PyTorch; see `as_op`. It is called with tensors and numbers.
 
     `name` is that of the registered operation, `overload` the operation itself, as `torch.library.opcheck` takes it, `operation`
@@ -78,8 +78,8 @@ def as_op(
     - `constants` are the values of `constexpr` parameters and function constants.
     - `vjp(inputs, cotangents, outputs)` returns the gradient of each input, None where there is none; each of the three is a tuple.
       Without it a backward pass through the operation is an error.
-    - `name` is the operation's, `"enigma::saxpy"`. Without it that of the kernel is made unique; with a `vjp` or a function for
-      `shapes` by a digest of them, for `torch.compile` keeps what it made of them on disk, by this name.
+    - `name` is the operation's, `"enigma::saxpy"`. Without it that of the kernel is made unique; by a digest where there is a `vjp`
+      or `shapes`, or an output of another dtype, for `torch.compile` keeps what it made of them on disk, by this name.
 
     Raises `EnigmaTypeError` and `EnigmaValueError` for a kernel with textures or structs, and for options that do not fit it.
 
@@ -93,9 +93,7 @@ def as_op(
             "operations",
             help="let the kernel write an output",
         )  # fmt: skip
-    traced = [each for each in (vjp, shapes) if callable(each)]
-    own = f"{made.name}_{digest(*traced)}" if traced else made.name
-    qualified = _unique(own) if name is None else _claimed(name)
+    qualified = _unique(_own_name(made, vjp)) if name is None else _claimed(name)
     custom = torch.library.custom_op(
         qualified, on_cpu(made, runtime), mutates_args=sorted(made.updated), device_types="cpu", schema=_schema(made)
     )
@@ -108,6 +106,15 @@ def as_op(
 
 
 # ---- names and schema
+
+
+def _own_name(made: Operation, vjp: Any) -> str:
+    """Return a name that is another one wherever `torch.compile` would make something else of the operation."""
+    first = next(a.params[0].dtype.element for a in made.inputs if not a.is_scalar)
+    dtypes = [param.dtype.element for param in made.outputs]
+    if vjp is None and made.shapes is None and all(dtype is first for dtype in dtypes):
+        return made.name
+    return f"{made.name}_{digest(vjp, made.shapes, dtypes)}"
 
 
 def _unique(name: str) -> str:

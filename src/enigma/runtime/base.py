@@ -81,18 +81,18 @@ class Runtime:
             ready = self.specialise(program, constants)
         except LaunchError:
             launch.together(
-                lambda: launch.geometry(grid, threads, limit=self.max_threads), lambda: launch.bind(program, arguments),
+                lambda: launch.geometry(grid, threads, limit=self.max_threads), lambda: launch.bind(program, arguments, None, []),
                 lambda: self.specialise(program, constants),
             )  # fmt: skip
             raise
         run = self.bind_whole(ready, bound, geometry)
         if moved:
             self.fill(program, moved)
+        pytorch.wrote(written_tensors(program, bound))  # before: a launch whose assertion fails has written, too
         if recorder() is None:
             run()
         else:
             self._recorded(ready, run, geometry, bound)
-        pytorch.wrote(written_tensors(program, bound))
 
     def _recorded(self, program: Program, run: Callable[[], None], geometry: Geometry, bound: Sequence[Any]) -> None:
         """Run once and record it: the arrays that the kernel writes are its outputs, though it may read them too."""

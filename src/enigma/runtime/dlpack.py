@@ -36,7 +36,7 @@ class _DataType(ctypes.Structure):
     _fields_ = (("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16))
 
 
-_UNCHANGING = {"jax", "jaxlib"}
+_UNCHANGING = {"jax", "jaxlib", "tensorflow"}
 """Libraries whose arrays never change, which a capsule older than DLPack 1.0 does not say."""
 
 

@@ -70,14 +70,17 @@ def _from_interface(x: Any, name: str, dtype: Numeric) -> Array:
 
 
 def _from_mlx(x: Any, name: str) -> Array:
-    """Return a read-only array over an array of MLX."""
+    """Return a read-only array over an array of MLX.
+
+    It keeps an object of its own with the same memory: `x[...] = y` gives the user's object other memory, and the old one back.
+    """
     mx: Any = sys.modules["mlx.core"]
     if not isinstance(x, mx.array):
         raise _no_array(x, name)
     is_bf16 = x.dtype == mx.bfloat16
     try:
         # NumPy's buffer protocol has no bfloat16; a view of an array of MLX is over the same memory
-        found = np.asarray(memoryview(_as_bits(x, mx.uint16) if is_bf16 else x))
+        found = np.asarray(memoryview(_as_bits(x, mx.uint16) if is_bf16 else x.view(x.dtype)))
     except (RuntimeError, ValueError) as error:
         if "eval" not in str(error):
             raise LaunchError(

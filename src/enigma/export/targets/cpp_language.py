@@ -56,8 +56,9 @@ def remark(parameter: Parameter) -> str:
 def value(number: Any, dtype: Numeric) -> str:
     """Return a number as C++ writes it.
 
-    >>> value(float("-inf"), f32), value(2, f32), value(1, bf16), value(True, b1), value(-(2**31), i32), value(7, i64)
-    ('-std::numeric_limits<float>::infinity()', '2.0f', '0x3F80', 'true', '(-2147483647 - 1)', '7')
+    >>> from enigma.dtypes import f16
+    >>> value(float("-inf"), f32), value(2, f32), value(0.1, f16), value(1, bf16), value(True, b1), value(-(2**31), i32)
+    ('-std::numeric_limits<float>::infinity()', '2.0f', '_Float16(0.1)', '0x3F80', 'true', '(-2147483647 - 1)')
     """
     if dtype is b1:
         return "true" if number else "false"
@@ -71,7 +72,7 @@ def value(number: Any, dtype: Numeric) -> str:
     elif math.isinf(plain):
         text = f"{'-' if plain < 0 else ''}std::numeric_limits<float>::infinity()"
     else:
-        text = f"{plain!r}f"
+        text = f"{plain!r}f" if dtype is f32 else repr(plain)  # a half of a float of a double would be rounded twice
     return text if dtype is f32 else f"_Float16({text})"
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from enigma.export.bundle import Bundle, GivenConstant, Parameter
-from enigma.export.host import HostNames, generated, memory
+from enigma.export.host import HostNames, generated, indented, memory, structs
 from enigma.export.targets.cpp_language import DATA_TYPES, WORDS, element_type, number_type, remark, size
 from enigma.trace.args import Kind
 from enigma.trace.node import Struct
@@ -53,17 +52,15 @@ def names_of(bundle: Bundle, name: str) -> Names:
         for each in bundle.parameters
         if each.kind is Kind.BUFFER
     }
-    structs: dict[Struct, str] = {}
+    kinds: dict[Struct, str] = {}
     members: dict[tuple[Struct, str], str] = {}
-    for each in bundle.parameters:
-        struct = each.struct
-        if struct is not None and struct not in structs:
-            structs[struct] = types.fresh(struct.name)
-            inner = HostNames(WORDS, (structs[struct],))
-            members |= {(struct, member.name): inner.fresh(member.name) for member in struct.members}
+    for _, struct in structs(bundle):
+        kinds[struct] = types.fresh(struct.name)
+        inner = HostNames(WORDS, (kinds[struct],))
+        members |= {(struct, member.name): inner.fresh(member.name) for member in struct.members}
     return Names(
         parameters, buffers, {each.constant.index: constants.fresh(each.constant.name) for each in bundle.constants},
-        structs, members,
+        kinds, members,
     )  # fmt: skip
 
 
@@ -81,41 +78,26 @@ def wrapper(bundle: Bundle, name: str, stem: str) -> str:
         [f'#include "{stem}_source.hpp"', ""],
         [f"/// The Metal kernel {bundle.name}, compiled for one device. It may be used from several threads."],
         [f"class {name} {{", "public:"],
-        *[_indented(_struct(each, names)) for each in _structs(bundle)],
-        _indented(_SLICE if _buffers(bundle) else []),
-        _indented(_sizes(bundle)),
-        _indented(_constructor(bundle, name, stem, names)),
-        _indented(_encode(bundle, names)),
-        _indented(_run(bundle, names)),
+        *[indented(_struct(each, struct, names)) for each, struct in structs(bundle)],
+        indented(_SLICE if _buffers(bundle) else []),
+        indented(_sizes(bundle)),
+        indented(_constructor(bundle, name, stem, names)),
+        indented(_encode(bundle, names)),
+        indented(_run(bundle, names)),
         ["private:"],
-        _indented(_check(bundle)),
-        _indented(_helpers(bundle)),
+        indented(_check(bundle)),
+        indented(_helpers(bundle)),
         ["    NS::SharedPtr<MTL::Device> device_;", "    NS::SharedPtr<MTL::ComputePipelineState> pipeline_;"],
         ["    NS::SharedPtr<MTL::CommandQueue> queue_;", "};"],
     ]
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
-def _indented(lines: list[str]) -> list[str]:
-    return [f"    {line}" if line else "" for line in lines]
-
-
 def _buffers(bundle: Bundle) -> list[Parameter]:
     return [each for each in memory(bundle) if each.kind is Kind.BUFFER]
 
 
-def _structs(bundle: Bundle) -> Iterator[Parameter]:
-    seen: set[Struct] = set()
-    for each in bundle.parameters:
-        if each.struct is not None and each.struct not in seen:
-            seen.add(each.struct)
-            yield each
-
-
-def _struct(parameter: Parameter, names: Names) -> list[str]:
-    struct = parameter.struct
-    if struct is None:
-        return []
+def _struct(parameter: Parameter, struct: Struct, names: Names) -> list[str]:
     kind = names.struct(parameter)
     members = [(names.members[struct, each.name], number_type(each.dtype)) for each in struct.members]
     places = [
@@ -202,7 +184,7 @@ def _constructor(bundle: Bundle, name: str, stem: str, names: Names) -> list[str
         f"/// Compiles the kernel for threadgroups of up to max_threads threads.{default}",
         "/// Throws std::runtime_error with what Metal says of it.",
         *_call(f"explicit {name}", arguments, " {"),
-        *_indented(body),
+        *indented(body),
         "}",
         "",
     ]
@@ -279,7 +261,7 @@ def _encode(bundle: Bundle, names: Names) -> list[str]:
     return [
         "/// Encodes one launch: grid counts threads in all. Throws std::runtime_error for a size that is not allowed.",
         *_call("void encode", [*arguments, *_SIZES], " const {"),
-        *_indented(body),
+        *indented(body),
         "}",
         "",
     ]
@@ -318,7 +300,7 @@ def _run(bundle: Bundle, names: Names) -> list[str]:
         "/// Runs the kernel once on copies of the arrays, and waits for it.",
         *said,
         *_call("void run", [*arguments, *_SIZES], " const {"),
-        *_indented(body),
+        *indented(body),
         "}",
         "",
     ]
@@ -353,7 +335,7 @@ def _check(bundle: Bundle) -> list[str]:
         "}",
         *(whole if bundle.thread_multiple > 1 else []),
     ]
-    return ["void check(MTL::Size grid, MTL::Size threads) const {", *_indented(body), "}", ""]
+    return ["void check(MTL::Size grid, MTL::Size threads) const {", *indented(body), "}", ""]
 
 
 def _helpers(bundle: Bundle) -> list[str]:

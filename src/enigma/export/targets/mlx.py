@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +17,7 @@ from enigma.export.bundle import Access, Bundle, Files, Parameter
 from enigma.export.readme import readme
 from enigma.export.reflection import reflection_text
 from enigma.export.targets import mlx_texts as texts
+from enigma.export.targets import python
 from enigma.export.vectors import expected_file, input_file, number, vector_files
 from enigma.runtime import constants
 from enigma.runtime.choose import runtime
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from enigma.emit.mlx_text import MlxText
 
 _TAKEN = frozenset((
-    "mx", "np", "functools", "math", "pathlib", "sys", "Sequence", "annotations", "HEADER", "SOURCE", "STREAM", "check",
-    *keyword.kwlist,
+    "mx", "np", "functools", "itertools", "math", "pathlib", "sys", "Sequence", "annotations", "HEADER", "SOURCE", "STREAM",
+    "check", *keyword.kwlist,
 ))  # fmt: skip
 """Names that mean something else in the bodies of functions; those of the file itself must leave builtins alone, too."""
 
@@ -67,7 +67,7 @@ def _check(bundle: Bundle) -> None:
                 f"kernel {bundle.name} cannot be exported to mlx: its parameter {parameter.name} is a {what}",
                 loc=parameter.loc, help="take a buffer" if what == "texture" else "take its members as Scalars",
             )  # fmt: skip
-        if parameter.access is Access.READ_WRITE and np.asarray(parameter.given).view(np.uint8).any():
+        if parameter.access is Access.READ_WRITE and np.ravel(parameter.given).view(np.uint8).any():
             raise EnigmaTypeError(
                 f"kernel {bundle.name} cannot be exported to mlx: it updates its parameter {parameter.name}, and arrays of MLX "
                 "never change", loc=parameter.loc,
@@ -82,7 +82,7 @@ def _check(bundle: Bundle) -> None:
 
 def _from_zero(bundle: Bundle) -> Bundle:
     """Return the bundle with a reference launch whose outputs are zero at first, as those of MLX are."""
-    if not any(p.access.writes and np.asarray(p.given).view(np.uint8).any() for p in bundle.parameters):
+    if not any(p.access.writes and np.ravel(p.given).view(np.uint8).any() for p in bundle.parameters):
         return bundle
     given = [np.zeros_like(p.given) if p.access.writes else p.given for p in bundle.parameters]
     after: list[Any] = [cast("Any", x).copy() if isinstance(x, np.ndarray) else x for x in given]
@@ -114,9 +114,7 @@ def text(bundle: Bundle) -> MlxText:
 
 def _local(name: str, taken: Sequence[str] = ()) -> str:
     """Return a name that means nothing else in the function."""
-    while name in _TAKEN or name in taken or name.startswith("_"):
-        name = f"{name.lstrip('_')}_"
-    return name
+    return python.local(name, _TAKEN, taken)
 
 
 class _Names:
@@ -151,7 +149,7 @@ def _lines(bundle: Bundle, names: _Names) -> Iterator[str]:
     yield from _function(bundle, names, inputs)
     yield texts.LAUNCH
     if bundle.thread_multiple > 1:
-        yield texts.WHOLE_SIMDGROUPS
+        yield python.WHOLE_SIMDGROUPS
     if any(parameter.kind is Kind.SCALAR for parameter in inputs):
         yield texts.NUMBER
     yield texts.CHECK
@@ -159,7 +157,7 @@ def _lines(bundle: Bundle, names: _Names) -> Iterator[str]:
 
 
 def _head(bundle: Bundle, names: _Names, inputs: Sequence[Parameter]) -> Iterator[str]:
-    sizes = f"{names.grid}={_size(bundle.geometry.grid)}, {names.threads}={_size(bundle.geometry.threads)}"
+    sizes = f"{names.grid}={python.size(bundle.geometry.grid)}, {names.threads}={python.size(bundle.geometry.threads)}"
     shapes = [f"{name}=..." for name in names.shapes.values()]
     arguments = ", ".join([*(names.parameters[p.name] for p in inputs), *shapes, sizes])
     results = ", ".join(names.parameters[name] for name in names.shapes)
@@ -170,7 +168,10 @@ def _head(bundle: Bundle, names: _Names, inputs: Sequence[Parameter]) -> Iterato
     yield f"Exported by enigma {__version__} from `{bundle.source}`."
     yield '"""\n'
     yield "from __future__ import annotations\n"
-    yield "import functools\nimport math\nimport pathlib\nimport sys\nfrom collections.abc import Sequence\n"
+    yield "import functools"
+    if bundle.thread_multiple > 1:
+        yield "import itertools"
+    yield "import math\nimport pathlib\nimport sys\nfrom collections.abc import Sequence\n"
     yield "import mlx.core as mx\nimport numpy as np\n"
 
 
@@ -188,13 +189,6 @@ def _quoted(names: Sequence[str]) -> str:
     return "[" + ", ".join(f'"{name}"' for name in names) + "]"
 
 
-def _size(size: tuple[int, int, int]) -> str:
-    kept = list(size)
-    while len(kept) > 1 and kept[-1] == 1:
-        kept.pop()
-    return str(kept[0]) if len(kept) == 1 else str(tuple(kept))
-
-
 def _function(bundle: Bundle, names: _Names, inputs: Sequence[Parameter]) -> Iterator[str]:
     outputs = [p for p in bundle.parameters if p.access.writes]
     result = "mx.array" if len(outputs) == 1 else f"tuple[{', '.join(['mx.array'] * len(outputs))}]"
@@ -205,7 +199,7 @@ def _function(bundle: Bundle, names: _Names, inputs: Sequence[Parameter]) -> Ite
     for name in names.shapes.values():
         yield f"    {name}: int | Sequence[int],"
     yield f"    {names.grid}: int | Sequence[int],"
-    yield f"    {names.threads}: int | Sequence[int] = {_size(bundle.geometry.threads)},"
+    yield f"    {names.threads}: int | Sequence[int] = {python.size(bundle.geometry.threads)},"
     yield f") -> {result}:"
     written = " and ".join(f"`{names.parameters[p.name]}`" for p in outputs)
     yield f'    """Return {written}: `{names.grid}` threads run in all per axis, `{names.threads}` of them in a threadgroup.\n'
@@ -243,12 +237,7 @@ def _dtype(dtype: Numeric) -> str:
 def _what(parameter: Parameter) -> str:
     if parameter.kind is Kind.SCALAR:
         return f"a number, passed as {parameter.metal_name}"
-    dtype, extents = parameter.dtype, parameter.extents
-    shape = ""
-    if extents is not None:
-        shape = f" of the shape ({', '.join('...' if extent is None else str(extent) for extent in extents)})"
-    vectors = f", {dtype.parts} numbers for each {dtype.metal_name}" if dtype.parts > 1 else ""
-    return f"{dtype.element.numpy_name}{shape}{vectors}"
+    return python.held(parameter, parameter.dtype.metal_name)
 
 
 def _argument(parameter: Parameter, name: str) -> str:
@@ -259,16 +248,7 @@ def _argument(parameter: Parameter, name: str) -> str:
         if not dtype.is_float:
             said += ["0, 1"] if dtype.kind == "b" else [f"{dtype.min}, {dtype.max}"]
         return f"_number({', '.join(said)})"
-    extents, form = parameter.extents, parameter.argument.params[0].form
-    if extents is not None and extents[0] is not None:
-        said.append(f"exactly={math.prod(e or 1 for e in extents) * dtype.parts}")
-    else:
-        rows = math.prod(extent or 1 for extent in extents or ()) * dtype.parts
-        if rows > 1:
-            said.append(f"rows={rows}")
-        if form is not None and form.extents is None:
-            said.append(f"least={form.layout.span() * dtype.parts}")
-    return f"_array({', '.join(said)})"
+    return f"_array({', '.join([*said, *python.counts(parameter)])})"
 
 
 # ---- the self-check
@@ -281,12 +261,12 @@ def _self_check(bundle: Bundle, names: _Names, inputs: Sequence[Parameter]) -> I
     passed: list[str] = []
     for parameter in inputs:
         if parameter.kind is Kind.SCALAR:
-            passed.append(_literal(parameter.given))
+            passed.append(python.literal(parameter.given))
         else:
             yield f"    {names.parameters[parameter.name]} = {_file(parameter, input_file(parameter), parameter.given)}"
             passed.append(names.parameters[parameter.name])
     shapes = [f"{names.shapes[p.name]}={tuple(p.given.shape)}" for p in outputs]
-    sizes = f"{names.grid}={_size(bundle.geometry.grid)}, {names.threads}={_size(bundle.geometry.threads)}"
+    sizes = f"{names.grid}={python.size(bundle.geometry.grid)}, {names.threads}={python.size(bundle.geometry.threads)}"
     results = ", ".join(names.parameters[p.name] for p in outputs)
     yield f"    {results} = {names.function}({', '.join([*passed, *shapes, sizes])})"
     for parameter in outputs:
@@ -302,8 +282,3 @@ def _self_check(bundle: Bundle, names: _Names, inputs: Sequence[Parameter]) -> I
 
 def _file(parameter: Parameter, name: str, array: Any) -> str:
     return f'_read("{name}", {_dtype(parameter.dtype)}, {tuple(array.shape)})'
-
-
-def _literal(value: Any) -> str:
-    plain = number(value)
-    return f'float("{plain}")' if isinstance(plain, str) else repr(plain)

@@ -34,14 +34,6 @@ def _array(name, x, dtype, *, rows=1, least=1, exactly=None):
     return x if x.size >= 8 else mx.concatenate([x.reshape((-1,)), mx.zeros((8,), dtype=dtype)])
 '''
 
-WHOLE_SIMDGROUPS = '''
-def _whole(grid, threads):
-    """Refuse sizes with which some threadgroup would not have a multiple of 32 threads."""
-    total, group = _extents("grid", grid), _extents("threads", threads)
-    if math.prod(group) % 32 or any(extent % size for extent, size in zip(total, group)):
-        raise ValueError(f"every threadgroup needs a multiple of 32 threads, but grid is {grid} and threads {threads}")
-'''
-
 NUMBER = '''
 def _number(name, value, dtype, low=None, high=None):
     """Return a number, or an array without axes, as MLX passes it by value."""

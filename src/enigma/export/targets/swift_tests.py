@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from enigma.dtypes import Numeric, bf16, f16, f32, u8
 from enigma.export.bundle import Bundle, Parameter
-from enigma.export.host import generated, memory, texture_sizes
+from enigma.export.host import generated, indented, memory, structs, texture_sizes
 from enigma.export.targets.swift_language import element_type, number_type, size, value
 from enigma.export.targets.swift_wrapper import Names, names_of
 from enigma.export.vectors import expected_file, input_file
 from enigma.runtime.textures import view
 from enigma.trace.args import Kind
-from enigma.trace.node import Struct
 
 _TO_FLOAT: Mapping[Numeric, str] = {
     f32: "",
@@ -36,21 +35,17 @@ def tests(bundle: Bundle, name: str) -> str:
         f"@testable import {name}",
         "",
         f"final class {name}Tests: XCTestCase {{",
-        *_indented(_launch(bundle, name, names)),
-        *_indented(_layout(bundle, name, names)),
-        *_indented(_VECTOR),
-        *_indented(_TEXTURE if has_textures else []),
-        *_indented(_TEXELS if any(each.kind is Kind.TEXTURE for each in outputs) else []),
-        *_indented(_NUMBERS if any(each.dtype.lanes in (2, 4) for each in outputs) else []),
-        *_indented(_CLOSE if any(_is_close(each) for each in outputs) else []),
+        *indented(_launch(bundle, name, names)),
+        *indented(_layout(bundle, name, names)),
+        *indented(_VECTOR),
+        *indented(_TEXTURE if has_textures else []),
+        *indented(_TEXELS if any(each.kind is Kind.TEXTURE for each in outputs) else []),
+        *indented(_NUMBERS if any(each.dtype.lanes in (2, 4) for each in outputs) else []),
+        *indented(_CLOSE if any(_is_close(each) for each in outputs) else []),
     ]
     while lines[-1] == "":
         lines.pop()
     return "\n".join([*lines, "}"]) + "\n"
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" if line else "" for line in lines]
 
 
 def _is_close(parameter: Parameter) -> bool:
@@ -69,7 +64,7 @@ def _launch(bundle: Bundle, name: str, names: Names) -> list[str]:
         *call(bundle, name, names),
         *(line for each in outputs for line in _compare(each, names)),
     ]
-    return ["func testReferenceLaunch() throws {", *_indented(body), "}", ""]
+    return ["func testReferenceLaunch() throws {", *indented(body), "}", ""]
 
 
 def constants(bundle: Bundle, names: Names) -> list[str]:
@@ -163,12 +158,7 @@ def _stem(file: str) -> str:
 def _layout(bundle: Bundle, name: str, names: Names) -> list[str]:
     """Return a test that a struct lies in memory as Metal has it."""
     lines: list[str] = []
-    seen: set[Struct] = set()
-    for each in bundle.parameters:
-        struct = each.struct
-        if struct is None or struct in seen:
-            continue
-        seen.add(struct)
+    for each, struct in structs(bundle):
         kind = f"{name}.{names.struct(each)}"
         lines += [
             f"func testLayoutOf{names.struct(each)}() {{",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from enigma.export.bundle import Bundle, GivenConstant, Parameter
-from enigma.export.host import HostNames, generated, memory
+from enigma.export.host import HostNames, generated, indented, memory, structs
 from enigma.export.targets.swift_language import (
     TAKEN_TYPES,
     WORDS,
@@ -63,17 +62,15 @@ def names_of(bundle: Bundle, name: str) -> Names:
     buffers = {slot: locals_.fresh(f"{stem}Buffer") for slot, stem in stems.items()}
     offsets = {slot: locals_.fresh(f"{stem}Offset") for slot, stem in stems.items()}
     constants = HostNames(WORDS, _LOCALS)
-    structs: dict[Struct, str] = {}
+    kinds: dict[Struct, str] = {}
     members: dict[tuple[Struct, str], str] = {}
-    for each in bundle.parameters:
-        struct = each.struct
-        if struct is not None and struct not in structs:
-            structs[struct] = types.fresh(struct.name)
-            inner = HostNames(WORDS)
-            members |= {(struct, member.name): inner.fresh(member.name) for member in struct.members}
+    for _, struct in structs(bundle):
+        kinds[struct] = types.fresh(struct.name)
+        inner = HostNames(WORDS)
+        members |= {(struct, member.name): inner.fresh(member.name) for member in struct.members}
     return Names(
         parameters, buffers, offsets, {each.constant.index: constants.fresh(each.constant.name) for each in bundle.constants},
-        structs, members,
+        kinds, members,
     )  # fmt: skip
 
 
@@ -84,32 +81,20 @@ def wrapper(bundle: Bundle, name: str) -> str:
         [f"// {generated(bundle)}", "", "import Metal", ""],
         [f"/// The Metal kernel `{bundle.name}`, compiled for one device. It may be used from several threads."],
         [f"public final class {name} {{"],
-        _indented(_failure(bundle)),
-        *[_indented(_struct(each, names)) for each in _structs(bundle)],
-        _indented(_state(bundle)),
-        _indented(_init(bundle, name, names)),
-        _indented(_encode(bundle, name, names)),
-        _indented(_run(bundle, name, names)),
-        _indented(_check(bundle)),
-        _indented(_helpers(bundle)),
+        indented(_failure(bundle)),
+        *[indented(_struct(each, struct, names)) for each, struct in structs(bundle)],
+        indented(_state(bundle)),
+        indented(_init(bundle, name, names)),
+        indented(_encode(bundle, name, names)),
+        indented(_run(bundle, name, names)),
+        indented(_check(bundle)),
+        indented(_helpers(bundle)),
         ["}"],
     ]
     lines = [line for part in parts for line in part]
     while lines[-2] == "":
         del lines[-2]
     return "\n".join(lines) + "\n"
-
-
-def _indented(lines: list[str]) -> list[str]:
-    return [f"    {line}" if line else "" for line in lines]
-
-
-def _structs(bundle: Bundle) -> Iterator[Parameter]:
-    seen: set[Struct] = set()
-    for each in bundle.parameters:
-        if each.struct is not None and each.struct not in seen:
-            seen.add(each.struct)
-            yield each
 
 
 def _failure(bundle: Bundle) -> list[str]:
@@ -136,16 +121,13 @@ def _failure(bundle: Bundle) -> list[str]:
     return [
         "/// Why the kernel cannot be made or run; what Metal says itself is thrown as it is.",
         "public enum Failure: Error, Equatable {",
-        *_indented(inner),
+        *indented(inner),
         "}",
         "",
     ]
 
 
-def _struct(parameter: Parameter, names: Names) -> list[str]:
-    struct = parameter.struct
-    if struct is None:
-        return []
+def _struct(parameter: Parameter, struct: Struct, names: Names) -> list[str]:
     members = [(names.members[struct, each.name], number_type(each.dtype)) for each in struct.members]
     return [
         f"/// What the kernel takes as `{parameter.name}`, laid out as in Metal.",
@@ -210,7 +192,7 @@ def _init(bundle: Bundle, name: str, names: Names) -> list[str]:
         "/// Compiles the kernel for threadgroups of up to `maxThreads` threads.",
         f"/// {default}Throws what Metal says of it.",
         *_call("public init", arguments, " throws {"),
-        *_indented(body),
+        *indented(body),
         "}",
         "",
     ]
@@ -223,7 +205,7 @@ def _math(bundle: Bundle) -> list[str]:
         return now
     return [
         "if #available(macOS 15, iOS 18, *) {",
-        *_indented(now),
+        *indented(now),
         "} else {",
         f"    options.fastMathEnabled = {'true' if bundle.is_fast else 'false'}",
         "}",
@@ -297,7 +279,7 @@ def _encode(bundle: Bundle, name: str, names: Names) -> list[str]:
     return [
         f"/// Encodes one launch: `grid` counts threads in all{offsets}.",
         *_call("public func encode", [*arguments, *_sizes(name)], " throws {"),
-        *_indented(body),
+        *indented(body),
         "}",
         "",
     ]
@@ -328,7 +310,7 @@ def _run(bundle: Bundle, name: str, names: Names) -> list[str]:
         "else { throw Failure.outOfMemory }",
         "do {",
         "    defer { encoder.endEncoding() }",
-        *_indented(_call("try encode", passed, "")),
+        *indented(_call("try encode", passed, "")),
         "}",
         "commands.commit()",
         "commands.waitUntilCompleted()",
@@ -339,7 +321,7 @@ def _run(bundle: Bundle, name: str, names: Names) -> list[str]:
         "/// Runs the kernel once on copies of the arrays, and waits for it.",
         *(["/// - Parameters:", *said] if said else []),
         *_call("public func run", [*arguments, *_sizes(name)], " throws {"),
-        *_indented(body),
+        *indented(body),
         "}",
         "",
     ]
@@ -367,7 +349,7 @@ def _check(bundle: Bundle) -> list[str]:
         "guard count <= limit else { throw Failure.threadgroupTooLarge(count, limit: limit) }",
         *(whole if bundle.thread_multiple > 1 else []),
     ]
-    return ["private func check(grid: MTLSize, threads: MTLSize) throws {", *_indented(body), "}", ""]
+    return ["private func check(grid: MTLSize, threads: MTLSize) throws {", *indented(body), "}", ""]
 
 
 def _helpers(bundle: Bundle) -> list[str]:

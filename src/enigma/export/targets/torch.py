@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,10 @@ from enigma._version import __version__
 from enigma.dtypes import Numeric
 from enigma.errors import EnigmaTypeError
 from enigma.export.bundle import Bundle, Files, Parameter
-from enigma.export.readme import readme
+from enigma.export.host import structs
+from enigma.export.readme import VERBS, readme
 from enigma.export.reflection import reflection_text
+from enigma.export.targets import python
 from enigma.export.targets import torch_texts as texts
 from enigma.export.vectors import expected_file, input_file, number, vector_files
 from enigma.interop.mps import cast_of
@@ -31,8 +32,8 @@ _CODES = {
 """The letters of Python's `struct`."""
 
 _TAKEN = frozenset((
-    "torch", "functools", "math", "pathlib", "struct", "sys", "NamedTuple", "Sequence", "annotations", "SOURCE", "ENTRY", "DEVICE",
-    "check", "float", *keyword.kwlist,
+    "torch", "functools", "itertools", "math", "pathlib", "struct", "sys", "NamedTuple", "Sequence", "annotations", "SOURCE",
+    "ENTRY", "DEVICE", "check", "float", *keyword.kwlist,
 ))  # fmt: skip
 """Names that mean something else in the bodies of functions; those of the file itself must leave builtins alone, too."""
 
@@ -90,9 +91,7 @@ def _check(bundle: Bundle, program: Program) -> None:
 
 def _local(name: str, taken: Sequence[str] = ()) -> str:
     """Return a name that means nothing else in the function."""
-    while name in _TAKEN or name in taken or name.startswith("_"):
-        name = f"{name.lstrip('_')}_"
-    return name
+    return python.local(name, _TAKEN, taken)
 
 
 def _global(name: str, taken: Sequence[str] = ()) -> str:
@@ -106,9 +105,8 @@ class _Names:
     def __init__(self, bundle: Bundle) -> None:
         self.function = _global(bundle.name)
         self.structs: dict[Struct, str] = {}  # two structs of one name are two classes
-        for struct in dict.fromkeys(p.struct for p in bundle.parameters):
-            if struct is not None:
-                self.structs[struct] = _global(struct.name, [self.function, *self.structs.values()])
+        for _, struct in structs(bundle):
+            self.structs[struct] = _global(struct.name, [self.function, *self.structs.values()])
         taken = [self.function, *self.structs.values()]
         self.parameters: dict[str, str] = {}
         for parameter in bundle.parameters:
@@ -128,7 +126,7 @@ def _lines(bundle: Bundle, program: Program) -> Iterator[str]:
     body = "\n".join(_function(bundle, names))
     yield texts.LAUNCH
     for used, part in (
-        ("_whole(", texts.WHOLE_SIMDGROUPS), ("_integer(", texts.INTEGER), ("_float(", texts.FLOAT), ("_half(", texts.HALF),
+        ("_whole(", python.WHOLE_SIMDGROUPS), ("_integer(", texts.INTEGER), ("_float(", texts.FLOAT), ("_half(", texts.HALF),
         ("_bfloat(", texts.BFLOAT),
     ):  # fmt: skip
         if used in body:
@@ -138,7 +136,7 @@ def _lines(bundle: Bundle, program: Program) -> Iterator[str]:
 
 
 def _head(bundle: Bundle, names: _Names) -> Iterator[str]:
-    sizes = f"{names.grid}={_size(bundle.geometry.grid)}, {names.threads}={_size(bundle.geometry.threads)}"
+    sizes = f"{names.grid}={python.size(bundle.geometry.grid)}, {names.threads}={python.size(bundle.geometry.threads)}"
     arguments = ", ".join([*names.parameters.values(), sizes])
     yield f'"""The Metal kernel `{bundle.name}` for PyTorch\'s MPS tensors: it needs PyTorch 2.7 or later, and nothing else.\n'
     yield f"    from {bundle.name}_torch import {names.function}\n"
@@ -151,7 +149,10 @@ def _head(bundle: Bundle, names: _Names) -> Iterator[str]:
     scalars = [m.dtype for s in structs for m in s.members] + [
         p.dtype for p in bundle.parameters if p.kind is Kind.SCALAR
     ]
-    yield "import functools\nimport math\nimport pathlib"
+    yield "import functools"
+    if bundle.thread_multiple > 1:
+        yield "import itertools"
+    yield "import math\nimport pathlib"
     if structs or any(dtype.name in ("f16", "bf16") for dtype in scalars):
         yield "import struct"
     yield "import sys\nfrom collections.abc import Sequence"
@@ -160,20 +161,8 @@ def _head(bundle: Bundle, names: _Names) -> Iterator[str]:
     yield "\nimport torch\n"
 
 
-def _size(size: tuple[int, int, int]) -> str:
-    kept = list(size)
-    while len(kept) > 1 and kept[-1] == 1:
-        kept.pop()
-    return str(kept[0]) if len(kept) == 1 else str(tuple(kept))
-
-
 def _structs(bundle: Bundle, names: _Names) -> Iterator[str]:
-    seen: set[Struct] = set()
-    for parameter in bundle.parameters:
-        struct = parameter.struct
-        if struct is None or struct in seen:
-            continue
-        seen.add(struct)
+    for parameter, struct in structs(bundle):
         yield f"\nclass {names.structs[struct]}(NamedTuple):"
         yield f'    """What is passed by value in {parameter.name}."""\n'
         for member in struct.members:
@@ -199,7 +188,7 @@ def _function(bundle: Bundle, names: _Names) -> Iterator[str]:
     casts = {k: cast for k, p in enumerate(bundle.parameters) if (cast := _cast(p)) is not None}
     yield f"\ndef {names.function}("
     yield f"    {wrap.join([*parameters, '*'])},"
-    yield f"    {names.grid}: int | Sequence[int], {names.threads}: int | Sequence[int] = {_size(bundle.geometry.threads)},"
+    yield f"    {names.grid}: int | Sequence[int], {names.threads}: int | Sequence[int] = {python.size(bundle.geometry.threads)},"
     yield ") -> None:"
     yield f'    """Run the kernel on `{names.grid}` threads in all per axis, `{names.threads}` of them in a threadgroup.\n'
     for parameter in bundle.parameters:
@@ -239,13 +228,7 @@ def _what(parameter: Parameter) -> str:
         return f"a struct of {parameter.struct.size} bytes, by value"
     if parameter.kind is Kind.SCALAR:
         return f"a number, passed as {parameter.metal_name}"
-    dtype, extents = parameter.dtype, parameter.extents
-    verb = {"read": "read", "write": "written", "read_write": "read and written"}[parameter.access.value]
-    shape = ""
-    if extents is not None:
-        shape = f" of the shape ({', '.join('...' if extent is None else str(extent) for extent in extents)})"
-    vectors = f", {dtype.parts} numbers for each {parameter.metal_name}" if dtype.parts > 1 else ""
-    return f"{dtype.element.numpy_name}{shape}{vectors}, {verb}"
+    return f"{python.held(parameter, parameter.metal_name)}, {VERBS[parameter.access]}"
 
 
 def _argument(parameter: Parameter, name: str) -> str:
@@ -266,18 +249,9 @@ def _argument(parameter: Parameter, name: str) -> str:
 
 
 def _buffer(parameter: Parameter, name: str) -> str:
-    dtype, extents = parameter.dtype, parameter.extents
+    dtype = parameter.dtype
     start = _CONSTANT_START if parameter.is_constant_memory else max(_START, dtype.size)
-    said = [f'"{name}"', name, f'"{dtype.element.numpy_name}"', f"start={start}"]
-    form = parameter.argument.params[0].form
-    if extents is not None and extents[0] is not None:
-        said.append(f"exactly={math.prod(e or 1 for e in extents) * dtype.parts}")
-    else:
-        rows = math.prod(extent or 1 for extent in extents or ()) * dtype.parts
-        if rows > 1:
-            said.append(f"rows={rows}")
-        if form is not None and form.extents is None:
-            said.append(f"least={form.layout.span() * dtype.parts}")
+    said = [f'"{name}"', name, f'"{dtype.element.numpy_name}"', f"start={start}", *python.counts(parameter)]
     if parameter.access.writes:
         said.append("written=True")
     return f"_tensor({', '.join(said)})"
@@ -311,7 +285,7 @@ def _self_check(bundle: Bundle, names: _Names) -> Iterator[str]:
             passed.append(names.parameters[parameter.name])
         else:
             passed.append(_value(parameter, names))
-    sizes = f"{names.grid}={_size(bundle.geometry.grid)}, {names.threads}={_size(bundle.geometry.threads)}"
+    sizes = f"{names.grid}={python.size(bundle.geometry.grid)}, {names.threads}={python.size(bundle.geometry.threads)}"
     yield f"    {names.function}({', '.join([*passed, sizes])})"
     for parameter in bundle.parameters:
         if parameter.expected is not None:
@@ -332,13 +306,6 @@ def _file(parameter: Parameter, name: str, array: Any) -> str:
 def _value(parameter: Parameter, names: _Names) -> str:
     struct = parameter.struct
     if struct is None:
-        return _number(parameter.given)
+        return python.literal(parameter.given)
     fields = zip(struct.members, parameter.given, strict=True)
-    return (
-        f"{names.structs[struct]}({', '.join(f'{_field(member.name)}={_number(value)}' for member, value in fields)})"
-    )
-
-
-def _number(value: Any) -> str:
-    plain = number(value)
-    return f'float("{plain}")' if isinstance(plain, str) else repr(plain)
+    return f"{names.structs[struct]}({', '.join(f'{_field(member.name)}={python.literal(value)}' for member, value in fields)})"

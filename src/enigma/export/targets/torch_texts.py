@@ -51,14 +51,6 @@ def _tensor(name, x, dtype, *, start, rows=1, least=1, exactly=None, written=Fal
     return x
 '''
 
-WHOLE_SIMDGROUPS = '''
-def _whole(grid, threads):
-    """Refuse sizes with which some threadgroup would not have a multiple of 32 threads."""
-    total, group = _extents("grid", grid), _extents("threads", threads)
-    if math.prod(group) % 32 or any(extent % size for extent, size in zip(total, group)):
-        raise ValueError(f"every threadgroup needs a multiple of 32 threads, but grid is {grid} and threads {threads}")
-'''
-
 INTEGER = '''
 def _integer(name, value, low, high):
     """Return an int that fits, an unsigned one as the signed int of the same bits."""
@@ -98,6 +90,6 @@ def _compare(name, found, expected, rtol, atol):
         torch.testing.assert_close(
             found, expected, rtol=rtol, atol=atol, equal_nan=True, msg=lambda said: f"{name}: {said}"
         )
-    elif not torch.equal(found.view(torch.uint8), expected.view(torch.uint8)):
+    elif not torch.equal(found.reshape(-1).view(torch.uint8), expected.reshape(-1).view(torch.uint8)):
         raise AssertionError(f"{name} differs from the reference")
 '''
