@@ -438,7 +438,7 @@ MISTAKES = {
     ),
     "inout unknown": (
         lambda: as_op(square, inout=["Z"]),
-        "inout has 'Z', which kernel square has no buffer\n  help: it writes: Out",
+        "inout has 'Z', which kernel square does not have\n  help: it writes: Out",
     ),
     "inout read": (lambda: as_op(square, inout=["X"]), "inout has 'X', which kernel square does not write"),
     "inout text": (lambda: as_op(square, inout="Out"), "inout must be a list of names, but it is 'Out'"),

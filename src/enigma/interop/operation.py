@@ -154,7 +154,7 @@ def _named(program: Program, inout: Any, names: Sequence[str]) -> frozenset[str]
     written = [param.name for param in program.buffers if param.slot in program.written]
     for name in found:
         if name not in written:
-            what = "does not write" if name in names else "has no buffer"
+            what = "does not write" if name in names else "does not have"
             raise EnigmaValueError(
                 f"inout has {name!r}, which kernel {program.name} {what}",
                 help=f"it writes: {', '.join(written) or 'nothing'}",
