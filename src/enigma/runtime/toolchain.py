@@ -173,7 +173,7 @@ def version() -> str:
             "xcrun was not found, so no .metallib can be built",
             help="on a Mac install Xcode; elsewhere pass emit_only=True (or set ENIGMA_EMIT_ONLY=1) to stop at Metal source",
         )
-    return _version(path, *(os.environ.get(name, "") for name in ("DEVELOPER_DIR", "TOOLCHAINS", "SDKROOT")))
+    return _version(path, *_chosen())
 
 
 @cache
@@ -186,16 +186,27 @@ def _version(_path: str, *_chosen: str) -> str:
 
 
 def available() -> bool:
-    """Return whether the Metal compiler works here. It may not be asked carelessly: on a Mac without any developer tools, a
-    call of `xcrun` opens a window that offers to install them.
+    """Return whether the Metal compiler works here, as found when first asked: every compilation asks, and a tool takes long.
+
+    On a Mac without any developer tools a call of `xcrun` opens a window that offers to install them: it is not called.
     """
-    if shutil.which("xcode-select") is not None and _outcome(["xcode-select", "-p"])[0] != 0:
+    return _available(shutil.which("xcode-select"), shutil.which("xcrun"), *_chosen())
+
+
+@cache
+def _available(select: str | None, xcrun: str | None, *_chosen: str) -> bool:
+    if xcrun is None or (select is not None and _outcome(["xcode-select", "-p"])[0] != 0):
         return False
     try:
         version()
     except ToolchainError:
         return False
     return True
+
+
+def _chosen() -> tuple[str, ...]:
+    """Return what the environment says about which tools to take."""
+    return tuple(os.environ.get(name, "") for name in ("DEVELOPER_DIR", "TOOLCHAINS", "SDKROOT"))
 
 
 def _outcome(command: Sequence[str]) -> tuple[int, str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from enigma.runtime import toolchain
+
 SCRIPT = Path(__file__).parents[2] / "data" / "xcrun.py"
 
 
@@ -22,6 +24,7 @@ class XcrunStandIn:
 
     def behave(self, mode: str, line: int = 1) -> None:
         """Choose one of the script's modes; `line` is where it finds a mistake."""
+        toolchain._available.cache_clear()  # as in another process
         self.monkeypatch.setenv("XCRUN_MODE", mode)
         self.monkeypatch.setenv("XCRUN_LINE", str(line))
 

@@ -157,6 +157,9 @@ def test_a_mac_without_the_compiler_stops_at_text_where_nobody_asked_for_a_libra
     for mode in ("clt", "no-toolchain"):
         xcrun.behave(mode)
         assert not enigma.compile(add, work_dir=tmp_path / "w").has_metallib
+        asked = len(xcrun.calls)
+        assert not enigma.compile(add, work_dir=tmp_path / "w").has_metallib
+        assert len(xcrun.calls) == asked  # a tool that cannot work is asked once
     with pytest.raises(ToolchainError, match="without its Metal toolchain"):
         enigma.compile(add, work_dir=tmp_path / "w", emit_only=False)
     xcrun.behave("works")
